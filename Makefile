@@ -1,0 +1,29 @@
+# Thin: each target calls one tool. `make run` needs only Python >= 3.11, pip, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check fmt bench lock
+run: $(VENV)/.installed
+	@exec $(BIN)/headway up $(ARGS)
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.run $(ARGS)
+
+check: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.check
+
+fmt: $(VENV)/.installed-dev
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.installed-dev
+	@sh scripts/lock.sh $(BIN)/uv
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@sh scripts/install.sh "$(PYTHON)" $(VENV) requirements.lock
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml
+	@sh scripts/install.sh "$(PYTHON)" $(VENV) requirements-dev.lock

@@ -1,0 +1,1 @@
+"""What does a compiled policy look like, on disk and in a gateway's memory?"""

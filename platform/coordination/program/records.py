@@ -1,0 +1,249 @@
+"""The compiled form of a policy, object by object: what does a gateway need to know of each?
+
+Records are what a bundle's ``program/`` shards hold. They carry names (integers are assigned at
+load), integers only (no floats), times in microseconds since the epoch, fractions in parts per
+million (suffix ``_ppm``), money in nano-units of the price book's currency.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Micros = int
+"""Microseconds: a duration, or an instant since 1970-01-01T00:00:00Z."""
+Ppm = int
+"""Parts per million: 1_000_000 is one."""
+
+MILLION = 1_000_000
+
+LimitOf = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "spend"]
+LimitPer = Literal["1m", "1h", "day", "month"]
+OverflowAction = Literal["refuse", "queue", "spill", "downgrade"]
+PlacementStrategy = Literal["balanced", "round_robin", "least_outstanding"]
+
+
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
+):
+    """Base of every record: immutable, keyword-only, unknown fields refused."""
+
+
+class CostVector(Record):
+    """Fairness cost of one token of each class (R5), in ppm of one uncached input token."""
+
+    uncached_input_ppm: Ppm
+    cached_input_ppm: Ppm
+    output_ppm: Ppm
+
+
+class ModelRecord(Record):
+    name: str
+    served_name: str
+    aliases: tuple[str, ...]
+    context_window: int
+    max_output: int
+    cost: CostVector
+
+
+class PoolCapacity(Record):
+    """What one replica can do."""
+
+    input_tokens_per_minute: int
+    output_tokens_per_minute: int
+    sequences: int
+    kv_tokens: int
+
+
+class PoolRecord(Record):
+    name: str
+    model: str
+    region: str
+    engine: str
+    profile: str
+    replicas: tuple[str, ...]
+    """Base URLs, e.g. ``http://127.0.0.1:8101``."""
+    capacity: PoolCapacity
+    reservable_ppm: Ppm
+
+
+class TenantRecord(Record):
+    name: str
+    """Full path; the parent is the part before the last slash."""
+    display_name: str
+    tiers: tuple[str, ...]
+    default_tier: str
+    zone: str
+    """IANA zone for calendar limits."""
+    labels: dict[str, str]
+
+
+class Overflow(Record):
+    """What happens when this object has no room (R12). Only ``downgrade`` names a tier."""
+
+    action: OverflowAction
+    tier: str | None
+
+
+class TierQueue(Record):
+    max_wait: Micros
+    max_depth: int
+    """Requests waiting per (pool, band)."""
+
+
+class TierRecord(Record):
+    name: str
+    service_tier: tuple[str, ...]
+    """Names a client may send as ``service_tier``; the first is the one answered with."""
+    band: int
+    """Higher goes first."""
+    queue: TierQueue
+    overflow: Overflow
+    cache_sharing: Literal["tenant", "pool"]
+
+
+class BurnVector(Record):
+    """How much of a reservation one token of each class burns (R5)."""
+
+    uncached_input_ppm: Ppm
+    cached_input_ppm: Ppm
+    output_ppm: Ppm
+
+
+class ReservationRecord(Record):
+    name: str
+    tenant: str
+    pool: str
+    tier: str
+    input_tokens_per_minute: int
+    output_tokens_per_minute: int
+    burn: BurnVector
+    intervals: tuple[tuple[Micros, Micros | None], ...]
+    """Half-open UTC intervals in which it is effective, sorted, disjoint; ``None`` = open end."""
+    enforcement_window: Micros
+    overflow: Overflow
+
+
+class LimitRecord(Record):
+    of: LimitOf
+    per: LimitPer
+    limit: int
+    """Requests, tokens, or nano-units of money, by ``of``."""
+
+
+class QuotaRecord(Record):
+    name: str
+    tenant: str
+    tiers: tuple[str, ...]
+    """Scope; empty means every tier."""
+    models: tuple[str, ...]
+    """Scope; empty means every model."""
+    weight_ppm: Ppm
+    limits: tuple[LimitRecord, ...]
+    concurrency: int | None
+
+
+class PriceEntry(Record):
+    model: str
+    start: Micros
+    """Effective from this instant until the model's next entry."""
+    uncached_input_nano: int
+    """Nano-units of money per token."""
+    cached_input_nano: int
+    output_nano: int
+
+
+class PriceBookRecord(Record):
+    name: str
+    currency: str
+    entries: tuple[PriceEntry, ...]
+    tier_multipliers_ppm: dict[str, Ppm]
+
+
+class RouteMatch(Record):
+    """Empty tuples match everything; prompt tokens are matched as ``min <= n < max``."""
+
+    models: tuple[str, ...]
+    tiers: tuple[str, ...]
+    tenants: tuple[str, ...]
+    """Tenant paths; a tenant's descendants match too."""
+    prompt_tokens_min: int
+    prompt_tokens_max: int | None
+
+
+class RouteTarget(Record):
+    pool: str
+    weight: int
+
+
+class Placement(Record):
+    strategy: PlacementStrategy
+    release_after: Micros
+    """How much longer a home may take than the quickest replica before it is given up (R20)."""
+
+
+class Timeouts(Record):
+    first_byte: Micros
+    total: Micros
+
+
+class Retries(Record):
+    attempts: int
+    """Further attempts after the first."""
+    on: tuple[Literal["connect", "status_503"], ...]
+
+
+class RouteRecord(Record):
+    name: str
+    rank: int
+    match: RouteMatch
+    targets: tuple[RouteTarget, ...]
+    placement: Placement
+    fallback: tuple[str, ...]
+    """Pools tried in order when the targets have no room."""
+    timeouts: Timeouts
+    retries: Retries
+
+
+class VectorRequest(Record):
+    """A request put to the policy by a self-test."""
+
+    tenant: str
+    service_tier: str
+    model: str
+    prompt_tokens: int
+    at: Micros
+
+
+class VectorExpect(Record):
+    verdict: Literal["admit", "refuse"]
+    code: str | None
+    tier: str | None
+    pool: str | None
+    route: str | None
+    reservation: Literal["used", "spilled", "none"]
+
+
+class Vector(Record):
+    """One self-test: a gateway runs every one of them before it activates a bundle."""
+
+    name: str
+    request: VectorRequest
+    expect: VectorExpect
+
+
+class ProgramRecords(Record):
+    """A whole compiled policy, each tuple sorted by name."""
+
+    environment: str
+    at: Micros
+    """Start of the timeline."""
+    models: tuple[ModelRecord, ...]
+    pools: tuple[PoolRecord, ...]
+    tenants: tuple[TenantRecord, ...]
+    tiers: tuple[TierRecord, ...]
+    reservations: tuple[ReservationRecord, ...]
+    quotas: tuple[QuotaRecord, ...]
+    price_books: tuple[PriceBookRecord, ...]
+    routes: tuple[RouteRecord, ...]

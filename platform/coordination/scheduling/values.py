@@ -1,0 +1,99 @@
+"""The values that pass between a data path (real or simulated) and the scheduling rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from coordination.program.records import Micros
+
+Code = Literal[
+    "rate_limit_exceeded",
+    "capacity_exceeded",
+    "deadline_unmeetable",
+    "tier_not_entitled",
+    "unknown_tier",
+    "reservation_shortfall",
+    "reservation_exceeded",
+    "model_not_found",
+    "no_route",
+    "context_length_exceeded",
+    "concurrency_exceeded",
+    "spend_exceeded",
+    "upstream_failed",
+    "upstream_timeout",
+]
+"""Why a request was refused: the ``code`` of the OpenAI-shaped error the client sees."""
+
+Lane = Literal["used", "spilled", "none"]
+"""What the reservation did for the request: the ``x-headway-reservation`` header."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, classified, as the rules see it. Names, never indices: it outlives a program."""
+
+    request_id: str
+    tenant: str
+    """Full path of the tenant the key belongs to."""
+    model: str
+    """Name of the Model document (not the client's alias)."""
+    tier: str
+    """Name of the Tier asked for (entitlement already checked by ``classify``)."""
+    scale: bool
+    """``service_tier: scale``: the client asked for the reservation lane and nothing else."""
+    prompt_tokens: int
+    """The gateway's estimate."""
+    max_tokens: int | None
+    blocks: tuple[int, ...] | list[int]
+    """Chained 64-bit hashes of the prompt's 512-byte blocks, salted (04, Classify)."""
+    arrived: Micros
+    stickiness: str
+    """Run, else session, else request id: what R4 hashes and R20 sticks to."""
+    deadline: Micros | None = None
+    """Absolute policy-clock instant by which the first byte is wanted."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One line of the reasoning: the rule, what it said, and the numbers it said it from."""
+
+    rule: str
+    says: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the engine reported (or the gateway counted), in tokens. Classes are disjoint."""
+
+    uncached_input: int
+    cached_input: int
+    output: int
+
+
+@dataclass(slots=True)
+class Charge:
+    """What one settled attempt cost, in the four currencies of R5 (never mixed)."""
+
+    request_id: str
+    attempt: int
+    usage: Usage
+    fairness_cost: int
+    """Millionths of an uncached input token."""
+    reservation: str | None
+    spend_nano: int
+    tier: str
+    """Tier served: what it is billed as."""
+    hold_error: int
+    """Actual minus held total tokens."""
+
+
+@dataclass(slots=True)
+class ReplicaReport:
+    """An engine's own view, scraped (R19). ``None`` is unknown, never zero."""
+
+    at: Micros
+    waiting: int | None = None
+    running: int | None = None
+    kv_used_ppm: int | None = None

@@ -1,0 +1,67 @@
+"""What can the ``headway`` command do? One table; a command's module is imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+# name -> (module, what it is for). A module offers `command` (a function) or `app` (a typer.Typer).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("headway.cli.up", "Run everything on this machine."),
+    "check": ("headway.cli.check", "Check a policy set: every mistake, with its place."),
+    "build": ("headway.cli.build", "Compile a policy set into a bundle, and sign it."),
+    "keygen": ("headway.cli.keygen", "Make a signing key."),
+    "inspect": ("headway.cli.inspect", "Show what a bundle holds."),
+    "verify": ("headway.cli.verify", "Verify a bundle's signature and every byte in it."),
+    "gateway": ("headway.cli.gateway", "Run a gateway."),
+    "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
+    "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),
+    "reset": ("headway.cli.reset", "Clear local state, after asking."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """Lists every command without importing any of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(entry[0])
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False, rich_markup_mode=None)
+            app.command(name=cmd_name)(module.command)
+        found: Any = typer.main.get_command(app)
+        found.name = cmd_name
+        return found  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    add_completion=False,
+    no_args_is_help=True,
+    help="The coordination console for GPU serving fleets.",
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def root() -> None:
+    """The coordination console for GPU serving fleets."""
+
+
+def main() -> None:
+    app(prog_name="headway", args=sys.argv[1:])
