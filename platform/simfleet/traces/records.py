@@ -1,0 +1,39 @@
+"""What is one request of a trace, whatever file format it came from?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BLOCK_TOKENS = 512
+"""Tokens a hash id of the Mooncake traces stands for."""
+
+MAX_TOKENS = 4_194_304
+"""Longest prompt or answer a record may ask for: beyond it the record is taken for damaged."""
+
+MAX_LINE_BYTES = 1_048_576
+"""Longest line a reader takes in: 4 Mi tokens are 8,192 hash ids of at most twenty digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequest:
+    """One arrival: when, how long a prompt, how long an answer, which prefix it shares."""
+
+    line: int
+    """1-based line of the file it was read from: its identity in the trace."""
+    arrival_us: int
+    """Microseconds after the first arrival of the trace."""
+    input_tokens: int
+    output_tokens: int
+    blocks: tuple[int, ...]
+    """Hash ids of the prompt's 512-token blocks, the last perhaps partial. Empty: the trace does not
+    say what its prompts shared, so they share nothing."""
+
+
+class TraceError(Exception):
+    """A trace that cannot be read on: the place, and what is wrong there."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+        self.file = file
+        self.line = line
+        self.message = message
