@@ -24,13 +24,11 @@ OverflowAction = Literal["refuse", "queue", "spill", "downgrade"]
 PlacementStrategy = Literal["balanced", "round_robin", "least_outstanding"]
 
 
-class Record(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False
-):
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
     """Base of every record: immutable, keyword-only, unknown fields refused."""
 
 
-class CostVector(Record):
+class CostVector(Record, frozen=True):
     """Fairness cost of one token of each class (R5), in ppm of one uncached input token."""
 
     uncached_input_ppm: Ppm
@@ -38,7 +36,7 @@ class CostVector(Record):
     output_ppm: Ppm
 
 
-class ModelRecord(Record):
+class ModelRecord(Record, frozen=True):
     name: str
     served_name: str
     aliases: tuple[str, ...]
@@ -47,7 +45,7 @@ class ModelRecord(Record):
     cost: CostVector
 
 
-class PoolCapacity(Record):
+class PoolCapacity(Record, frozen=True):
     """What one replica can do."""
 
     input_tokens_per_minute: int
@@ -56,7 +54,7 @@ class PoolCapacity(Record):
     kv_tokens: int
 
 
-class PoolRecord(Record):
+class PoolRecord(Record, frozen=True):
     name: str
     model: str
     region: str
@@ -68,7 +66,7 @@ class PoolRecord(Record):
     reservable_ppm: Ppm
 
 
-class TenantRecord(Record):
+class TenantRecord(Record, frozen=True):
     name: str
     """Full path; the parent is the part before the last slash."""
     display_name: str
@@ -79,20 +77,20 @@ class TenantRecord(Record):
     labels: dict[str, str]
 
 
-class Overflow(Record):
+class Overflow(Record, frozen=True):
     """What happens when this object has no room (R12). Only ``downgrade`` names a tier."""
 
     action: OverflowAction
     tier: str | None
 
 
-class TierQueue(Record):
+class TierQueue(Record, frozen=True):
     max_wait: Micros
     max_depth: int
     """Requests waiting per (pool, band)."""
 
 
-class TierRecord(Record):
+class TierRecord(Record, frozen=True):
     name: str
     service_tier: tuple[str, ...]
     """Names a client may send as ``service_tier``; the first is the one answered with."""
@@ -103,7 +101,7 @@ class TierRecord(Record):
     cache_sharing: Literal["tenant", "pool"]
 
 
-class BurnVector(Record):
+class BurnVector(Record, frozen=True):
     """How much of a reservation one token of each class burns (R5)."""
 
     uncached_input_ppm: Ppm
@@ -111,7 +109,7 @@ class BurnVector(Record):
     output_ppm: Ppm
 
 
-class ReservationRecord(Record):
+class ReservationRecord(Record, frozen=True):
     name: str
     tenant: str
     pool: str
@@ -125,14 +123,14 @@ class ReservationRecord(Record):
     overflow: Overflow
 
 
-class LimitRecord(Record):
+class LimitRecord(Record, frozen=True):
     of: LimitOf
     per: LimitPer
     limit: int
     """Requests, tokens, or nano-units of money, by ``of``."""
 
 
-class QuotaRecord(Record):
+class QuotaRecord(Record, frozen=True):
     name: str
     tenant: str
     tiers: tuple[str, ...]
@@ -144,7 +142,7 @@ class QuotaRecord(Record):
     concurrency: int | None
 
 
-class PriceEntry(Record):
+class PriceEntry(Record, frozen=True):
     model: str
     start: Micros
     """Effective from this instant until the model's next entry."""
@@ -154,14 +152,14 @@ class PriceEntry(Record):
     output_nano: int
 
 
-class PriceBookRecord(Record):
+class PriceBookRecord(Record, frozen=True):
     name: str
     currency: str
     entries: tuple[PriceEntry, ...]
     tier_multipliers_ppm: dict[str, Ppm]
 
 
-class RouteMatch(Record):
+class RouteMatch(Record, frozen=True):
     """Empty tuples match everything; prompt tokens are matched as ``min <= n < max``."""
 
     models: tuple[str, ...]
@@ -172,29 +170,29 @@ class RouteMatch(Record):
     prompt_tokens_max: int | None
 
 
-class RouteTarget(Record):
+class RouteTarget(Record, frozen=True):
     pool: str
     weight: int
 
 
-class Placement(Record):
+class Placement(Record, frozen=True):
     strategy: PlacementStrategy
     release_after: Micros
     """How much longer a home may take than the quickest replica before it is given up (R20)."""
 
 
-class Timeouts(Record):
+class Timeouts(Record, frozen=True):
     first_byte: Micros
     total: Micros
 
 
-class Retries(Record):
+class Retries(Record, frozen=True):
     attempts: int
     """Further attempts after the first."""
     on: tuple[Literal["connect", "status_503"], ...]
 
 
-class RouteRecord(Record):
+class RouteRecord(Record, frozen=True):
     name: str
     rank: int
     match: RouteMatch
@@ -206,7 +204,7 @@ class RouteRecord(Record):
     retries: Retries
 
 
-class VectorRequest(Record):
+class VectorRequest(Record, frozen=True):
     """A request put to the policy by a self-test."""
 
     tenant: str
@@ -216,7 +214,7 @@ class VectorRequest(Record):
     at: Micros
 
 
-class VectorExpect(Record):
+class VectorExpect(Record, frozen=True):
     verdict: Literal["admit", "refuse"]
     code: str | None
     tier: str | None
@@ -225,7 +223,7 @@ class VectorExpect(Record):
     reservation: Literal["used", "spilled", "none"]
 
 
-class Vector(Record):
+class Vector(Record, frozen=True):
     """One self-test: a gateway runs every one of them before it activates a bundle."""
 
     name: str
@@ -233,7 +231,7 @@ class Vector(Record):
     expect: VectorExpect
 
 
-class ProgramRecords(Record):
+class ProgramRecords(Record, frozen=True):
     """A whole compiled policy, each tuple sorted by name."""
 
     environment: str
