@@ -1,0 +1,170 @@
+"""Which files carry a compiled policy, and what policy do these files carry?
+
+``encode`` and ``decode`` are exact inverses: ``decode`` accepts only what ``encode`` writes, so two
+different sets of bytes never stand for one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from coordination.program.canonical import canonical_bytes
+from coordination.program.partition import Item, partition
+from coordination.program.records import (
+    Micros,
+    ModelRecord,
+    PoolRecord,
+    PriceBookRecord,
+    ProgramRecords,
+    QuotaRecord,
+    Record,
+    ReservationRecord,
+    RouteRecord,
+    TenantRecord,
+    TierRecord,
+    Vector,
+)
+
+PROGRAM = "program"
+HEADER = f"{PROGRAM}/program.json"
+SELF_TESTS = "selftest"
+
+KIND_FIELDS: dict[str, str] = {
+    "Model": "models",
+    "Pool": "pools",
+    "Tenant": "tenants",
+    "Tier": "tiers",
+    "Reservation": "reservations",
+    "Quota": "quotas",
+    "PriceBook": "price_books",
+    "Route": "routes",
+}
+"""Kind of a document -> field of ``ProgramRecords``."""
+
+_T = TypeVar("_T")
+
+
+class MalformedProgramError(ValueError):
+    """Files that ``encode`` would not have written."""
+
+    def __init__(self, path: str, message: str, json_pointer: str = "") -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.message = message
+        self.json_pointer = json_pointer
+
+
+class Header(Record, frozen=True):
+    """What belongs to the whole program; the counts notice a shard that is missing."""
+
+    environment: str
+    at: Micros
+    counts: dict[str, int]
+
+
+class Shard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Objects of one hash prefix, by kind."""
+
+    Model: tuple[ModelRecord, ...] = ()
+    Pool: tuple[PoolRecord, ...] = ()
+    Tenant: tuple[TenantRecord, ...] = ()
+    Tier: tuple[TierRecord, ...] = ()
+    Reservation: tuple[ReservationRecord, ...] = ()
+    Quota: tuple[QuotaRecord, ...] = ()
+    PriceBook: tuple[PriceBookRecord, ...] = ()
+    Route: tuple[RouteRecord, ...] = ()
+
+
+class VectorShard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    Vector: tuple[Vector, ...] = ()
+
+
+def encode(records: ProgramRecords) -> dict[str, bytes]:
+    """Files under ``program/``: a header, and shards of at most 32 KB.
+
+    Raises ``NotCanonicalError`` for an integer beyond ±(2^53 - 1) and ``ValueError`` for records
+    that are not sorted by name or share one: order is meaning nobody would see in the shards.
+    """
+    items: list[Item] = []
+    counts: dict[str, int] = {}
+    for kind, field in KIND_FIELDS.items():
+        group: tuple[Any, ...] = getattr(records, field)
+        names = [record.name for record in group]
+        if names != sorted(set(names)):
+            raise ValueError(f"{field} are not sorted by name, or a name appears twice")
+        counts[kind] = len(group)
+        items.extend(_item(kind, record) for record in group)
+    header = Header(environment=records.environment, at=records.at, counts=counts)
+    return {HEADER: canonical_bytes(msgspec.to_builtins(header))} | partition(items, folder=PROGRAM)
+
+
+def decode(files: Mapping[str, bytes]) -> ProgramRecords:
+    """The program in ``files`` (paths under ``program/``, nothing else).
+
+    Raises ``MalformedProgramError``, naming the file and where in it.
+    """
+    if HEADER not in files:
+        raise MalformedProgramError(HEADER, "the file is missing")
+    header = next(read_shards({HEADER: files[HEADER]}, Header))
+    shards = {path: data for path, data in files.items() if path != HEADER}
+    groups: dict[str, list[Any]] = {field: [] for field in KIND_FIELDS.values()}
+    for shard in read_shards(shards, Shard):
+        for kind, field in KIND_FIELDS.items():
+            groups[field].extend(getattr(shard, kind))
+    for group in groups.values():
+        group.sort(key=lambda record: record.name)
+    records = ProgramRecords(
+        environment=header.environment,
+        at=header.at,
+        **{field: tuple(group) for field, group in groups.items()},
+    )
+    _require_same(files, records)
+    return records
+
+
+def encode_vectors(vectors: list[Vector] | tuple[Vector, ...]) -> dict[str, bytes]:
+    """Files under ``selftest/``. Names must be unique."""
+    if len({vector.name for vector in vectors}) != len(vectors):
+        raise ValueError("two self-tests share a name")
+    return partition((_item("Vector", vector) for vector in vectors), folder=SELF_TESTS)
+
+
+def decode_vectors(files: Mapping[str, bytes]) -> list[Vector]:
+    """The self-tests in ``files``, sorted by name; ``MalformedProgramError`` as for ``decode``."""
+    vectors = [vector for shard in read_shards(files, VectorShard) for vector in shard.Vector]
+    vectors.sort(key=lambda vector: vector.name)
+    try:
+        same = encode_vectors(vectors) == dict(files)
+    except ValueError as error:
+        raise MalformedProgramError(SELF_TESTS, str(error)) from None
+    if not same:
+        raise MalformedProgramError(SELF_TESTS, "the self-tests are not in canonical shards")
+    return vectors
+
+
+def read_shards(files: Mapping[str, bytes], shape: type[_T]) -> Iterator[_T]:
+    """Each file as ``shape``, one at a time, so that a caller may pause between two of them."""
+    decoder = msgspec.json.Decoder(shape)
+    for path, data in sorted(files.items()):
+        try:
+            yield decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedProgramError(path, str(error)) from None
+
+
+def _item(kind: str, record: Any) -> Item:
+    return Item(kind, record.name, canonical_bytes(msgspec.to_builtins(record)))
+
+
+def _require_same(files: Mapping[str, bytes], records: ProgramRecords) -> None:
+    """Encoding what was read must give back every byte: this covers order, layout and spelling."""
+    try:
+        again = encode(records)
+    except ValueError as error:
+        raise MalformedProgramError(PROGRAM, str(error)) from None
+    for path in sorted(again.keys() | files.keys()):
+        if again.get(path) != files.get(path):
+            raise MalformedProgramError(path, "not the canonical shard of the objects it holds")
