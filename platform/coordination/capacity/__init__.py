@@ -1,0 +1,22 @@
+"""What can one replica do? Step times, prefill floors and KV room, from an accelerator profile."""
+
+from coordination.capacity.profiles import PROFILES, Profile
+from coordination.capacity.steps import (
+    CHUNK_TOKENS,
+    StepModel,
+    decode_run,
+    prefill_floor,
+    step_model,
+    step_time,
+)
+
+__all__ = [
+    "CHUNK_TOKENS",
+    "PROFILES",
+    "Profile",
+    "StepModel",
+    "decode_run",
+    "prefill_floor",
+    "step_model",
+    "step_time",
+]

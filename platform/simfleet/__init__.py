@@ -1,0 +1,1 @@
+"""Simulated replicas that speak the OpenAI API, and the demo workload that drives them."""
