@@ -1,0 +1,71 @@
+"""Why was something delivered not accepted? A closed list of codes, each with a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Code = Literal[
+    "bad_signature",
+    "unknown_key",
+    "threshold_not_met",
+    "replayed_serial",
+    "wrong_environment",
+    "wrong_ring",
+    "unknown_feature",
+    "digest_mismatch",
+    "self_test_failed",
+    "too_large",
+    "archive_traversal",
+    "archive_link",
+    "archive_duplicate",
+    "archive_bomb",
+    "archive_malformed",
+    "malformed_envelope",
+    "malformed_root",
+    "malformed_pointer",
+    "malformed_manifest",
+    "malformed_program",
+    "malformed_directory",
+    "missing_file",
+    "fetch_failed",
+    "activate_failed",
+    "persist_failed",
+]
+
+RETRYABLE: frozenset[Code] = frozenset(
+    {"fetch_failed", "digest_mismatch", "activate_failed", "persist_failed", "missing_file"}
+)
+"""Refusals that the same pointer may outlive: a broken transfer, a full disk. The others are about
+the content, which its digest fixes: trying again cannot help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One refusal. ``file`` and ``json_pointer`` say where, when there is a where."""
+
+    code: Code
+    message: str
+    file: str = ""
+    json_pointer: str = ""
+
+    @property
+    def retryable(self) -> bool:
+        return self.code in RETRYABLE
+
+    def __str__(self) -> str:
+        place = f"{self.file}{self.json_pointer and '#' + self.json_pointer}"
+        return f"{self.code}: {place}: {self.message}" if place else f"{self.code}: {self.message}"
+
+
+class RefusedError(Exception):
+    """Carries a ``Refused`` out of the depths of a check."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
+
+
+def refuse(code: Code, message: str, *, file: str = "", json_pointer: str = "") -> RefusedError:
+    """The exception to raise."""
+    return RefusedError(Refused(code, message, file, json_pointer))
