@@ -1,0 +1,78 @@
+"""Who is connected? A listening socket, its connections, their deadlines, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from email.utils import formatdate
+
+from gateway.downstream.connection import ClientConnection, Service
+from gateway.downstream.request import Limits
+
+READ_SIZE = 64 * 1024
+UNSENT_IN_KERNEL = 16 * 1024
+"""TCP_NOTSENT_LOWAT: what the kernel may hold unsent, so that a slow client is noticed at once."""
+SWEEP_SECONDS = 0.5
+
+
+class Listener:
+    """Accepts for one ``Service``. One read buffer serves all: a read is parsed before the next."""
+
+    def __init__(self, service: Service, limits: Limits | None = None) -> None:
+        self.service = service
+        self.limits = limits or Limits()
+        self.connections: set[ClientConnection] = set()
+        self.read_buffer = memoryview(bytearray(READ_SIZE))
+        self.draining = False
+        self.date = b""
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Bind and listen. Port 0 takes a free one; ``self.port`` says which. OSError if taken."""
+        sock = listening_socket(host, port)
+        self.port = sock.getsockname()[1]
+        self._server = await self._loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=2048)
+        self._sweep()
+
+    def stop_accepting(self) -> None:
+        """No new connection; idle ones are closed, busy ones close after their answer."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in [c for c in self.connections if c.idle]:
+            connection.hang_up()
+
+    def close(self) -> None:
+        """End everything, answers in progress included."""
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.hang_up()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    def _sweep(self) -> None:
+        self.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
+        now = self.time()
+        for connection in [c for c in self.connections if c.deadline < now]:
+            connection.expire()
+        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket; accepted ones inherit its options (Linux), so none is set per connection."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock

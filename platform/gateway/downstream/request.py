@@ -1,0 +1,40 @@
+"""What did a client send? One parsed request, and the limits it was held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one client connection. Sizes in bytes, times in seconds."""
+
+    head: int = 32 * 1024
+    fields: int = 100
+    body: int = 8 * 1024 * 1024
+    pipelined: int = 64
+    """Requests waiting behind the one being answered; the connection closes after them."""
+    head_seconds: float = 10.0
+    """From the first byte of a head to its end."""
+    body_seconds: float = 120.0
+    idle_seconds: float = 75.0
+    linger_seconds: float = 2.0
+    """How long what a refused client still sends is read and dropped, so that it sees our answer."""
+    write_high: int = 16 * 1024
+    """Unsent response bytes at which the upstream is paused."""
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """One request. ``headers`` has lower-case names; a repeated field keeps its last value."""
+
+    method: str = ""
+    path: bytes = b""
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    keep_alive: bool = False
+    http_1_0: bool = False
+    problem: Problem | None = None
+    """Why it cannot be served: found while reading it, answered in its turn."""

@@ -1,0 +1,110 @@
+"""Which bytes of an engine's event stream are changed on the way to the client?
+
+Two edits, nothing else; every other byte is forwarded as it came:
+
+1. An event that is one ``data:`` line holding a JSON object with a ``choices`` member gets its
+   top-level ``service_tier`` set to the tier served: the value is replaced where it stands, else the
+   member is added before the closing brace. No blank, key order or number is touched.
+2. If the usage was asked for by us and not by the client, the event whose object has an empty
+   ``choices`` and a ``usage`` object is left out, its terminating blank line included.
+
+Events with other fields, comments, several data lines, or ``[DONE]`` pass as they are. An event is
+held only until it is complete, and at most ``EVENT_LIMIT`` bytes of it: a longer one passes unedited
+from then on to its end, so that the memory a stream holds has a bound.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from gateway.json_member import set_member
+
+EVENT_LIMIT = 16 * 1024
+_EVENT_END = re.compile(rb"\n\r?\n")
+_NAME = b'"service_tier"'
+
+
+class EventStream:
+    """The editor of one answer. Feed it what arrives, forward what it returns."""
+
+    __slots__ = ("_passing", "_rest", "_strip_usage", "_tier", "done", "tokens", "usage")
+
+    def __init__(self, tier: str, *, strip_usage: bool) -> None:
+        """``tier``: what clients are told was served. ``strip_usage``: we asked, they did not."""
+        self._tier = orjson.dumps(tier)
+        self._strip_usage = strip_usage
+        self._rest = b""
+        self._passing = False
+        self.usage: dict[str, Any] | None = None
+        """The engine's last ``usage`` object."""
+        self.tokens = 0
+        """Events that carried text: a lower bound of the output tokens, for streams cut short."""
+        self.done = False
+        """``[DONE]`` has passed."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished event."""
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> bytes:
+        """The next bytes from the engine; returns what to forward now, possibly nothing."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        if self._passing:
+            return self._pass_on(data)
+        out: list[bytes] = []
+        start = 0
+        for end in _EVENT_END.finditer(data):
+            out.append(self._edit(data[start : end.end()]))
+            start = end.end()
+        if start < len(data):
+            self._rest = data[start:]
+            if len(self._rest) > EVENT_LIMIT:
+                rest, self._rest = self._rest, b""
+                self._passing = True
+                out.append(self._pass_on(rest))
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def close(self) -> bytes:
+        """The engine's stream is over: an unfinished event goes out as it is."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """Inside an event too long to hold: forward up to its end, then edit again."""
+        end = _EVENT_END.search(data)
+        if end is None:
+            self._rest = data[-2:]  # a terminator may be split over reads
+            return data[:-2]
+        self._passing = False
+        return data[: end.end()] + self.feed(data[end.end() :])
+
+    def _edit(self, event: bytes) -> bytes:
+        close = event.rfind(b"}")
+        if close < 0 or not event.startswith(b"data:"):
+            if event.startswith(b"data:") and event[5:].strip() == b"[DONE]":
+                self.done = True
+            return event
+        if event.find(b"\n", 0, close) >= 0 or event[close + 1 :].strip() or b'"choices"' not in event:
+            return event
+        if b'"usage"' in event and self._is_asked_usage(event[5:]):
+            return b""
+        if b'"delta":{}' not in event and b'"content":""' not in event:
+            self.tokens += 1
+        return set_member(event, close, _NAME, self._tier)
+
+    def _is_asked_usage(self, payload: bytes) -> bool:
+        """Notes the usage an event reports. True if the event exists only because we asked."""
+        try:
+            chunk = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(chunk, dict) or not isinstance(chunk.get("usage"), dict):
+            return False
+        self.usage = chunk["usage"]
+        return self._strip_usage and chunk.get("choices") == []

@@ -1,0 +1,1 @@
+"""The replicas' side of the gateway: kept-alive connections and a response parser."""

@@ -1,0 +1,105 @@
+"""Which connection carries the next request to a replica? A kept one if any, else a new one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.upstream.connection import ReplicaConnection
+
+CONNECT_SECONDS = 5.0
+IDLE_SECONDS = 4.0
+"""Below the 5 s after which common engine servers close a kept connection: we close first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a replica listens."""
+
+    host: str
+    port: int
+    authority: bytes
+    """For the Host header."""
+    prefix: bytes
+    """Path in front of ``/v1/...``, without a trailing slash."""
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """From a base URL such as ``http://127.0.0.1:8101``. ValueError if it is not plain http."""
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(f"not an http URL: {url}")
+        return cls(parts.hostname, parts.port or 80, parts.netloc.encode(), parts.path.rstrip("/").encode())
+
+
+class ReplicaPool:
+    """The kept-alive connections of one replica; the last one used goes first, the rest grow old."""
+
+    __slots__ = ("_idle", "_loop", "_tasks", "address")
+
+    def __init__(self, url: str) -> None:
+        self.address = Address.of(url)
+        self._idle: list[ReplicaConnection] = []
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self) -> ReplicaConnection | None:
+        """A kept connection, or ``None``."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
+
+    def connect(
+        self, ready: Callable[[ReplicaConnection], None], failed: Callable[[str], None]
+    ) -> asyncio.Task[None]:
+        """Open a new connection. Calls exactly one of both unless the task is cancelled.
+
+        ``failed`` gets a word for the explanation: ``refused``, ``timeout`` or ``unreachable``.
+        """
+        task = self._loop.create_task(self._connect(ready, failed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def release(self, connection: ReplicaConnection) -> None:
+        """Its exchange is over and it may carry another."""
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+
+    def forget(self, connection: ReplicaConnection) -> None:
+        """It is closed."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def expire(self, now: float) -> None:
+        """Close what was idle too long. ``now``: loop time."""
+        while self._idle and now - self._idle[0].idle_since > IDLE_SECONDS:
+            self._idle.pop(0).transport.close()
+
+    def close(self) -> None:
+        """No further use: close idle connections; busy ones close when their exchange ends."""
+        for task in self._tasks:
+            task.cancel()
+        while self._idle:
+            self._idle.pop().transport.close()
+
+    async def _connect(
+        self, ready: Callable[[ReplicaConnection], None], failed: Callable[[str], None]
+    ) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await self._loop.create_connection(
+                    lambda: ReplicaConnection(self), self.address.host, self.address.port
+                )
+        except TimeoutError:
+            failed("timeout")
+        except ConnectionRefusedError:
+            failed("refused")
+        except OSError:
+            failed("unreachable")
+        else:
+            ready(connection)
