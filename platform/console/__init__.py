@@ -1,0 +1,1 @@
+"""What does an operator look at? Screens that span apps; no models."""

@@ -1,0 +1,113 @@
+"""Screens that span apps: what runs, and where a tenant's people start."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+from django_htmx.middleware import HtmxDetails
+
+from console import selectors
+from tenancy.models import User
+from tenancy.permissions import may_see_platform
+from tenancy.selectors import tenants
+
+
+class HtmxRequest(HttpRequest):
+    """A request as the htmx middleware leaves it."""
+
+    htmx: HtmxDetails
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The person behind ``request``; LoginRequiredMiddleware has turned everybody else away."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Staff go to the platform's status, a tenant's people to their own page."""
+    return redirect("console:status" if may_see_platform(signed_in(request)) else "console:tenant")
+
+
+@require_safe
+def status(request: HtmxRequest) -> HttpResponse:
+    """What runs, as the processes themselves say; the part that changes alone when htmx asks."""
+    if not may_see_platform(signed_in(request)):
+        raise PermissionDenied
+    seen = {
+        "section": "status",
+        "overview": selectors.overview(
+            admin_url=settings.HEADWAY_GATEWAY_ADMIN_URL, processes_file=settings.HEADWAY_PROCESSES
+        ),
+        "gateway_url": settings.HEADWAY_GATEWAY_URL,
+    }
+    return render(request, "console/_status.html" if request.htmx else "console/status.html", seen)
+
+
+@require_safe
+def tenant(request: HttpRequest) -> HttpResponse:
+    """Where a tenant's developer starts: the base URL, the models, a call to paste."""
+    models = selectors.served_models(admin_url=settings.HEADWAY_GATEWAY_ADMIN_URL)
+    return render(
+        request,
+        "console/tenant.html",
+        {
+            "section": "tenant",
+            "tenants": tenants(signed_in(request)),
+            "base_url": f"{settings.HEADWAY_GATEWAY_URL}/v1",
+            "models": models,
+            "model": models[0] if models else "MODEL",
+        },
+    )
+
+
+@require_safe
+@login_not_required
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@login_not_required
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """The process answers and reaches its database; 503 with the reason when it does not."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as failure:
+        return HttpResponse(f"database: {type(failure).__name__}\n", content_type="text/plain", status=503)
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def problem(request: HttpRequest, code: int, heading: str, advice: str) -> HttpResponse:
+    return render(request, "console/problem.html", {"heading": heading, "advice": advice}, status=code)
+
+
+@login_not_required
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return problem(
+        request,
+        403,
+        "Not yours to see",
+        "Your account has no role for this page. An operator can give you one.",
+    )
+
+
+@login_not_required
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return problem(request, 404, "Nothing here", "There is no page at this address. It may have moved.")
+
+
+@login_not_required
+def broken(request: HttpRequest) -> HttpResponse:
+    return problem(
+        request, 500, "That did not work", "The console failed to make this page; the reason is in its log."
+    )

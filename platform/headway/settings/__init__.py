@@ -1,0 +1,1 @@
+"""Which settings hold? ``base`` reads the environment; ``test`` is for the test suite."""
