@@ -1,0 +1,84 @@
+"""Which objects does one environment see, and how are they found by name? (The resolve step.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Generic, TypeVar, cast
+
+from coordination.diagnostics import Location, ObjectRef
+from coordination.spec import Document, PolicySet
+from coordination.spec.kinds import (
+    Model,
+    Pool,
+    PriceBook,
+    Quota,
+    Reservation,
+    Route,
+    Tenant,
+    Tier,
+)
+from coordination.spec.plain import Path
+
+S = TypeVar("S")
+
+
+class Entry(Generic[S]):
+    """A document together with its value's type."""
+
+    __slots__ = ("document", "name", "spec")
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.name = document.name
+        self.spec = cast(S, document.spec)
+
+    @property
+    def ref(self) -> ObjectRef:
+        return self.document.ref
+
+    def locate(self, path: Path | str) -> Location:
+        return self.document.locate(path)
+
+
+class Catalogue:
+    """The documents of one environment by kind and name, each mapping sorted by name."""
+
+    def __init__(self, policy_set: PolicySet, environment: str | None) -> None:
+        self.environment = environment
+        self.policy_set = policy_set
+        self.documents = [d for d in policy_set.documents if d.applies_in(environment)]
+        by_kind: dict[str, dict[str, Document]] = {}
+        for document in self.documents:
+            by_kind.setdefault(document.kind, {})[document.name] = document
+        self.by_kind = by_kind
+        self.models: dict[str, Entry[Model]] = self._entries("Model")
+        self.pools: dict[str, Entry[Pool]] = self._entries("Pool")
+        self.tenants: dict[str, Entry[Tenant]] = self._entries("Tenant")
+        self.tiers: dict[str, Entry[Tier]] = self._entries("Tier")
+        self.reservations: dict[str, Entry[Reservation]] = self._entries("Reservation")
+        self.quotas: dict[str, Entry[Quota]] = self._entries("Quota")
+        self.price_books: dict[str, Entry[PriceBook]] = self._entries("PriceBook")
+        self.routes: dict[str, Entry[Route]] = self._entries("Route")
+
+    def _entries(self, kind: str) -> dict[str, Entry[S]]:
+        return {name: Entry(document) for name, document in self.by_kind.get(kind, {}).items()}
+
+    def knows(self, kind: str, name: str) -> bool:
+        """Whether the object exists, or would if its document could be read."""
+        return name in self.by_kind.get(kind, ()) or ObjectRef(kind, name) in self.policy_set.broken
+
+    @cached_property
+    def kinds_by_name(self) -> dict[str, list[str]]:
+        """Under which kinds a name is known."""
+        found: dict[str, list[str]] = {}
+        for document in self.documents:
+            found.setdefault(document.name, []).append(document.kind)
+        return found
+
+
+def parents(path: str) -> Iterator[str]:
+    """The ancestors of a tenant, nearest first: ``a/b/c`` -> ``a/b``, ``a``."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path

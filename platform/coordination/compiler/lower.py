@@ -1,0 +1,208 @@
+"""How does each kind of document become the record a gateway reads? Defaults are settled here.
+
+One function a kind; all of them total: what could fail has been refused by a rule before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.program.records import (
+    BurnVector,
+    CostVector,
+    LimitRecord,
+    Micros,
+    ModelRecord,
+    Overflow,
+    Placement,
+    PoolCapacity,
+    PoolRecord,
+    PriceBookRecord,
+    PriceEntry,
+    ProgramRecords,
+    QuotaRecord,
+    ReservationRecord,
+    Retries,
+    RouteMatch,
+    RouteRecord,
+    RouteTarget,
+    TenantRecord,
+    TierQueue,
+    TierRecord,
+    Timeouts,
+)
+from coordination.spec import kinds
+from coordination.spec.quantities import Money
+
+Interval = tuple[Micros, Micros | None]
+
+
+def lower(catalogue: Catalogue, *, environment: str, at: Micros, horizon: Micros) -> ProgramRecords:
+    """The whole program of one environment, for a timeline that begins at ``at``."""
+    reservations = (reservation(e, at, at + horizon) for e in catalogue.reservations.values())
+    return ProgramRecords(
+        environment=environment,
+        at=at,
+        models=tuple(map(model, catalogue.models.values())),
+        pools=tuple(map(pool, catalogue.pools.values())),
+        tenants=tuple(map(tenant, catalogue.tenants.values())),
+        tiers=tuple(map(tier, catalogue.tiers.values())),
+        reservations=tuple(r for r in reservations if r.intervals),
+        quotas=tuple(map(quota, catalogue.quotas.values())),
+        price_books=tuple(map(price_book, catalogue.price_books.values())),
+        routes=tuple(map(route, catalogue.routes.values())),
+    )
+
+
+def model(entry: Entry[kinds.Model]) -> ModelRecord:
+    spec = entry.spec
+    return ModelRecord(
+        name=entry.name,
+        served_name=spec.served_name or entry.name,
+        aliases=spec.aliases,
+        context_window=spec.context_window,
+        max_output=spec.max_output or spec.context_window,
+        cost=CostVector(
+            uncached_input_ppm=spec.cost.uncached_input,
+            cached_input_ppm=spec.cost.cached_input,
+            output_ppm=spec.cost.output,
+        ),
+    )
+
+
+def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
+    spec, capacity = entry.spec, entry.spec.capacity
+    assert capacity is not None, "CAP203 lets no pool through without its capacity"  # noqa: S101
+    return PoolRecord(
+        name=entry.name,
+        model=spec.model,
+        region=spec.region,
+        engine=spec.engine,
+        profile=spec.profile,
+        replicas=spec.replicas.urls,
+        capacity=PoolCapacity(
+            input_tokens_per_minute=capacity.input,
+            output_tokens_per_minute=capacity.output,
+            sequences=capacity.sequences,
+            kv_tokens=capacity.kv_tokens,
+        ),
+        reservable_ppm=spec.reservable,
+    )
+
+
+def tenant(entry: Entry[kinds.Tenant]) -> TenantRecord:
+    spec = entry.spec
+    return TenantRecord(
+        name=entry.name,
+        display_name=spec.display_name or entry.name,
+        tiers=spec.tiers,
+        default_tier=spec.default_tier or spec.tiers[0],
+        zone=spec.zone,
+        labels=spec.labels,
+    )
+
+
+def tier(entry: Entry[kinds.Tier]) -> TierRecord:
+    spec = entry.spec
+    sharing: Any = spec.cache_sharing
+    return TierRecord(
+        name=entry.name,
+        service_tier=spec.service_tier or (entry.name,),
+        band=spec.band,
+        queue=TierQueue(max_wait=spec.queue.max_wait, max_depth=spec.queue.max_depth),
+        overflow=overflow(spec.overflow),
+        cache_sharing=sharing,
+    )
+
+
+def overflow(spec: kinds.Overflow) -> Overflow:
+    return Overflow(action=spec.action, tier=spec.tier)
+
+
+def window(spec: kinds.Reservation) -> Interval:
+    """When a reservation is in force; without a beginning, since 1970."""
+    return spec.window.from_ or 0, spec.window.until
+
+
+def reservation(entry: Entry[kinds.Reservation], at: Micros, horizon: Micros) -> ReservationRecord:
+    """A window that is over by ``at``, or begins at the horizon or later, leaves no interval."""
+    spec = entry.spec
+    start, end = window(spec)
+    in_sight = start < horizon and (end is None or end > at)
+    return ReservationRecord(
+        name=entry.name,
+        tenant=spec.tenant,
+        pool=spec.pool,
+        tier=spec.tier,
+        input_tokens_per_minute=spec.throughput.input,
+        output_tokens_per_minute=spec.throughput.output,
+        burn=BurnVector(
+            uncached_input_ppm=spec.burn.uncached_input,
+            cached_input_ppm=spec.burn.cached_input,
+            output_ppm=spec.burn.output,
+        ),
+        intervals=((start, end),) if in_sight else (),
+        enforcement_window=spec.enforcement_window,
+        overflow=overflow(spec.overflow),
+    )
+
+
+def quota(entry: Entry[kinds.Quota]) -> QuotaRecord:
+    spec = entry.spec
+    return QuotaRecord(
+        name=entry.name,
+        tenant=spec.tenant,
+        tiers=spec.scope.tiers,
+        models=spec.scope.models,
+        weight_ppm=spec.weight,
+        limits=tuple(map(limit, spec.limits)),
+        concurrency=spec.concurrency,
+    )
+
+
+def limit(spec: Any) -> LimitRecord:
+    amount = spec.limit.nano if isinstance(spec.limit, Money) else spec.limit
+    return LimitRecord(of=spec.of, per=spec.per, limit=amount)
+
+
+def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:
+    spec = entry.spec
+    entries = (
+        PriceEntry(
+            model=e.model,
+            start=e.from_,
+            uncached_input_nano=e.uncached_input.nano,
+            cached_input_nano=e.cached_input.nano,
+            output_nano=e.output.nano,
+        )
+        for e in spec.entries
+    )
+    return PriceBookRecord(
+        name=entry.name,
+        currency=spec.currency,
+        entries=tuple(sorted(entries, key=lambda e: (e.model, e.start))),
+        tier_multipliers_ppm=spec.tier_multipliers,
+    )
+
+
+def route(entry: Entry[kinds.Route]) -> RouteRecord:
+    spec, match = entry.spec, entry.spec.match
+    strategy: Any = spec.placement.strategy
+    on: Any = spec.retries.on
+    return RouteRecord(
+        name=entry.name,
+        rank=spec.rank,
+        match=RouteMatch(
+            models=match.models,
+            tiers=match.tiers,
+            tenants=match.tenants,
+            prompt_tokens_min=match.prompt_tokens.min,
+            prompt_tokens_max=match.prompt_tokens.max,
+        ),
+        targets=tuple(RouteTarget(pool=t.pool, weight=t.weight) for t in spec.targets),
+        placement=Placement(strategy=strategy, release_after=spec.placement.release_after),
+        fallback=spec.fallback,
+        timeouts=Timeouts(first_byte=spec.timeouts.first_byte, total=spec.timeouts.total),
+        retries=Retries(attempts=spec.retries.attempts, on=on),
+    )

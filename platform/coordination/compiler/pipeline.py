@@ -1,0 +1,52 @@
+"""How does a policy set become a program? Reads as a table of contents.
+
+load > resolve > check > lower > emit
+"""
+
+from __future__ import annotations
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.checking import check_catalogue
+from coordination.compiler.lower import lower
+from coordination.compiler.selftest import self_test
+from coordination.compiler.source_map import SourceMap
+from coordination.diagnostics import Diagnostic, has_errors, in_reading_order
+from coordination.program.records import Micros, ProgramRecords, Vector
+from coordination.spec import PolicySet
+
+DAY: Micros = 86_400_000_000
+HORIZON: Micros = 400 * DAY
+"""How far ahead a build looks unless told otherwise."""
+COMPILER = "headway/1"
+"""Changes whenever the same documents would compile to other bytes."""
+
+
+def build(
+    policy_set: PolicySet,
+    *,
+    environment: str,
+    at: Micros,
+    horizon: Micros = HORIZON,
+    compiler: str = COMPILER,  # noqa: ARG001 - names the build; only one compiler exists so far
+) -> tuple[ProgramRecords | None, SourceMap, list[Vector], list[Diagnostic]]:
+    """The program of an environment, or ``None`` when a diagnostic is an error.
+
+    ``at`` is where the timeline begins and ``horizon`` how far it is looked at, in microseconds. The
+    result depends on nothing else: not on the order of files, the machine or the hour.
+    """
+    catalogue = Catalogue(policy_set, environment)
+    diagnostics = in_reading_order(check_catalogue(catalogue, at))
+    source_map = SourceMap(catalogue)
+    if has_errors(diagnostics) or not policy_set.complete:
+        return None, source_map, [], diagnostics
+    records = lower(catalogue, environment=environment, at=at, horizon=horizon)
+    return records, source_map, self_test(records), diagnostics
+
+
+def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:
+    """Every problem between objects, in each environment the documents name."""
+    found: dict[Diagnostic, None] = {}
+    for environment in policy_set.environments or (None,):
+        for diagnostic in check_catalogue(Catalogue(policy_set, environment), at):
+            found.setdefault(diagnostic)
+    return in_reading_order(found)

@@ -1,0 +1,3 @@
+"""What can be wrong between objects. One rule a module, one page, one table of tests."""
+
+MODULES = ()

@@ -1,0 +1,204 @@
+"""How does a kind say what its fields are, once, for every use made of them?
+
+A block is a frozen struct whose fields are annotated with a notation and a sentence::
+
+    class Queue(Block):
+        \"\"\"Waiting room of a tier.\"\"\"
+
+        max_wait: Annotated[int, Duration(), "How long a request may wait."] = 1_000_000
+
+A field whose type is another block needs no notation; ``tuple[Block, ...]`` takes ``Items.of_blocks``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from coordination.spec.finding import UNSET, Finding, Unset
+from coordination.spec.notation import Items, Notation, Reference, Schema, Table
+from coordination.spec.plain import Path, Plain
+from coordination.spec.rules import (
+    SPEC005_unknown_field,
+    SPEC006_wrong_type,
+    SPEC013_missing_field,
+)
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every part of the language that is a mapping with fixed fields."""
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        """Checks between fields of one block, when each alone has been read. Adds to ``found``."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field as declared."""
+
+    name: str
+    """As written in a document."""
+    attribute: str
+    notation: Notation
+    doc: str
+    default: Any
+    """``UNSET`` when the field must be given."""
+
+
+class Fields(Notation):
+    """The notation of a block: a mapping with the block's fields."""
+
+    def __init__(self, block: type[Block], owner: str | None = None) -> None:
+        self.block = block
+        self.owner = owner or f"`{_spaced(block.__name__)}`"
+        self.fields = {field.name: field for field in fields_of(block)}
+        self.required = [field for field in self.fields.values() if isinstance(field.default, Unset)]
+
+    def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
+        if not isinstance(value, dict):
+            found.append(
+                Finding(SPEC006_wrong_type.expected(f"a mapping with {self._listing()}", value), path)
+            )
+            return UNSET
+        before = len(found)
+        values: dict[str, Any] = {}
+        fields = self.fields
+        for key, item in value.items():
+            field = fields.get(key)
+            if field is None:
+                found.append(
+                    Finding(
+                        SPEC005_unknown_field.unknown(key, self.owner, list(fields), set(value)), (path, key)
+                    )
+                )
+            elif item is None and field.default is None:
+                continue
+            else:
+                values[field.attribute] = field.notation.read(item, (path, key), found)
+        for field in self.required:
+            if field.name not in value:
+                misread = SPEC013_missing_field.missing(field.name, self.owner, field.doc)
+                found.append(Finding(misread, path))
+        if len(found) == before:
+            self.block.review(values, path, found)
+        return self.block(**values) if len(found) == before else UNSET
+
+    def parse(self, value: Plain) -> Any:
+        raise NotImplementedError("a block reports every mistake; use read()")
+
+    def write(self, value: Any) -> Plain:
+        """Fields that hold their default are left out, so equal meanings have equal forms."""
+        out: dict[str, Plain] = {}
+        for field in self.fields.values():
+            held = getattr(value, field.attribute)
+            if held != field.default:
+                out[field.name] = field.notation.write(held)
+        return out
+
+    def schema(self) -> Schema:
+        properties = {name: {**f.notation.schema(), "description": f.doc} for name, f in self.fields.items()}
+        return {
+            "type": "object",
+            "description": (self.block.__doc__ or "").strip(),
+            "properties": properties,
+            "required": [field.name for field in self.required],
+            "additionalProperties": False,
+        }
+
+    def _listing(self) -> str:
+        return ", ".join(list(self.fields)[:6])
+
+
+class Blocks(Items):
+    """A list of blocks."""
+
+    def __init__(self, block: type[Block], least: int = 0, most: int = 10_000) -> None:
+        super().__init__(notation_of(block), least, most, distinct=False)
+
+
+@functools.cache
+def notation_of(block: type[Block]) -> Fields:
+    """The compiled declaration of a block, made once."""
+    return Fields(block)
+
+
+@functools.cache
+def fields_of(block: type[Block]) -> tuple[Field, ...]:
+    """A block's fields in the order they were declared."""
+    hints = get_type_hints(block, include_extras=True)
+    return tuple(_field(hints[info.name], info) for info in msgspec.structs.fields(block))
+
+
+def _field(hint: Any, info: msgspec.structs.FieldInfo) -> Field:
+    default = info.default
+    if default is msgspec.NODEFAULT:
+        default = UNSET if info.default_factory is msgspec.NODEFAULT else info.default_factory()
+    notation: Notation | None = None
+    doc = ""
+    if get_origin(hint) is Annotated:
+        hint, *extras = get_args(hint)
+        for extra in extras:
+            if isinstance(extra, Notation):
+                notation = extra
+            elif isinstance(extra, str):
+                doc = extra
+    if notation is None:
+        notation = notation_of(_block_in(hint))
+    return Field(info.encode_name, info.name, notation, doc, default)
+
+
+def _block_in(hint: Any) -> type[Block]:
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for option in options:
+        if isinstance(option, type) and issubclass(option, Block):
+            return option
+    raise TypeError(f"field of type {hint!r} declares no notation")
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A place in a document that names another object."""
+
+    kind: str
+    name: str
+    path: Path
+
+
+@functools.cache
+def mentions_something(notation: Notation) -> bool:
+    """Whether values of this notation can name another object."""
+    if isinstance(notation, Fields):
+        return any(mentions_something(field.notation) for field in notation.fields.values())
+    if isinstance(notation, Table):
+        return mentions_something(notation.key) or mentions_something(notation.of)
+    if isinstance(notation, Items):
+        return mentions_something(notation.of)
+    return isinstance(notation, Reference) or bool(getattr(notation, "mentions", None))
+
+
+def mentions(notation: Notation, value: Any, path: Path = None) -> Iterator[Mention]:
+    """Every reference to another object in a value, with its place."""
+    if value is None or not mentions_something(notation):
+        return
+    if isinstance(notation, Reference):
+        yield Mention(notation.kind, value, path)
+    elif isinstance(notation, Fields):
+        for field in notation.fields.values():
+            yield from mentions(field.notation, getattr(value, field.attribute), (path, field.name))
+    elif isinstance(notation, Items):
+        for i, item in enumerate(value):
+            yield from mentions(notation.of, item, (path, i))
+    elif isinstance(notation, Table):
+        for key, item in value.items():
+            if isinstance(notation.key, Reference):
+                yield Mention(notation.key.kind, key, (path, key))
+            yield from mentions(notation.of, item, (path, key))
+    else:
+        yield from notation.mentions(value, path)  # type: ignore[attr-defined]
+
+
+def _spaced(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()

@@ -1,0 +1,155 @@
+"""What is a policy set once it has been read: documents with their values, each knowing its place?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from coordination.diagnostics import Location, ObjectRef
+from coordination.spec.declaration import Block, Mention, mentions, notation_of
+from coordination.spec.kinds import NOTATIONS
+from coordination.spec.notation import Items, Table, Text
+from coordination.spec.plain import Path, pointer
+from coordination.spec.source import json_text, yaml_text
+from coordination.spec.source.marks import Marks, Span
+
+API_VERSION = "headway/v1"
+ENVIRONMENT = Text(63, r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", "an environment name such as `production`")
+KEY = Text(100, r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a key such as `team`")
+
+
+class SourceFile(msgspec.Struct, frozen=True):
+    """A file as found: its name as diagnostics show it, and its bytes."""
+
+    name: str
+    text: bytes
+
+
+class Metadata(Block, frozen=True, kw_only=True):
+    """What is said about an object besides what it does."""
+
+    name: Annotated[str, Text(600), "Its name among the objects of its kind."]
+    labels: Annotated[dict[str, str], Table(KEY, Text(200), most=50), "Facts to select it by."] = {}
+    annotations: Annotated[dict[str, str], Table(KEY, Text(10_000), most=50), "Facts for tools."] = {}
+    description: Annotated[str, Text(2000), "What it is for."] = ""
+    environments: Annotated[
+        tuple[str, ...],
+        Items(ENVIRONMENT, least=1, most=50),
+        "Where the document applies; by default everywhere.",
+    ] = ()
+
+
+class Positions:
+    """Places of one document's parts, found when first asked for."""
+
+    def __init__(self, file: str, text: str, first_line: int, prefix: str, *, is_json: bool) -> None:
+        self.file, self.text, self.first_line, self.prefix = file, text, first_line, prefix
+        self.is_json = is_json
+        self.outer: Positions | None = None
+
+    def within(self, prefix: str) -> Positions:
+        """Places of one object of a JSON array; they are found for all of them at once."""
+        inner = Positions(self.file, self.text, self.first_line, prefix, is_json=self.is_json)
+        inner.outer = self
+        return inner
+
+    @cached_property
+    def marks(self) -> Marks:
+        if self.outer is not None:
+            return self.outer.marks
+        return (json_text if self.is_json else yaml_text).marks_of(self.text)
+
+    def locate(self, where: str, on: Literal["key", "value"] = "value") -> Location:
+        """The place of a JSON pointer within the document."""
+        return self.place(self.marks.find(self.prefix + where, on))
+
+    def leaves(self) -> Iterator[tuple[str, Span]]:
+        """Every value that is not a mapping or list, by its JSON pointer within the document."""
+        start = len(self.prefix)
+        for where in self.marks.leaves:
+            if where.startswith(self.prefix):
+                yield where[start:], self.marks.values[where]
+
+    def place(self, span: Span) -> Location:
+        line = self.first_line + 1
+        return Location(
+            self.file, span.line + line, span.column + 1, span.end_line + line, span.end_column + 1
+        )
+
+
+class Document:
+    """One object of the policy as it was written."""
+
+    __slots__ = ("kind", "metadata", "name", "positions", "spec")
+
+    def __init__(self, kind: str, metadata: Metadata, spec: Any, positions: Positions) -> None:
+        self.kind, self.name = kind, metadata.name
+        self.metadata, self.spec, self.positions = metadata, spec, positions
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef(self.kind, self.name)
+
+    @property
+    def source(self) -> str:
+        return self.positions.file
+
+    def applies_in(self, environment: str | None) -> bool:
+        """Whether it belongs to an environment; ``None`` asks for what belongs to all."""
+        return not self.metadata.environments or environment in self.metadata.environments
+
+    def locate(self, path: Path | str, on: Literal["key", "value"] = "value") -> Location:
+        """Where a part of the document stands in its file."""
+        return self.positions.locate(path if isinstance(path, str) else pointer(path), on)
+
+    def mentions(self) -> Iterator[Mention]:
+        """Every reference to another object."""
+        return mentions(NOTATIONS[self.kind], self.spec, (None, "spec"))
+
+    def canonical(self) -> bytes:
+        """Canonical JSON (RFC 8785): equal meanings give equal bytes; reading it gives this document."""
+        plain = {
+            "apiVersion": API_VERSION,
+            "kind": self.kind,
+            "metadata": notation_of(Metadata).write(self.metadata),
+            "spec": NOTATIONS[self.kind].write(self.spec),
+        }
+        ordered = json.dumps(_by_utf16(plain), ensure_ascii=False, separators=(",", ":"))
+        return ordered.encode()
+
+
+def _by_utf16(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _by_utf16(value[key]) for key in sorted(value, key=lambda k: k.encode("utf-16-be"))}
+    return [_by_utf16(item) for item in value] if isinstance(value, list) else value
+
+
+class PolicySet:
+    """Everything that was read, in an order that does not depend on the order of files."""
+
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        *,
+        broken: Iterable[ObjectRef],
+        complete: bool,
+        texts: dict[str, str],
+    ) -> None:
+        self.documents = tuple(
+            sorted(documents, key=lambda d: (d.kind, d.name, d.metadata.environments, d.positions.file))
+        )
+        self.broken = frozenset(broken)
+        """Objects that are named in the files but could not be read: references to them are not wrong."""
+        self.complete = complete
+        """Whether nothing was left out for an error."""
+        self.texts = texts
+        """File name -> text, for excerpts."""
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Every environment that some document names."""
+        return tuple(sorted({name for d in self.documents for name in d.metadata.environments}))

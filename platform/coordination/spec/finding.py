@@ -1,0 +1,50 @@
+"""How do the parts of the reader say that something is wrong, before it has a place in a file?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from coordination.diagnostics import Rule
+from coordination.spec.plain import Path, Plain
+
+
+class Unset(msgspec.Struct, frozen=True):
+    """Stands for "nothing to put there", since ``None`` is a value people write."""
+
+
+UNSET = Unset()
+
+
+class Remedy(msgspec.Struct, frozen=True):
+    """What would mend it: rename the key, replace the value, or remove it."""
+
+    title: str
+    rename: str | None = None
+    replace: Plain | Unset = UNSET
+    remove: bool = False
+    safe: bool = False
+
+
+class Misread(Exception):
+    """A value does not say what its place asks for. Raised by a notation, caught by the reader."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        message: str,
+        *,
+        notes: tuple[str, ...] = (),
+        remedy: Remedy | None = None,
+        on: Literal["key", "value"] = "value",
+    ) -> None:
+        super().__init__(message)
+        self.rule, self.message, self.notes, self.remedy, self.on = rule, message, notes, remedy, on
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A misreading and the place in the document's tree where it happened."""
+
+    misread: Misread
+    path: Path

@@ -1,0 +1,90 @@
+"""Quota: a tenant's share of what is contended, and its limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from coordination.spec.declaration import Block, Blocks
+from coordination.spec.finding import Finding, Misread
+from coordination.spec.notation import Choice, Count, Factor, Items, Notation, Reference, Schema
+from coordination.spec.plain import Path, Plain
+from coordination.spec.quantities import (
+    LARGEST,
+    Money,
+    read_count,
+    read_money,
+    write_count,
+    write_money,
+)
+from coordination.spec.rules import SPEC007_unit
+
+CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class Amount(Notation):
+    """A count or an amount of money, by what the limit is of: ``2M``, ``20000 USD``."""
+
+    unit = "requests, tokens or money, by `of`"
+
+    def parse(self, value: Plain) -> int | Money:
+        if isinstance(value, str):
+            word = value.rpartition(" ")[2]
+            if CURRENCY.fullmatch(word):
+                return read_money(value)
+            if word == "requests":
+                return read_count(value, word, 0, LARGEST)
+        return read_count(value, "tokens", 0, LARGEST)
+
+    def write(self, value: int | Money) -> Plain:
+        return write_money(value) if isinstance(value, Money) else write_count(value)
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"], "x-unit": self.unit}
+
+
+class Limit(Block, frozen=True, kw_only=True):
+    """At most so much of something in a period."""
+
+    of: Annotated[
+        str,
+        Choice("requests", "input_tokens", "output_tokens", "total_tokens", "spend"),
+        "What is counted.",
+    ]
+    per: Annotated[
+        str, Choice("1m", "1h", "day", "month"), "The period; days and months are the tenant's own calendar."
+    ]
+    limit: Annotated[int | Money, Amount(), "The most of it in the period."]
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        for misread in _unit_of(values["of"], values["limit"]):
+            found.append(Finding(misread, (path, "limit")))
+
+
+def _unit_of(of: str, limit: int | Money) -> Iterator[Misread]:
+    if of == "spend" and isinstance(limit, int):
+        shown = str(write_count(limit))
+        yield SPEC007_unit.missing(shown, "a currency", "20000 USD", mended=f"{shown} USD")
+    elif of != "spend" and isinstance(limit, Money):
+        yield SPEC007_unit.wrong(write_money(limit), "requests" if of == "requests" else "tokens", "600k")
+
+
+class Scope(Block, frozen=True, kw_only=True):
+    """Which requests a quota speaks of; an empty list means all."""
+
+    tiers: Annotated[tuple[str, ...], Items(Reference("Tier")), "Only these tiers."] = ()
+    models: Annotated[tuple[str, ...], Items(Reference("Model")), "Only these models."] = ()
+
+
+class Quota(Block, frozen=True, kw_only=True):
+    """A tenant's share of what is contended, and its limits."""
+
+    tenant: Annotated[str, Reference("Tenant"), "Whom it holds for, its descendants together."]
+    scope: Annotated[Scope, "Which requests it speaks of."] = Scope()
+    weight: Annotated[int, Factor("0.000001"), "Share of what is contended, relative to its siblings."] = (
+        1_000_000
+    )
+    limits: Annotated[tuple[Limit, ...], Blocks(Limit, most=100), "Most of something in a period."] = ()
+    concurrency: Annotated[int | None, Count("requests", 1), "Most requests in flight at once."] = None

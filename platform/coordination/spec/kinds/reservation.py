@@ -1,0 +1,54 @@
+"""Reservation: throughput of a pool that is promised to a tenant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from coordination.spec.declaration import Block
+from coordination.spec.kinds.overflow import Overflow, OverflowNotation
+from coordination.spec.notation import Duration, Factor, Instant, Rate, Reference
+
+
+class Throughput(Block, frozen=True, kw_only=True):
+    """The promised rates."""
+
+    input: Annotated[int, Rate("tokens/min"), "Prompt tokens a minute."]
+    output: Annotated[int, Rate("tokens/min"), "Generated tokens a minute."]
+
+
+class Burn(Block, frozen=True, kw_only=True):
+    """How much of the reservation a token of each class uses up (R5)."""
+
+    uncached_input: Annotated[int, Factor(most="100"), "A prompt token that must be computed."] = 1_000_000
+    cached_input: Annotated[int, Factor(most="100"), "A prompt token found in the prefix cache."] = 100_000
+    output: Annotated[int, Factor(most="100"), "A generated token."] = 1_000_000
+
+
+class Window(Block, frozen=True, kw_only=True):
+    """When it is in force: from an instant until, not including, another."""
+
+    from_: Annotated[int | None, Instant(), "First instant; open when absent."] = msgspec.field(
+        default=None, name="from"
+    )
+    until: Annotated[int | None, Instant(), "First instant after it; open when absent."] = None
+
+
+class Reservation(Block, frozen=True, kw_only=True):
+    """Throughput of a pool that is promised to a tenant in a tier."""
+
+    tenant: Annotated[str, Reference("Tenant"), "Who holds it; its descendants draw on it too."]
+    pool: Annotated[str, Reference("Pool"), "Where the capacity is."]
+    tier: Annotated[str, Reference("Tier"), "The tier whose requests it serves."]
+    throughput: Annotated[Throughput, "What is promised."]
+    burn: Annotated[Burn, "What a token of each class uses up."] = Burn()
+    window: Annotated[Window, "When it is in force."] = Window()
+    enforcement_window: Annotated[
+        int, Duration("1s", "1h"), "Over how long the rates are meant; a burst may take that much at once."
+    ] = 10_000_000
+    overflow: Annotated[
+        Overflow,
+        OverflowNotation("refuse", "queue", "spill"),
+        "What happens beyond the promise: spill goes on as ordinary traffic.",
+    ] = Overflow("spill")

@@ -1,0 +1,326 @@
+"""In what notations are a field's values written? Each reads, writes back, and describes itself.
+
+A notation is attached to a field's type: ``band: Annotated[int, Whole(0, 1000), "Higher goes first."]``.
+From that one declaration come the reader, the canonical form and the JSON Schema.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Any
+
+from coordination.spec import quantities as q
+from coordination.spec.finding import UNSET, Finding, Misread, Unset
+from coordination.spec.plain import Path, Plain
+from coordination.spec.rules import (
+    SPEC006_wrong_type,
+    SPEC008_out_of_range,
+    SPEC009_bad_name,
+    SPEC014_unknown_choice,
+)
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+DEEPEST_PATH = 8
+Schema = dict[str, Any]
+
+
+class Notation(ABC):
+    """How one kind of value is written."""
+
+    unit: str = ""
+
+    def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
+        """The value, or ``UNSET`` after adding to ``found`` what is wrong with it."""
+        try:
+            return self.parse(value)
+        except Misread as misread:
+            found.append(Finding(misread, path))
+            return UNSET
+
+    @abstractmethod
+    def parse(self, value: Plain) -> Any:
+        """The value; raises ``Misread``."""
+
+    def write(self, value: Any) -> Plain:
+        """Back into the notation; ``parse(write(v)) == v``."""
+        return value  # type: ignore[no-any-return]
+
+    @abstractmethod
+    def schema(self) -> Schema:
+        """As JSON Schema (2020-12). Units and references travel as ``x-`` keywords."""
+
+
+class Text(Notation):
+    def __init__(self, longest: int = 1000, pattern: str | None = None, what: str = "a text") -> None:
+        self.longest, self.what = longest, what
+        self.pattern = re.compile(pattern) if pattern else None
+
+    def parse(self, value: Plain) -> str:
+        if not isinstance(value, str):
+            raise SPEC006_wrong_type.expected(self.what, value)
+        if len(value) > self.longest:
+            raise SPEC008_out_of_range.too_many(len(value), self.longest, "characters")
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise SPEC006_wrong_type.expected(self.what, value)
+        return value
+
+    def schema(self) -> Schema:
+        schema: Schema = {"type": "string", "maxLength": self.longest}
+        return {**schema, "pattern": f"^(?:{self.pattern.pattern})$"} if self.pattern else schema
+
+
+class Name(Notation):
+    """The name of an object. A tenant's is a path: ``acme/search``."""
+
+    def __init__(self, *, path: bool = False) -> None:
+        self.path = path
+
+    def parse(self, value: Plain) -> str:
+        if not isinstance(value, str):
+            raise SPEC006_wrong_type.expected("a name", value)
+        steps = value.split("/", DEEPEST_PATH) if self.path else [value]
+        if len(steps) > DEEPEST_PATH or not all(map(NAME.fullmatch, steps)):
+            shape = SPEC009_bad_name.SHAPE
+            if self.path:
+                shape = f"at most {DEEPEST_PATH} steps separated by `/`, each of {shape}"
+            raise SPEC009_bad_name.not_a_name(value, shape)
+        return value
+
+    def schema(self) -> Schema:
+        step = NAME.pattern
+        return {"type": "string", "pattern": f"^{step}(?:/{step})*$" if self.path else f"^{step}$"}
+
+
+class Reference(Name):
+    """The name of an object of another document."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(path=kind == "Tenant")
+        self.kind = kind
+
+    def schema(self) -> Schema:
+        return {**super().schema(), "x-reference": self.kind}
+
+
+class Flag(Notation):
+    def parse(self, value: Plain) -> bool:
+        if not isinstance(value, bool):
+            raise SPEC006_wrong_type.expected("true or false", value)
+        return value
+
+    def schema(self) -> Schema:
+        return {"type": "boolean"}
+
+
+class Choice(Notation):
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def parse(self, value: Plain) -> str:
+        if not isinstance(value, str):
+            raise SPEC006_wrong_type.expected(f"one of {', '.join(self.choices)}", value)
+        if value not in self.choices:
+            raise SPEC014_unknown_choice.unknown(value, list(self.choices))
+        return value
+
+    def schema(self) -> Schema:
+        return {"enum": list(self.choices)}
+
+
+class Bounded(Notation):
+    """An integer inside, within bounds."""
+
+    def __init__(self, least: int = 0, most: int = q.LARGEST) -> None:
+        self.least, self.most = least, most
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "number"], "x-unit": self.unit, "x-least": self.least, "x-most": self.most}
+
+
+class Whole(Bounded):
+    """A plain number without a unit: ``band: 300``."""
+
+    def parse(self, value: Plain) -> int:
+        return q.read_count(value, "", self.least, self.most)
+
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+class Count(Bounded):
+    """A number of things; the unit may be written but need not be: ``8k``."""
+
+    def __init__(self, unit: str, least: int = 0, most: int = q.LARGEST) -> None:
+        super().__init__(least, most)
+        self.unit = unit
+
+    def parse(self, value: Plain) -> int:
+        return q.read_count(value, self.unit, self.least, self.most)
+
+    def write(self, value: int) -> Plain:
+        return q.write_count(value)
+
+
+class Rate(Count):
+    """A number whose unit must be written: ``600k tokens/min``."""
+
+    def parse(self, value: Plain) -> int:
+        return q.read_rate(value, self.unit, self.least, self.most)
+
+    def write(self, value: int) -> Plain:
+        return f"{q.write_count(value)} {self.unit}"
+
+
+class Duration(Bounded):
+    """``400ms``; microseconds inside."""
+
+    unit = "us"
+
+    def __init__(self, least: str = "0s", most: str = "366d") -> None:
+        super().__init__(q.read_duration(least, 0, q.LARGEST), q.read_duration(most, 0, q.LARGEST))
+
+    def parse(self, value: Plain) -> int:
+        return q.read_duration(value, self.least, self.most)
+
+    def write(self, value: int) -> Plain:
+        return q.write_duration(value)
+
+
+class Factor(Bounded):
+    """``0.1`` or ``4``; parts per million inside."""
+
+    unit = "ppm"
+
+    def __init__(self, least: str = "0", most: str = "1000000") -> None:
+        super().__init__(q.read_ppm(least, 0, q.LARGEST), q.read_ppm(most, 0, q.LARGEST))
+
+    def parse(self, value: Plain) -> int:
+        return q.read_ppm(value, self.least, self.most)
+
+    def write(self, value: int) -> Plain:
+        return q.write_ppm(value)
+
+
+class Share(Factor):
+    """``70%``, between 0 and 100 %; parts per million inside."""
+
+    def __init__(self, least: str = "0%", most: str = "100%") -> None:
+        super().__init__(least, most)
+
+    def write(self, value: int) -> Plain:
+        return q.write_percent(value)
+
+
+class Price(Notation):
+    """``0.15 USD/1M tokens``; nano-units of money a token inside."""
+
+    unit = "money/1M tokens"
+
+    def parse(self, value: Plain) -> q.Money:
+        return q.read_price(value)
+
+    def write(self, value: q.Money) -> Plain:
+        return q.write_price(value)
+
+    def schema(self) -> Schema:
+        return {"type": "string", "x-unit": self.unit}
+
+
+class Instant(Notation):
+    """``2026-12-01T00:00:00Z``; microseconds since 1970 inside."""
+
+    unit = "us since 1970"
+
+    def parse(self, value: Plain) -> int:
+        return q.read_instant(value)
+
+    def write(self, value: int) -> Plain:
+        return q.write_instant(value)
+
+    def schema(self) -> Schema:
+        return {"type": "string", "format": "date-time"}
+
+
+class Items(Notation):
+    """A list of values of one notation."""
+
+    def __init__(self, of: Notation, least: int = 0, most: int = 10_000, *, distinct: bool = True) -> None:
+        self.of, self.least, self.most, self.distinct = of, least, most, distinct
+
+    def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
+        try:
+            items = self.parse(value)
+        except Misread as misread:
+            found.append(Finding(misread, path))
+            return UNSET
+        read = [self.of.read(item, (path, i), found) for i, item in enumerate(items)]
+        if any(isinstance(item, Unset) for item in read):
+            return UNSET
+        if self.distinct and len(read) > 1:
+            self._report_repeats(read, path, found)
+        return tuple(read)
+
+    def parse(self, value: Plain) -> Any:
+        if not isinstance(value, list):
+            raise SPEC006_wrong_type.expected("a list", value)
+        if len(value) < self.least:
+            raise SPEC008_out_of_range.too_few(len(value), self.least, "entries")
+        if len(value) > self.most:
+            raise SPEC008_out_of_range.too_many(len(value), self.most, "entries")
+        return value
+
+    def _report_repeats(self, read: list[Any], path: Path, found: list[Finding]) -> None:
+        seen: set[Any] = set()
+        for i, item in enumerate(read):
+            if item in seen:
+                found.append(Finding(SPEC008_out_of_range.repeated(str(item)), (path, i)))
+            seen.add(item)
+
+    def write(self, value: tuple[Any, ...]) -> Plain:
+        return [self.of.write(item) for item in value]
+
+    def schema(self) -> Schema:
+        return {"type": "array", "items": self.of.schema(), "minItems": self.least, "maxItems": self.most}
+
+
+class Table(Notation):
+    """A mapping whose keys are the author's: labels, multipliers by tier."""
+
+    def __init__(self, key: Notation, of: Notation, most: int = 1000) -> None:
+        self.key, self.of, self.most = key, of, most
+
+    def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
+        try:
+            entries = self.parse(value)
+        except Misread as misread:
+            found.append(Finding(misread, path))
+            return UNSET
+        table: dict[str, Any] = {}
+        before = len(found)
+        for key, item in entries.items():
+            try:
+                self.key.parse(key)
+            except Misread as misread:
+                misread.on = "key"
+                found.append(Finding(misread, (path, key)))
+            table[key] = self.of.read(item, (path, key), found)
+        return table if len(found) == before else UNSET
+
+    def parse(self, value: Plain) -> Any:
+        if not isinstance(value, dict):
+            raise SPEC006_wrong_type.expected("a mapping", value)
+        if len(value) > self.most:
+            raise SPEC008_out_of_range.too_many(len(value), self.most, "entries")
+        return value
+
+    def write(self, value: dict[str, Any]) -> Plain:
+        return {key: self.of.write(item) for key, item in value.items()}
+
+    def schema(self) -> Schema:
+        return {
+            "type": "object",
+            "propertyNames": self.key.schema(),
+            "additionalProperties": self.of.schema(),
+            "maxProperties": self.most,
+        }

@@ -1,0 +1,30 @@
+"""SPEC003: more than a reader should take in: a huge file or document, or nesting without end."""
+
+from __future__ import annotations
+
+from coordination.diagnostics import Rule
+from coordination.spec.finding import Misread
+
+RULE = Rule("SPEC003", "error", "Too large or too deep")
+MIB = 1024 * 1024
+
+
+def file_size(size: int, most: int) -> Misread:
+    """Sizes in bytes; ``size`` may be what was read before giving up."""
+    return Misread(
+        RULE,
+        f"the file holds at least {size / MIB:,.1f} MiB; at most {most / MIB:g} MiB are read",
+        notes=("Split it: a folder of files is one policy set.",),
+    )
+
+
+def document_size(size: int, most: int) -> Misread:
+    return Misread(RULE, f"the document holds {size:,} characters; at most {most:,} are read in one document")
+
+
+def depth(most: int) -> Misread:
+    return Misread(RULE, f"nested more than {most} levels deep")
+
+
+def findings(most: int) -> Misread:
+    return Misread(RULE, f"the document has more than {most} problems; the rest are not listed", on="value")

@@ -1,0 +1,105 @@
+"""``headway check``: is this policy sound, and if not, where exactly and why?"""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordination.compiler import check as check_policy
+from coordination.diagnostics import Diagnostic, count, in_reading_order, render_json, render_text
+from coordination.spec import SourceFile, read
+from coordination.spec.finding import Misread
+from coordination.spec.quantities import read_instant
+from coordination.spec.source.text import LARGEST_FILE
+
+SUFFIXES = {".yaml", ".yml", ".json"}
+COULD_NOT_RUN = 2
+DAY_US = 86_400_000_000
+
+
+class OutputFormat(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
+class CouldNotRun(Exception):
+    """The path or an option makes no sense; exit 2."""
+
+
+def command(
+    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    at: Annotated[str, typer.Option(help="Instant to check at, RFC 3339; by default today 00:00Z.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
+) -> None:
+    """Check a policy set: every mistake, with its place. Exit 0 clean, 1 mistakes, 2 could not run."""
+    try:
+        instant = instant_of(at)
+        files = load_files(path)
+    except CouldNotRun as problem:
+        print(f"headway check: {problem}", file=sys.stderr)
+        raise typer.Exit(COULD_NOT_RUN) from None
+    policy_set, diagnostics = read(files)
+    diagnostics = in_reading_order([*diagnostics, *check_policy(policy_set, instant)])
+    ok = is_ok(diagnostics, strict=strict)
+    if output is OutputFormat.json:
+        print(render_json(diagnostics, ok=ok))
+    else:
+        text = render_text(diagnostics, policy_set.texts, colour=wants_colour())
+        print(text, end="")
+        if not diagnostics:
+            print(f"{len(policy_set.documents)} objects in {len(files)} files")
+    raise typer.Exit(0 if ok else 1)
+
+
+def is_ok(diagnostics: list[Diagnostic], *, strict: bool) -> bool:
+    counts = count(diagnostics)
+    return not counts["error"] and not (strict and counts["warning"])
+
+
+def wants_colour() -> bool:
+    """Colour on terminals only, unless https://no-color.org says otherwise."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def instant_of(at: str) -> int:
+    """Microseconds since 1970; today's first instant when nothing is given."""
+    if not at:
+        now = int(datetime.now(UTC).timestamp()) * 1_000_000
+        return now - now % DAY_US
+    try:
+        return read_instant(at)
+    except Misread as misread:
+        raise CouldNotRun(f"--at {at}: {misread.message}") from None
+
+
+def load_files(path: str) -> list[SourceFile]:
+    """The policy files of a path: itself, or those below a folder (hidden ones left out)."""
+    if path == "-":
+        return [SourceFile("<stdin>", sys.stdin.buffer.read(LARGEST_FILE + 1))]
+    root = Path(path)
+    try:
+        if root.is_dir():
+            found = sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and is_shown(p, root))
+            if not found:
+                raise CouldNotRun(f"{path} holds no .yaml, .yml or .json file")
+            return [load_file(p) for p in found if p.is_file()]
+        return [load_file(root)]
+    except OSError as error:
+        raise CouldNotRun(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def load_file(path: Path) -> SourceFile:
+    """A file's bytes, and one more than the reader takes when it is too large."""
+    with path.open("rb") as file:
+        return SourceFile(path.as_posix(), file.read(LARGEST_FILE + 1))
+
+
+def is_shown(path: Path, root: Path) -> bool:
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
