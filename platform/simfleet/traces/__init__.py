@@ -1,6 +1,6 @@
 """Which requests did a real fleet see, and when? Streaming readers of public traces, and their prompts."""
 
-from simfleet.traces.prompts import BLOCK_BYTES, prompt_text
+from simfleet.traces.prompts import BLOCK_BYTES, prompt_text, words
 from simfleet.traces.reader import read_trace
 from simfleet.traces.records import BLOCK_TOKENS, TraceError, TraceRequest
 from simfleet.traces.tenants import tenant_index
@@ -13,4 +13,5 @@ __all__ = [
     "prompt_text",
     "read_trace",
     "tenant_index",
+    "words",
 ]

@@ -36,10 +36,10 @@ _TOKENS = tuple(word.encode() + b" " for word in _WORDS.split())
 
 @lru_cache(maxsize=1024)
 def _shared_block(block: int) -> bytes:
-    return _text(b"block:%d" % block, BLOCK_TOKENS)
+    return words(b"block:%d" % block, BLOCK_TOKENS)
 
 
-def _text(name: bytes, tokens: int) -> bytes:
+def words(name: bytes, tokens: int) -> bytes:
     """``tokens`` words drawn by the bytes of SHAKE-128 of a name: the same on every machine."""
     return b"".join(map(_TOKENS.__getitem__, hashlib.shake_128(name).digest(tokens)))
 
@@ -51,7 +51,7 @@ def prompt_text(request: TraceRequest) -> bytes:
     drawn from its line, which nothing else shares.
     """
     if not request.blocks:
-        return _text(b"line:%d" % request.line, request.input_tokens)
+        return words(b"line:%d" % request.line, request.input_tokens)
     last = request.input_tokens - (len(request.blocks) - 1) * BLOCK_TOKENS
     whole = b"".join(map(_shared_block, request.blocks[:-1]))
     return whole + _shared_block(request.blocks[-1])[: last * TOKEN_BYTES]

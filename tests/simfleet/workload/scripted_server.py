@@ -32,6 +32,13 @@ class Scripted:
     connections: int = 0
     open_now: int = 0
     most_open: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def asked_at_least(self, requests: int) -> None:
+        """Returns once that many completions were asked for."""
+        while len(self.asked) < requests:
+            self.news.clear()
+            await self.news.wait()
 
 
 def event(**members: Any) -> bytes:
@@ -93,6 +100,7 @@ async def serving(script: Script) -> AsyncIterator[Scripted]:
                     writer.write(MODELS)
                     continue
                 state.asked.append(asked)
+                state.news.set()
                 state.open_now += 1
                 state.most_open = max(state.most_open, state.open_now)
                 try:
