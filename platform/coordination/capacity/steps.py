@@ -43,10 +43,11 @@ class StepModel:
 
     def seconds(self, tokens: int, attended: float, decodes: int, decode_context: int) -> float:
         """Duration of a step of ``tokens`` in total; ``attended`` is sum c(s + c/2) over its prefills."""
-        linear = self.linear * tokens
+        both: float = self.weights + (self.linear * tokens) ** self.blend
+        blended: float = both ** (1.0 / self.blend)
         return (
             self.fixed
-            + (self.weights + linear**self.blend) ** (1.0 / self.blend)
+            + blended
             + self.token * tokens
             + self.attention * attended
             + self.kv * decode_context
