@@ -29,15 +29,22 @@ Code = Literal[
     "malformed_directory",
     "missing_file",
     "fetch_failed",
-    "activate_failed",
     "persist_failed",
 ]
 
-RETRYABLE: frozenset[Code] = frozenset(
-    {"fetch_failed", "digest_mismatch", "activate_failed", "persist_failed", "missing_file"}
+PERMANENT: frozenset[Code] = frozenset(
+    {
+        "self_test_failed",
+        "unknown_feature",
+        "wrong_environment",
+        "malformed_manifest",
+        "malformed_program",
+        "malformed_directory",
+        "replayed_serial",
+    }
 )
-"""Refusals that the same pointer may outlive: a broken transfer, a full disk. The others are about
-the content, which its digest fixes: trying again cannot help."""
+"""Refusals about content that its digest fixes: fetching it again cannot help. The others may come
+from a broken transfer, a damaged or full disk, or a signature still to be added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Refused:
 
     @property
     def retryable(self) -> bool:
-        return self.code in RETRYABLE
+        return self.code not in PERMANENT
 
     def __str__(self) -> str:
         place = f"{self.file}{self.json_pointer and '#' + self.json_pointer}"
