@@ -52,20 +52,113 @@ class Habit:
 HABITS = (
     Habit(
         "acme",
-        chats=(Chat(6, "priority", 6.0, 5, 900, 120, 90),),
-        bursts=(Burst(14.0, 40.0, 12, 0.5, "priority", 4_000, 900, 40),),
+        chats=(
+            Chat(
+                users=6,
+                service_tier="priority",
+                think_s=6.0,
+                turns=5,
+                system_tokens=900,
+                question_tokens=120,
+                answer_tokens=90,
+            ),
+        ),
+        # 60k prompt tokens at once; the reservation takes 40k in ten seconds, the rest spills.
+        bursts=(
+            Burst(
+                first_after_s=14.0,
+                every_s=40.0,
+                requests=15,
+                over_s=0.5,
+                service_tier="priority",
+                prompt_tokens=4_000,
+                shared_tokens=600,
+                answer_tokens=40,
+            ),
+        ),
     ),
-    Habit("globex", chats=(Chat(5, None, 8.0, 4, 600, 200, 110),)),
+    Habit(
+        "globex",
+        chats=(
+            Chat(
+                users=5,
+                service_tier=None,
+                think_s=8.0,
+                turns=4,
+                system_tokens=600,
+                question_tokens=200,
+                answer_tokens=110,
+            ),
+        ),
+    ),
     Habit(
         "initech",
-        chats=(Chat(3, "flex", 10.0, 3, 400, 1_500, 60),),
+        chats=(
+            Chat(
+                users=3,
+                service_tier="flex",
+                think_s=10.0,
+                turns=3,
+                system_tokens=400,
+                question_tokens=900,
+                answer_tokens=60,
+            ),
+        ),
+        # A loop gone wrong: more than its 60 requests a minute, so some meet a 429.
+        bursts=(
+            Burst(
+                first_after_s=22.0,
+                every_s=60.0,
+                requests=80,
+                over_s=5.0,
+                service_tier=None,
+                prompt_tokens=150,
+                shared_tokens=100,
+                answer_tokens=12,
+            ),
+        ),
     ),
     Habit(
         "umbrella",
-        chats=(Chat(1, None, 12.0, 3, 300, 150, 60),),
-        bursts=(Burst(8.0, 45.0, 90, 3.0, None, 2_500, 300, 30),),
+        chats=(
+            Chat(
+                users=2,
+                service_tier=None,
+                think_s=12.0,
+                turns=3,
+                system_tokens=300,
+                question_tokens=150,
+                answer_tokens=60,
+            ),
+        ),
+        # The storm: a second of prefill for the whole fleet, asked for at once. It waits; others do not.
+        bursts=(
+            Burst(
+                first_after_s=8.0,
+                every_s=45.0,
+                requests=48,
+                over_s=0.8,
+                service_tier="flex",
+                prompt_tokens=7_000,
+                shared_tokens=300,
+                answer_tokens=30,
+            ),
+        ),
     ),
 )
 """Tenants of the quickstart policy. A tenant without an entry here is given ``NEWCOMER``'s day."""
 
-NEWCOMER = Habit("", chats=(Chat(1, None, 10.0, 3, 300, 150, 60),))
+NEWCOMER = Habit(
+    "",
+    chats=(
+        Chat(
+            users=1,
+            service_tier=None,
+            think_s=10.0,
+            turns=3,
+            system_tokens=300,
+            question_tokens=150,
+            answer_tokens=60,
+        ),
+    ),
+)
