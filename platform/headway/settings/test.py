@@ -20,7 +20,10 @@ DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
 
 # tests/conftest.py finds a server and sets this; tests marked `postgres` then run on it.
 if postgres := os.environ.get("HEADWAY_TEST_POSTGRES"):
-    DATABASES["postgres"] = {**database(postgres), "TEST": {"NAME": "headway_test_postgres"}}
+    DATABASES["postgres"] = {
+        **database(postgres),
+        "TEST": {"NAME": "headway_test_postgres", "DEPENDENCIES": []},
+    }
     DATABASES["postgres"]["OPTIONS"].pop("pool")
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
