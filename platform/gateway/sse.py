@@ -50,6 +50,11 @@ class EventStream:
         """Bytes of an unfinished event."""
         return len(self._rest)
 
+    @property
+    def mid_event(self) -> bool:
+        """Part of an event has been forwarded, its end has not."""
+        return self._passing
+
     def feed(self, data: bytes) -> bytes:
         """The next bytes from the engine; returns what to forward now, possibly nothing."""
         if self._rest:

@@ -107,7 +107,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._listener.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._listener.connections.discard(self)
+        self._listener.left(self)
         self.deadline = inf
         self._input_closed = True
         self._queue.clear()
@@ -291,10 +291,10 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.transport.write(framed)
         self._done()
 
-    def break_off(self) -> None:
-        """End a streamed answer so that the client can see it is not whole."""
-        self._answering = None
-        self.transport.abort()
+    def close_after_this(self) -> None:
+        """The answer in progress is the connection's last."""
+        if self._current is not None:
+            self._current.keep_alive = False
 
     def hang_up(self) -> None:
         """Close once what is written is sent; used on drain. An answer in progress is cut off."""

@@ -29,6 +29,7 @@ class Listener:
         self.time = self._loop.time
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -45,6 +46,18 @@ class Listener:
             self._server.close()
         for connection in [c for c in self.connections if c.idle]:
             connection.hang_up()
+
+    def left(self, connection: ClientConnection) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if self._empty is not None and not self.connections and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def emptied(self) -> None:
+        """Wait until nobody is connected."""
+        if self.connections:
+            self._empty = self._loop.create_future()
+            await self._empty
 
     def close(self) -> None:
         """End everything, answers in progress included."""

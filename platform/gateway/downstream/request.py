@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.errors import Problem
 
@@ -38,3 +39,5 @@ class HttpRequest:
     http_1_0: bool = False
     problem: Problem | None = None
     """Why it cannot be served: found while reading it, answered in its turn."""
+    sender: Any = None
+    """Whom the service took the sender to be when it vetted the head; its own business."""

@@ -44,16 +44,16 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         "_head_size",
         "_headers",
         "_parser",
-        "_pool",
         "_status",
         "_until_eof",
         "exchanges",
         "idle_since",
+        "pool",
         "transport",
     )
 
     def __init__(self, pool: ReplicaPool) -> None:
-        self._pool = pool
+        self.pool = pool
         self._parser: Any = httptools.HttpResponseParser(self)
         self._caller: Caller | None = None
         self._headers: dict[bytes, bytes] = {}
@@ -132,7 +132,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._pool.forget(self)
+        self.pool.forget(self)
         self._lost()
         self._parser = None
 
@@ -171,7 +171,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         caller, self._caller = self._caller, None
         if not self._until_eof and self._parser.should_keep_alive() and not self.transport.is_closing():
             self.resume()
-            self._pool.release(self)
+            self.pool.release(self)
         else:
             self.transport.close()
         if caller is not None:

@@ -37,10 +37,19 @@ class Address:
 class ReplicaPool:
     """The kept-alive connections of one replica; the last one used goes first, the rest grow old."""
 
-    __slots__ = ("_idle", "_loop", "_tasks", "address")
+    __slots__ = ("_idle", "_loop", "_tasks", "address", "chat_head", "metrics_head")
 
     def __init__(self, url: str) -> None:
-        self.address = Address.of(url)
+        self.address = address = Address.of(url)
+        self.chat_head = (
+            b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n"
+            b"content-type: application/json\r\n" % (address.prefix, address.authority)
+        )
+        """A chat request's head up to its content-length."""
+        self.metrics_head = b"GET %b/metrics HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n\r\n" % (
+            address.prefix,
+            address.authority,
+        )
         self._idle: list[ReplicaConnection] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,3 +112,28 @@ class ReplicaPool:
             failed("unreachable")
         else:
             ready(connection)
+
+
+class Replicas:
+    """The pools of all replicas, by base URL; made on first use."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, ReplicaPool] = {}
+
+    def pool(self, url: str) -> ReplicaPool:
+        found = self._pools.get(url)
+        if found is None:
+            found = self._pools[url] = ReplicaPool(url)
+        return found
+
+    def retain(self, urls: set[str]) -> None:
+        """Close the kept connections of replicas that no policy names any more."""
+        for url in self._pools.keys() - urls:
+            self._pools.pop(url).close()
+
+    def expire(self, now: float) -> None:
+        for pool in self._pools.values():
+            pool.expire(now)
+
+    def close(self) -> None:
+        self.retain(set())

@@ -1,0 +1,164 @@
+"""May this policy be served? Files are read, wholly verified, self-tested, and become one value.
+
+Nothing here is served from until all of it holds; what serves is swapped by one assignment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from coordination.bundle import directory as directories
+from coordination.bundle.directory import Directory, read_directory
+from coordination.bundle.keys import KeyFormatError, PublicKey
+from coordination.bundle.refusals import Refused, RefusedError
+from coordination.bundle.state_folder import FILES, load_state
+from coordination.bundle.verification import ENVELOPE_FILE, TAR_FILE, Accepted, Expectations, accept
+from coordination.program.index import Program, load
+from coordination.scheduling import run_vectors
+from gateway.settings import GatewaySettings
+
+KEY_FILE = "key"
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """What is being enforced. Replaced as a whole, never changed."""
+
+    digest: str
+    """Of the bundle."""
+    environment: str
+    program: Program
+    directory: Directory
+    stale: bool
+    """The pointer has expired; serving goes on."""
+    pointer: dict[str, int | str] | None
+    """Ring, serial and version, if a pointer led here."""
+
+
+class Source(Protocol):
+    """Where the files of a policy are."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Changes whenever a file may have changed."""
+
+    def load(self, now_us: int) -> Active | Refused:
+        """Read, verify and self-test. Never raises for what the files hold."""
+
+
+class BundleFiles:
+    """A bundle, its envelope, a trusted key and a directory: nothing tells of a newer one."""
+
+    def __init__(self, bundle: Path, key: Path, directory: Path) -> None:
+        self._paths = {
+            TAR_FILE: bundle,
+            ENVELOPE_FILE: bundle.with_name(bundle.name + ".dsse.json"),
+            KEY_FILE: key,
+            directories.FILE: directory,
+        }
+
+    def fingerprint(self) -> Fingerprint:
+        return tuple(_stamp(name, path) for name, path in self._paths.items())
+
+    def load(self, now_us: int) -> Active | Refused:  # noqa: ARG002 - these files do not expire
+        try:
+            files = {name: path.read_bytes() for name, path in self._paths.items()}
+        except OSError as error:
+            return Refused("missing_file", _reason(error), file=str(error.filename))
+        try:
+            key = PublicKey.from_pem(files[KEY_FILE])
+            keys = read_directory(files[directories.FILE], canonical=False)
+        except KeyFormatError as error:
+            return Refused("unknown_key", str(error), file=str(self._paths[KEY_FILE]))
+        except RefusedError as error:
+            return error.refused
+        accepted = accept(
+            files[TAR_FILE],
+            files[ENVELOPE_FILE],
+            {key.key_id: key},
+            Expectations(environment=keys.environment),
+            run_vectors,
+        )
+        if isinstance(accepted, Refused):
+            return accepted
+        return _active(accepted, keys, stale=False, pointer=None)
+
+
+class StateFolder:
+    """The folder of 03: root, pointer, bundle, envelope, directory; replaced as a whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def fingerprint(self) -> Fingerprint:
+        return tuple(_stamp(name, self._folder / name) for name in FILES)
+
+    def load(self, now_us: int) -> Active | Refused:
+        try:
+            files = self._read()
+        except OSError as error:
+            return Refused("missing_file", _reason(error), file=str(error.filename))
+        state = load_state(files, run_vectors, now=now_us)
+        if isinstance(state, Refused):
+            return state
+        pointer = state.pointer
+        return _active(
+            state.bundle,
+            state.directory,
+            stale=state.stale,
+            pointer={"ring": pointer.ring, "serial": pointer.serial, "version": pointer.version},
+        )
+
+    def _read(self) -> Mapping[str, bytes]:
+        """All files of one folder, even if another is renamed over it meanwhile."""
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            files = {}
+            for name in FILES:
+                with open(os.open(name, os.O_RDONLY, dir_fd=handle), "rb") as file:
+                    files[name] = file.read()
+            return files
+        finally:
+            os.close(handle)
+
+
+def source_of(settings: GatewaySettings) -> Source:
+    """ValueError unless exactly one of both ways to be given a policy is used."""
+    parts = (settings.bundle, settings.key, settings.directory)
+    if settings.state is not None:
+        if any(part is not None for part in parts):
+            raise ValueError("give either --state or --bundle, --key and --directory, not both")
+        return StateFolder(settings.state)
+    bundle, key, directory = parts
+    if bundle is None or key is None or directory is None:
+        raise ValueError("give --state DIR, or all of --bundle FILE, --key PUB and --directory FILE")
+    return BundleFiles(bundle, key, directory)
+
+
+def _active(
+    accepted: Accepted, keys: Directory, *, stale: bool, pointer: dict[str, int | str] | None
+) -> Active:
+    return Active(
+        digest=accepted.digest,
+        environment=accepted.records.environment,
+        program=load(accepted.records),
+        directory=keys,
+        stale=stale,
+        pointer=pointer,
+    )
+
+
+def _stamp(name: str, path: Path) -> tuple[str, int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (name, 0, 0, 0)
+    return (name, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

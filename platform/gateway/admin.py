@@ -1,0 +1,62 @@
+"""What may an operator on this machine ask? Explanations, health, readiness, metrics, replicas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.downstream.connection import ClientConnection
+from gateway.downstream.request import HttpRequest
+from gateway.errors import Problem
+from gateway.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from gateway.process import GatewayProcess
+
+JSON = b"application/json"
+DECISIONS = b"/decisions/"
+
+
+class AdminPlane:
+    """The ``Service`` of the admin port: read only, loopback by default, no key asked."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._gateway = gateway
+
+    def vet(self, request: HttpRequest) -> Problem | None:
+        request.path = request.path.partition(b"?")[0]
+        if request.method not in ("GET", "HEAD"):
+            return Problem("method_not_allowed", "The admin port answers GET only.")
+        return None
+
+    def serve(self, request: HttpRequest, connection: ClientConnection) -> None:
+        if request.problem is not None:
+            return _refuse(connection, request.problem)
+        path = request.path
+        if path == b"/healthz":
+            return _json(connection, 200, {"status": "ok"})
+        if path == b"/readyz":
+            ready = self._gateway.readiness()
+            return _json(connection, 200 if ready["ready"] else 503, ready)
+        if path == b"/replicas":
+            return _json(connection, 200, {"replicas": self._gateway.replica_states()})
+        if path == b"/metrics":
+            fields = b"content-type: %b\r\n" % CONTENT_TYPE
+            return connection.respond(200, fields, self._gateway.metrics_page())
+        if path.startswith(DECISIONS):
+            request_id = path[len(DECISIONS) :].decode("latin-1")
+            explanation = self._gateway.plane.explanations.get(request_id)
+            if explanation is not None:
+                return _json(connection, 200, explanation.as_json())
+            return _refuse(connection, Problem("unknown_url", "No such request is remembered here."))
+        return _refuse(connection, Problem("unknown_url", "Unknown admin URL."))
+
+
+def _json(connection: ClientConnection, status: int, value: dict[str, Any]) -> None:
+    fields = b"content-type: %b\r\ncache-control: no-store\r\n" % JSON
+    connection.respond(status, fields, orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
+
+
+def _refuse(connection: ClientConnection, problem: Problem) -> None:
+    connection.respond(problem.status, b"content-type: %b\r\n" % JSON, problem.body())

@@ -1,0 +1,162 @@
+"""Who talks to the rules? One owner of the scheduling state, on one event loop, with the real clock.
+
+Everything here is a call into ``coordination.scheduling`` with the time added, and the delivery of what
+it answers to whoever waits for it. No decision is taken in this package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any, Literal, Protocol
+
+from coordination import scheduling
+from coordination.program.index import Program
+from coordination.scheduling import Classified, Decision, Dispatch, Refusal
+from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
+from gateway.activation import Active
+from gateway.clock import PolicyClock
+
+FailReason = Literal["connect", "status_503", "timeout", "reset"]
+Outcome = Literal["completed", "aborted"]
+
+
+class Waiter(Protocol):
+    """A request that was let in. Exactly one of both is called, once per admission or retry."""
+
+    def placed(self, dispatch: Dispatch) -> None: ...
+    def refused(self, decision: Decision) -> None: ...
+
+
+class Coordinator:
+    """The rules' state, the policy in force, and the requests that wait."""
+
+    def __init__(self, active: Active, clock: PolicyClock, *, seed: int, salt: int) -> None:
+        """``seed`` drives jitter and ties; ``salt`` is this process' own part of block hashes."""
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._salt = salt
+        self._waiting: dict[str, tuple[Waiter, Decision]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+        self.active = active
+        self._program: Program = active.program
+        self._state = scheduling.new_state(
+            active.program, route_salt=active.directory.route_salt, seed=seed, now=clock.now()
+        )
+
+    @property
+    def program(self) -> Program:
+        return self._program
+
+    def activate(self, active: Active) -> None:
+        """Enforce another policy from the next decision on; levels are kept (R3)."""
+        if active.program is not self._program:
+            scheduling.activate(self._state, active.program, self._clock.now())
+        self.active = active
+        self._program = active.program
+        for pool in self._program.pools:
+            self.pump(pool)
+
+    # -- a request's life ----------------------------------------------------------------------
+
+    def classify(self, tenant: str, service_tier: str | None, model: str) -> Classified | Refusal:
+        return scheduling.classify(self._program, tenant, service_tier, model)
+
+    def blocks(self, classified: Classified, tenant: str, text: bytes) -> list[int]:
+        """Chained hashes of the prompt's 512-byte blocks, under the salt of who may share them."""
+        salt = scheduling.salt(self._program, classified, tenant, self._salt)
+        return scheduling.block_hashes(text, salt)
+
+    def admit(self, waiter: Waiter, request: Request) -> Decision:
+        """Decide. Unless refused, the waiter hears of its place after ``pump`` of the pool decided."""
+        decision = scheduling.admit(self._program, self._state, request, self._clock.now())
+        if decision.verdict != "refuse":
+            self._waiting[request.request_id] = (waiter, decision)
+        return decision
+
+    def pump(self, pool: str) -> None:
+        """Send on their way all that may go now."""
+        if not self._waiting:
+            return
+        for dispatch in scheduling.dispatch(self._program, self._state, pool, self._clock.now()):
+            waiter, _ = self._waiting.pop(dispatch.request.request_id)
+            waiter.placed(dispatch)
+        if self._waiting:
+            self._arm()
+
+    def first_byte(self, dispatch: Dispatch) -> None:
+        """Its prefill is done: the replica may have room for another."""
+        scheduling.first_byte(self._program, self._state, dispatch, self._clock.now())
+        self.pump(dispatch.pool)
+
+    def progress(self, dispatch: Dispatch, output_tokens: int) -> None:
+        scheduling.progress(self._program, self._state, dispatch, output_tokens, self._clock.now())
+
+    def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome) -> Charge:
+        now = self._clock.now()
+        charge = scheduling.settle(self._program, self._state, dispatch, usage, outcome, now)
+        self.pump(dispatch.pool)
+        return charge
+
+    def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> Decision | None:
+        """An attempt failed before its first byte. ``None``: it waits for another replica."""
+        decision = scheduling.fail(self._program, self._state, dispatch, reason, self._clock.now())
+        if decision is None:
+            self._waiting[dispatch.request.request_id] = (waiter, dispatch.decision)
+        self.pump(dispatch.pool)
+        return decision
+
+    def cancel(self, request_id: str, pool: str) -> None:
+        """Its client left while it waited."""
+        if self._waiting.pop(request_id, None) is not None:
+            scheduling.cancel(self._program, self._state, request_id, self._clock.now())
+            self.pump(pool)
+
+    def headroom(self, decision: Decision) -> Any:
+        """What the tightest limits still allow, for the x-ratelimit headers."""
+        return scheduling.headroom(self._program, self._state, decision, self._clock.now())
+
+    # -- replicas and the queue ----------------------------------------------------------------
+
+    def observe(self, pool: str, replica: str, report: ReplicaReport | None) -> None:
+        """``None``: the replica did not answer."""
+        scheduling.observe(self._program, self._state, pool, replica, report, self._clock.now())
+        self.pump(pool)
+
+    def queue_depths(self) -> Counter[tuple[str, int]]:
+        """(pool, band) -> requests waiting."""
+        depths: Counter[tuple[str, int]] = Counter()
+        tiers = self._program.tiers
+        for _, decision in self._waiting.values():
+            tier = tiers.get(decision.tier or "")
+            depths[decision.pool or "", tier.band if tier else 0] += 1
+        return depths
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        """Wake up when the first waiting request's time is over."""
+        at = scheduling.next_expiry(self._state)
+        if at is None or (self._timer is not None and self._timer_at == at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        delay = max(0, at - self._clock.now()) / 1_000_000
+        self._timer = self._loop.call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        pools = set()
+        for decision in scheduling.expire(self._program, self._state, self._clock.now()):
+            entry = self._waiting.pop(decision.request.request_id, None)
+            if entry is not None:
+                pools.add(entry[1].pool)
+                entry[0].refused(decision)
+        for pool in pools:
+            self.pump(pool or "")
+        if self._waiting:
+            self._arm()

@@ -1,0 +1,317 @@
+"""What does a request to the public port mean? Identify, classify, estimate, admit; or refuse, coded."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+
+import orjson
+
+from coordination.bundle.directory import Directory, KeyFacts
+from coordination.program.index import Program
+from coordination.program.records import Timeouts
+from coordination.scheduling import Dispatch, Refusal
+from coordination.scheduling.values import Request
+from gateway.clock import PolicyClock
+from gateway.coordinator import Coordinator
+from gateway.downstream.connection import Answering, ClientConnection
+from gateway.downstream.request import HttpRequest
+from gateway.errors import Problem
+from gateway.exchange import Exchange
+from gateway.explanations import Explanation, Explanations
+from gateway.identifiers import RequestIds
+from gateway.log import log
+from gateway.metrics import Metrics
+from gateway.prompt import ChatRequest, estimate_tokens, normalised_text, read_chat, upstream_body
+from gateway.upstream.pool import Replicas
+
+CHAT = b"/v1/chat/completions"
+MODELS = b"/v1/models"
+JSON = b"content-type: application/json\r\n"
+SWEEP_SECONDS = 0.1
+REMEMBERED_KEYS = 10_000
+SESSION_LIMIT = 256
+"""Characters of a client's own names that are kept."""
+DEFAULT_TIMEOUTS = Timeouts(first_byte=60_000_000, total=600_000_000)
+"""For a request whose route left the policy while it waited."""
+
+
+class DataPlane:
+    """The ``Service`` of the public port."""
+
+    def __init__(self, coordinator: Coordinator, replicas: Replicas, clock: PolicyClock) -> None:
+        self.coordinator = coordinator
+        self.replicas = replicas
+        self.clock = clock
+        self.metrics = Metrics()
+        self.explanations = Explanations()
+        self.live: set[Exchange] = set()
+        """Exchanges at a replica."""
+        self._ids = RequestIds()
+        self._loop = asyncio.get_running_loop()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._known_keys: dict[bytes, KeyFacts] = {}
+        self._known_in: Directory | None = None
+        self._fields_of: dict[tuple[str, str, str, str], bytes] = {}
+
+    def start(self) -> None:
+        """Watch the exchanges' deadlines until ``close``."""
+        now = self.clock.now()
+        for exchange in [e for e in self.live if 0 < e.deadline <= now]:
+            exchange.expire()
+        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self.start)
+
+    def close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    # -- the Service protocol ------------------------------------------------------------------
+
+    def vet(self, request: HttpRequest) -> Problem | None:
+        path = request.path.partition(b"?")[0]
+        request.path = path
+        if path == CHAT:
+            if request.method != "POST":
+                return Problem("method_not_allowed", "Use POST for /v1/chat/completions.")
+        elif path == MODELS or path.startswith(MODELS + b"/"):
+            if request.method != "GET":
+                return Problem("method_not_allowed", "Use GET for /v1/models.")
+        else:
+            shown = path[:SESSION_LIMIT].decode("ascii", "replace")
+            return Problem("unknown_url", f"Unknown request URL: {request.method} {shown}.")
+        sender = self._identify(request.headers.get(b"authorization"))
+        if isinstance(sender, Problem):
+            return sender
+        request.sender = sender
+        return None
+
+    def serve(self, request: HttpRequest, connection: ClientConnection) -> Answering | None:
+        now = self.clock.now()
+        explanation = Explanation(self._ids.make(now), now, bundle=self.coordinator.active.digest)
+        self.explanations.add(explanation)
+        client_id = request.headers.get(b"x-request-id")
+        if client_id is not None:
+            explanation.client_request_id = client_id[:SESSION_LIMIT].decode("latin-1")
+        answer = request.problem or self._answer(request, connection, explanation)
+        if isinstance(answer, Problem):
+            self._refuse_now(connection, explanation, answer)
+            return None
+        return answer
+
+    # -- what exchanges ask --------------------------------------------------------------------
+
+    def timeouts(self, route: str | None) -> Timeouts:
+        found = self.coordinator.program.routes.get(route or "")
+        return found.record.timeouts if found is not None else DEFAULT_TIMEOUTS
+
+    def tier_name(self, tier: str) -> str:
+        """What clients call a tier: the first ``service_tier`` it answers to."""
+        found = self.coordinator.program.tiers.get(tier)
+        return found.service_tier[0] if found is not None and found.service_tier else tier
+
+    def answer_fields(self, explanation: Explanation, dispatch: Dispatch) -> bytes:
+        """Header lines of an answer: who it is, what was asked and served, what it waited."""
+        decision = dispatch.decision
+        key = (explanation.tier_requested or "", decision.tier, decision.reservation, explanation.bundle)
+        fixed = self._fields_of.get(key)
+        if fixed is None:
+            if len(self._fields_of) > 1000:
+                self._fields_of.clear()
+            fixed = self._fields_of[key] = (
+                f"x-headway-tier-requested: {key[0]}\r\nx-headway-tier-served: {self.tier_name(key[1])}\r\n"
+                f"x-headway-reservation: {key[2]}\r\nx-headway-bundle: {key[3]}\r\n"
+            ).encode("latin-1")
+        return b"x-request-id: %b\r\n%bx-headway-queue-ms: %d\r\n" % (
+            explanation.request_id.encode(),
+            fixed,
+            dispatch.queue_us // 1000,
+        )
+
+    def refuse(self, connection: ClientConnection, explanation: Explanation, problem: Problem) -> None:
+        """Answer with an error."""
+        tier = explanation.tier_requested
+        requested = b"x-headway-tier-requested: %b\r\n" % tier.encode() if tier else b""
+        allow = b""
+        if problem.code == "method_not_allowed":
+            allow = b"allow: POST\r\n" if "POST" in problem.message else b"allow: GET\r\n"
+        elif problem.code == "invalid_api_key":
+            allow = b'www-authenticate: Bearer realm="headway"\r\n'
+        fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n%b%b%b" % (
+            JSON,
+            explanation.request_id.encode(),
+            explanation.bundle.encode(),
+            requested,
+            allow,
+            problem.fields(),
+        )
+        connection.respond(problem.status, fields, problem.body())
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _refuse_now(self, connection: ClientConnection, explanation: Explanation, problem: Problem) -> None:
+        explanation.problem = problem
+        explanation.outcome = "refused"
+        explanation.status = problem.status
+        explanation.finished = self.clock.now()
+        if explanation.decision is not None:
+            self.explanations.keep(explanation)
+        self.metrics.finished(explanation)
+        self.refuse(connection, explanation, problem)
+
+    def _identify(self, authorization: bytes | None) -> KeyFacts | Problem:
+        """Whose key; asked of the directory once a key, then remembered by the key's own hash."""
+        if authorization is None:
+            return Problem("invalid_api_key", "No API key: send Authorization: Bearer <key>.")
+        directory = self.coordinator.active.directory
+        if directory is not self._known_in:
+            self._known_keys = {}
+            self._known_in = directory
+        now = self.clock.now()
+        digest = sha256(authorization).digest()
+        known = self._known_keys.get(digest)
+        if known is not None and (known.expires_at is None or now < known.expires_at):
+            return known
+        scheme, _, secret = authorization.partition(b" ")
+        if scheme.lower() != b"bearer":
+            return Problem("invalid_api_key", "The Authorization header must read: Bearer <key>.")
+        found = directory.authenticate(secret.strip().decode("latin-1"), now)
+        if not isinstance(found, KeyFacts):
+            return Problem("invalid_api_key", found.message)
+        if "inference" not in found.scopes:
+            return Problem("key_not_permitted", "This API key is not for inference.")
+        if found.tenant not in self.coordinator.program.tenants:
+            return Problem("key_not_permitted", "This API key's tenant has no policy here.")
+        if len(self._known_keys) >= REMEMBERED_KEYS:
+            self._known_keys.clear()
+        self._known_keys[digest] = found
+        return found
+
+    def _answer(
+        self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
+    ) -> Exchange | Problem | None:
+        """``None``: answered already."""
+        sender: KeyFacts = http.sender
+        explanation.tenant = sender.tenant
+        explanation.key_id = sender.key_id
+        try:
+            if http.path == CHAT:
+                return self._chat(http, connection, explanation)
+            return self._models(http, connection, explanation)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: one request, not the process
+            log(
+                "internal_error",
+                request_id=explanation.request_id,
+                error=type(error).__name__,
+                at_line=_innermost(error),
+            )
+            return Problem("internal_error", "The gateway failed to handle this request.")
+
+    def _chat(
+        self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
+    ) -> Exchange | Problem:
+        chat = read_chat(http.body)
+        http.body = b""
+        if isinstance(chat, Problem):
+            return chat
+        sender: KeyFacts = http.sender
+        explanation.model = chat.model[:SESSION_LIMIT]
+        explanation.stream = chat.stream
+        coordinator = self.coordinator
+        classified = coordinator.classify(sender.tenant, chat.service_tier, chat.model)
+        if isinstance(classified, Refusal):
+            return Problem(classified.code, classified.message)
+        explanation.tier_requested = chat.service_tier or "auto"
+        deadline = _deadline(http.headers.get(b"x-headway-deadline-ms"), explanation.arrived)
+        if isinstance(deadline, Problem):
+            return deadline
+        text = normalised_text(chat.body)
+        encoded = text.encode()
+        request = Request(
+            request_id=explanation.request_id,
+            tenant=sender.tenant,
+            model=classified.model,
+            tier=classified.tier,
+            scale=classified.scale,
+            prompt_tokens=estimate_tokens(text, encoded, len(chat.body["messages"])),
+            max_tokens=chat.max_tokens,
+            blocks=coordinator.blocks(classified, sender.tenant, encoded),
+            arrived=explanation.arrived,
+            stickiness=_stickiness(http, chat, sender.tenant) or explanation.request_id,
+            deadline=deadline,
+        )
+        served_name = coordinator.program.models[classified.model].served_name
+        exchange = Exchange(self, connection, chat, request, upstream_body(chat, served_name), explanation)
+        decision = coordinator.admit(exchange, request)
+        explanation.decision = decision
+        explanation.decided = self.clock.now()
+        if decision.verdict == "refuse":
+            return Problem(
+                decision.code or "internal_error", decision.message, retry_after_us=decision.retry_after_us
+            )
+        coordinator.pump(decision.pool or "")
+        return exchange
+
+    def _models(
+        self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
+    ) -> Problem | None:
+        """The models the sender may use at all: some entitled tier has a route to them."""
+        program = self.coordinator.program
+        listed = [
+            {
+                "id": model.served_name,
+                "object": "model",
+                "created": program.records.at // 1_000_000,
+                "owned_by": "headway",
+            }
+            for model in program.models.values()
+            if _entitled(program, http.sender.tenant, model.name)
+        ]
+        name = http.path[len(MODELS) + 1 :].decode("latin-1")
+        if name:
+            found = program.models_by_client_name.get(name)
+            listed = [entry for entry in listed if found is not None and entry["id"] == found.served_name]
+            if not listed:
+                shown = name[:SESSION_LIMIT]
+                return Problem("model_not_found", f"The model {shown!r} does not exist or is not yours.")
+        body = orjson.dumps(listed[0] if name else {"object": "list", "data": listed})
+        explanation.outcome, explanation.status = "completed", 200
+        explanation.finished = self.clock.now()
+        self.metrics.finished(explanation)
+        fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n" % (
+            JSON,
+            explanation.request_id.encode(),
+            explanation.bundle.encode(),
+        )
+        connection.respond(200, fields, body)
+        return None
+
+
+def _entitled(program: Program, tenant: str, model: str) -> bool:
+    return any(program.scope(tenant, tier, model).routes for tier in program.tenants[tenant].tiers)
+
+
+def _stickiness(http: HttpRequest, chat: ChatRequest, tenant: str) -> str | None:
+    """The session a client names, within its tenant."""
+    session = http.headers.get(b"x-session-id")
+    if session:
+        return f"{tenant}\n{session[:SESSION_LIMIT].decode('latin-1')}"
+    if chat.cache_key:
+        return f"{tenant}\n{chat.cache_key[:SESSION_LIMIT]}"
+    return None
+
+
+def _deadline(value: bytes | None, arrived: int) -> int | Problem | None:
+    """``x-headway-deadline-ms``: milliseconds from arrival within which the first byte is wanted."""
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 10:
+        return Problem("invalid_request", "x-headway-deadline-ms must be a number of milliseconds.")
+    return arrived + int(value) * 1000
+
+
+def _innermost(error: BaseException) -> str:
+    """File and line of the innermost frame: enough to find it, without any value in it."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""

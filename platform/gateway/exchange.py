@@ -1,0 +1,364 @@
+"""What becomes of one admitted chat completion? Wait, place, forward, settle; each exactly once.
+
+An exchange stands between a client's connection, the coordinator and one replica connection at a time.
+It is driven by their callbacks; it has no task of its own. States: waiting (no dispatch), attempting
+(dispatch, nothing sent to the client yet), answering (bytes sent), over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from coordination.scheduling import Decision, Dispatch
+from coordination.scheduling.values import Request, Usage
+from gateway.coordinator import FailReason, Outcome
+from gateway.errors import Problem
+from gateway.explanations import Explanation
+from gateway.json_member import set_member
+from gateway.prompt import ChatRequest
+from gateway.sse import EventStream
+from gateway.upstream.connection import ReplicaConnection
+from gateway.usage import read_usage
+
+if TYPE_CHECKING:
+    from gateway.data_plane import DataPlane
+    from gateway.downstream.connection import ClientConnection
+
+ANSWER_LIMIT = 32 * 1024 * 1024
+"""Bytes of an answer that is not streamed: it is held whole, because its length changes."""
+PROGRESS_TOKENS = 256
+CLIENT_CLOSED = 499
+"""What the log of a request shows whose client left; nobody receives it."""
+
+TIMED_OUT = Problem("upstream_timeout", "The model did not answer in time.")
+FAILED = Problem("upstream_failed", "The model stopped answering.")
+
+
+class Exchange:
+    """One request from its admission to its settlement."""
+
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_chat",
+        "_connecting",
+        "_connection",
+        "_dispatch",
+        "_events",
+        "_explanation",
+        "_over",
+        "_parts",
+        "_plane",
+        "_progressed",
+        "_request",
+        "_size",
+        "_status",
+        "_total_at",
+        "_type",
+        "_upstream",
+        "deadline",
+        "request",
+    )
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        connection: ClientConnection,
+        chat: ChatRequest,
+        request: Request,
+        body: bytes,
+        explanation: Explanation,
+    ) -> None:
+        """``body``: what each attempt sends."""
+        self._plane = plane
+        self._connection = connection
+        self._chat = chat
+        self.request = request
+        self._body = body
+        self._explanation = explanation
+        self._dispatch: Dispatch | None = None
+        self._upstream: ReplicaConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._events: EventStream | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._type = b""
+        self._answered = False
+        self._over = False
+        self._progressed = 0
+        self._total_at = 0
+        self.deadline = 0
+        """Policy-clock instant after which ``expire`` is called; 0 = none."""
+
+    # -- the coordinator's side ----------------------------------------------------------------
+
+    def placed(self, dispatch: Dispatch) -> None:
+        """A replica was chosen: send it the request."""
+        plane = self._plane
+        now = plane.clock.now()
+        self._dispatch = dispatch
+        self._explanation.dispatches.append(dispatch)
+        self._explanation.placed = now
+        timeouts = plane.timeouts(dispatch.decision.route)
+        self._total_at = self._total_at or now + timeouts.total
+        self.deadline = min(now + timeouts.first_byte, self._total_at)
+        plane.live.add(self)
+        kept = plane.replicas.pool(dispatch.replica).take()
+        if kept is not None:
+            self._send(kept)
+        else:
+            self._connect()
+
+    def refused(self, decision: Decision) -> None:
+        """It waited in vain, or no replica was left to try."""
+        self._dispatch = None
+        self._explanation.decision = decision
+        self._end_with(
+            Problem(
+                decision.code or "internal_error",
+                decision.message or "The request was refused.",
+                retry_after_us=decision.retry_after_us,
+            )
+        )
+
+    # -- the client's side ---------------------------------------------------------------------
+
+    def client_gone(self) -> None:
+        """The client left: stop the engine, settle what was done."""
+        if self._over:
+            return
+        dispatch, sent = self._dispatch, self._explanation.sent
+        self._release()
+        if dispatch is None:
+            pool = self._explanation.decision.pool if self._explanation.decision else None
+            self._plane.coordinator.cancel(self.request.request_id, pool or "")
+        else:
+            self._settle("aborted", self._counted() if sent else Usage(0, 0, 0))
+        self._finish("aborted", CLIENT_CLOSED)
+
+    def client_full(self) -> None:
+        if self._upstream is not None:
+            self._upstream.pause()
+
+    def client_drained(self) -> None:
+        if self._upstream is not None:
+            self._upstream.resume()
+
+    # -- the replica's side --------------------------------------------------------------------
+
+    def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:
+        if status >= 500 or status == 429 or (status < 400 and status != 200):
+            self._attempt_failed("status_503" if status in (429, 503) else "reset")
+            return
+        self._status = status
+        self._type = headers.get(b"content-type", b"application/json")
+        if status == 200 and self._chat.stream and self._type.startswith(b"text/event-stream"):
+            assert self._upstream is not None  # noqa: S101 - it speaks
+            assert self._dispatch is not None  # noqa: S101 - and was asked
+            self._upstream.stream()
+            self._events = EventStream(
+                self._plane.tier_name(self._dispatch.decision.tier), strip_usage=not self._chat.wants_usage
+            )
+
+    def upstream_body(self, data: bytes) -> None:
+        events = self._events
+        if events is None:
+            self._size += len(data)
+            self._parts.append(data)
+            if self._size > ANSWER_LIMIT:
+                self._attempt_failed("reset")
+            return
+        out = events.feed(data)
+        if not self._answered:
+            self._first_byte(out)
+        else:
+            self._connection.send(out)
+        if events.tokens - self._progressed >= PROGRESS_TOKENS and self._dispatch is not None:
+            self._progressed = events.tokens
+            self._plane.coordinator.progress(self._dispatch, events.tokens)
+
+    def upstream_end(self) -> None:
+        self._upstream = None
+        if self._over:
+            return
+        if self._events is not None:
+            self._stream_ended(self._events)
+        else:
+            self._answer_whole()
+
+    def upstream_lost(self, *, answered: bool, stale: bool) -> None:
+        self._upstream = None
+        if self._over:
+            return
+        if self._answered:
+            self._cut_off(FAILED)
+        elif stale and not answered:
+            self._connect()  # the replica closed a kept connection as we took it: not its failure
+        else:
+            self._attempt_failed("reset")
+
+    def expire(self) -> None:
+        """The first byte, or the whole answer, took too long."""
+        if self._answered:
+            self._cut_off(TIMED_OUT)
+        else:
+            self._attempt_failed("timeout")
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer
+        self._connecting = self._plane.replicas.pool(self._dispatch.replica).connect(
+            self._connected, self._unreachable
+        )
+
+    def _connected(self, upstream: ReplicaConnection) -> None:
+        self._connecting = None
+        if self._over or self._dispatch is None:
+            upstream.abort()
+        else:
+            self._send(upstream)
+
+    def _unreachable(self, _: str) -> None:
+        self._connecting = None
+        if not self._over:
+            self._attempt_failed("connect")
+
+    def _send(self, upstream: ReplicaConnection) -> None:
+        self._upstream = upstream
+        self._explanation.sent = self._plane.clock.now()
+        upstream.send(
+            self,
+            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
+            % (upstream.pool.chat_head, len(self._body), self.request.request_id.encode()),
+            self._body,
+        )
+
+    def _first_byte(self, out: bytes) -> None:
+        dispatch = self._dispatch
+        assert dispatch is not None  # noqa: S101 - a replica speaks
+        self._answered = True
+        self.deadline = self._total_at
+        self._note_first_byte()
+        fields = self._plane.answer_fields(self._explanation, dispatch)
+        self._connection.begin(
+            200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
+        )
+        self._plane.coordinator.first_byte(dispatch)
+
+    def _note_first_byte(self) -> None:
+        explanation = self._explanation
+        explanation.first_byte = self._plane.clock.now()
+        tier = self._dispatch.decision.tier if self._dispatch else None
+        self._plane.metrics.ttft(tier or "", explanation.first_byte - explanation.arrived)
+
+    def _stream_ended(self, events: EventStream) -> None:
+        rest = events.close()
+        if not self._answered:
+            self._first_byte(rest)
+            rest = b""
+        usage = read_usage(events.usage) if events.usage is not None else None
+        self._settle("completed", usage or self._counted())
+        self._finish("completed", 200)
+        self._connection.finish(rest)
+
+    def _answer_whole(self) -> None:
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        dispatch, status = self._dispatch, self._status
+        assert dispatch is not None  # noqa: S101 - a replica spoke
+        self._note_first_byte()
+        if status == 200:
+            usage, body = _read_answer(body, self._plane.tier_name(dispatch.decision.tier))
+        else:
+            usage = Usage(0, 0, 0)  # the engine refused it: no work was done
+        self._settle("completed", usage or self._counted())
+        fields = self._plane.answer_fields(self._explanation, dispatch)
+        self._finish("completed", status)
+        self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
+
+    def _attempt_failed(self, reason: FailReason) -> None:
+        """Nothing was sent to the client yet: the policy says whether another replica is tried."""
+        dispatch = self._dispatch
+        if dispatch is None:
+            return
+        self._release()
+        self._dispatch = None
+        self._parts = []
+        self._size = 0
+        self._events = None
+        self._explanation.sent = 0
+        decision = self._plane.coordinator.fail(self, dispatch, reason)
+        if decision is not None:
+            self.refused(decision)
+
+    def _cut_off(self, problem: Problem) -> None:
+        """Too late for another attempt: tell the client inside its stream, and close."""
+        ends_event = b"\n\n" if self._events is not None and self._events.mid_event else b""
+        self._release()
+        self._settle("aborted", self._counted())
+        self._explanation.problem = problem
+        self._finish("aborted", problem.status)
+        self._connection.close_after_this()
+        self._connection.finish(b"%bdata: %b\n\n" % (ends_event, problem.body()))
+
+    def _end_with(self, problem: Problem) -> None:
+        if self._over:
+            return
+        self._release()
+        self._explanation.problem = problem
+        self._plane.explanations.keep(self._explanation)
+        self._finish("refused", problem.status)
+        self._plane.refuse(self._connection, self._explanation, problem)
+
+    def _counted(self) -> Usage:
+        """What was done as far as we saw, when the engine did not say."""
+        usage = self._events.usage if self._events is not None else None
+        told = read_usage(usage) if usage is not None else None
+        output = self._events.tokens if self._events is not None else 0
+        return told or Usage(uncached_input=self.request.prompt_tokens, cached_input=0, output=output)
+
+    def _settle(self, outcome: Outcome, usage: Usage) -> None:
+        dispatch, self._dispatch = self._dispatch, None
+        if dispatch is not None:
+            self._explanation.charge = self._plane.coordinator.settle(dispatch, usage, outcome)
+            self._plane.metrics.tokens(self._explanation.charge)
+
+    def _release(self) -> None:
+        """Let go of the replica, whatever it is doing."""
+        self.deadline = 0
+        self._plane.live.discard(self)
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abort()
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+
+    def _finish(self, outcome: str, status: int) -> None:
+        self._over = True
+        self.deadline = 0
+        self._plane.live.discard(self)
+        self._body = b""
+        self.request.blocks = ()
+        explanation = self._explanation
+        explanation.outcome = outcome
+        explanation.status = status
+        explanation.finished = self._plane.clock.now()
+        self._plane.metrics.finished(explanation)
+
+
+def _read_answer(body: bytes, tier: str) -> tuple[Usage | None, bytes]:
+    """Usage of a whole answer, and its bytes with ``service_tier`` set; untouched if it is not JSON."""
+    try:
+        answer: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None, body
+    if not isinstance(answer, dict):
+        return None, body
+    usage = answer.get("usage")
+    edited = set_member(body, body.rfind(b"}"), b'"service_tier"', orjson.dumps(tier))
+    return (read_usage(usage) if isinstance(usage, dict) else None), edited

@@ -1,0 +1,139 @@
+"""What is one gateway made of? The parts, wired together, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from contextlib import suppress
+from typing import Any
+
+from gateway.activation import Active, Fingerprint, Source
+from gateway.admin import AdminPlane
+from gateway.clock import PolicyClock
+from gateway.coordinator import Coordinator
+from gateway.data_plane import DataPlane
+from gateway.downstream.listener import Listener
+from gateway.downstream.request import Limits
+from gateway.log import log
+from gateway.observer import Observer
+from gateway.settings import GatewaySettings
+from gateway.upstream.pool import Replicas
+from gateway.watcher import Watcher
+
+
+class GatewayProcess:
+    """A gateway on the running loop. ``start`` serves; ``stop`` drains."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        source: Source,
+        active: Active,
+        fingerprint: Fingerprint,
+        limits: Limits | None = None,
+    ) -> None:
+        """``fingerprint``: of the source when ``active`` was read from it."""
+        self._settings = settings
+        self.clock = PolicyClock()
+        system = random.SystemRandom()
+        self.coordinator = Coordinator(
+            active, self.clock, seed=system.getrandbits(64), salt=system.getrandbits(64)
+        )
+        self.replicas = Replicas()
+        self.plane = DataPlane(self.coordinator, self.replicas, self.clock)
+        self.data = Listener(self.plane, limits)
+        self.admin = Listener(AdminPlane(self))
+        self._observer = Observer(self.coordinator, self.replicas, self.clock)
+        self._watcher = Watcher(source, fingerprint, self.clock, self._activate)
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def active(self) -> Active:
+        return self.coordinator.active
+
+    async def start(self) -> None:
+        """Listen on both ports. OSError if one is taken; then nothing is left open."""
+        settings = self._settings
+        await self.admin.start(settings.admin_host, settings.admin_port)
+        try:
+            await self.data.start(settings.host, settings.port)
+        except OSError:
+            self.admin.close()
+            raise
+        self.plane.start()
+        self._observer.start()
+        self._watching = asyncio.create_task(self._watcher.watch())
+
+    async def stop(self) -> None:
+        """Answer what is in progress for as long as the settings allow, then cut it off."""
+        self.data.stop_accepting()
+        if self._watching is not None:
+            self._watching.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
+        left = len(self.data.connections)
+        self.data.close()
+        self.admin.close()
+        self._observer.close()
+        self.plane.close()
+        self.coordinator.close()
+        self.replicas.close()
+        await asyncio.sleep(0)
+        log("stopped", cut_off=left)
+
+    def ready_facts(self) -> dict[str, int]:
+        """What the ready file says."""
+        return {"port": self.data.port, "admin_port": self.admin.port, "pid": os.getpid()}
+
+    # -- what the admin port shows -------------------------------------------------------------
+
+    def readiness(self) -> dict[str, Any]:
+        """Ready means: a verified policy is enforced and new requests are accepted."""
+        active, refused = self.active, self._watcher.refused
+        return {
+            "ready": not self.data.draining,
+            "bundle": active.digest,
+            "environment": active.environment,
+            "directory_serial": active.directory.serial,
+            "pointer": active.pointer,
+            "stale": active.stale,
+            "refused": None
+            if refused is None
+            else {
+                "code": refused.code,
+                "message": refused.message,
+                "file": refused.file,
+                "json_pointer": refused.json_pointer,
+            },
+            "replicas": self.replica_states(),
+        }
+
+    def replica_states(self) -> list[dict[str, Any]]:
+        """Every replica the policy names, as last seen. Unknown is ``null``."""
+        now = self.clock.now()
+        return [
+            {
+                "pool": seen.pool,
+                "replica": seen.replica,
+                "reachable": seen.reachable,
+                "scrapes_failed": seen.failures,
+                "age_ms": (now - seen.report.at) // 1000 if seen.report else None,
+                "running": seen.report.running if seen.report else None,
+                "waiting": seen.report.waiting if seen.report else None,
+                "kv_used_ppm": seen.report.kv_used_ppm if seen.report else None,
+            }
+            for _, seen in sorted(self._observer.seen.items())
+        ]
+
+    def metrics_page(self) -> bytes:
+        return self.plane.metrics.page(
+            queue_depths=self.coordinator.queue_depths(),
+            replicas=[(s.pool, s.replica, bool(s.reachable)) for _, s in sorted(self._observer.seen.items())],
+            connections=len(self.data.connections),
+            in_flight=len(self.plane.live),
+            bundle=self.active.digest,
+        )
+
+    def _activate(self, active: Active) -> None:
+        self.coordinator.activate(active)
