@@ -1,0 +1,1 @@
+"""What do gateways and the control plane say to each other?"""
