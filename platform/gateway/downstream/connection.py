@@ -1,4 +1,4 @@
-"""How is one client served? A connection that reads requests strictly and answers them in order.
+"""How is one client served? A connection that answers what it reads, in order, one at a time.
 
 The connection knows HTTP only. What a request means is its ``Service``'s business; what answers one
 is told, as ``Answering``, when its client leaves, is full, or has drained.
@@ -10,12 +10,10 @@ import asyncio
 from collections import deque
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-import httptools
-
+from gateway.downstream.reader import RequestReader
 from gateway.downstream.request import HttpRequest
-from gateway.downstream.strictness import SINGLE, ambiguity
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -47,56 +45,37 @@ class Service(Protocol):
         """Answer (now or later). ``None`` means it is already answered."""
 
 
-class ClientConnection(asyncio.BufferedProtocol):
+class ClientConnection(RequestReader):
     """One accepted socket: at most one request is being answered, the next ones wait in order."""
 
     __slots__ = (
         "_answering",
         "_awaits_continue",
-        "_body",
-        "_body_size",
         "_busy",
         "_chunked",
         "_current",
-        "_fields",
-        "_input_closed",
         "_lingering",
-        "_listener",
-        "_parser",
         "_pumping",
         "_queue",
-        "_raw",
-        "_repeated",
-        "_request",
         "_service",
-        "deadline",
         "transport",
         "write_paused",
     )
 
     def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+        super().__init__(listener)
         self._service = listener.service
-        self._parser: Any = httptools.HttpRequestParser(self)
         self._queue: deque[HttpRequest] = deque()
-        self._request: HttpRequest | None = None
         self._current: HttpRequest | None = None
         self._answering: Answering | None = None
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._raw = 0
-        self._fields = 0
-        self._repeated: bytes | None = None
         self._busy = False
         self._pumping = False
         self._chunked = False
         self._awaits_continue = False
-        self._input_closed = False
         self._lingering = False
+        """A refusal is among the answers: the client is read from, and ignored, until it has seen it."""
         self.write_paused = False
         self.transport: asyncio.Transport
-        self.deadline = inf
-        """Loop time after which ``expire`` is called."""
 
     # -- transport callbacks -------------------------------------------------------------------
 
@@ -132,113 +111,33 @@ class ClientConnection(asyncio.BufferedProtocol):
         else:
             self._pump()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's signature
-        return self._listener.read_buffer
+    # -- what the reader has found -------------------------------------------------------------
 
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._input_closed:
-            return
-        self._raw += nbytes
-        try:
-            self._parser.feed_data(self._listener.read_buffer[:nbytes])
-        except httptools.HttpParserUpgrade:
-            self._refuse(Problem("bad_http", "No protocol upgrade is offered."))
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse(Problem("bad_http", "The request method is not one of HTTP's."))
-        except httptools.HttpParserError as error:
-            self._refuse(Problem("bad_http", f"The request is not well-formed HTTP/1.1: {error}."))
-        if self._body_size == 0 and self._raw > self._listener.limits.head and self._fields >= 0:
-            self._refuse(Problem("headers_too_large", "The request head is too large."))
-
-    # -- parser callbacks ----------------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        if self._input_closed:
-            return
-        self._request = HttpRequest()
-        self._body = []
-        self._body_size = 0
-        self._fields = 0
-        self._repeated = None
-        self.deadline = self._listener.time() + self._listener.limits.head_seconds
-
-    def on_url(self, url: bytes) -> None:
-        if self._request is not None:
-            self._request.path += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        request = self._request
-        if request is None or self._fields < 0:  # a trailer: read past, never believed
-            return
-        self._fields += 1
-        name = name.lower()
-        headers = request.headers
-        if name in headers and name in SINGLE:
-            self._repeated = name
-        headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        request = self._request
-        if request is None or self._input_closed:
-            return
-        limits = self._listener.limits
-        fields, self._fields, self._raw = self._fields, -1, 0
-        parser = self._parser
-        version = parser.get_http_version()
-        request.method = parser.get_method().decode("ascii")
-        request.http_1_0 = version == "1.0"
-        request.keep_alive = parser.should_keep_alive() and not request.http_1_0
-        self.deadline = self._listener.time() + limits.body_seconds
-        problem = ambiguity(request.headers, self._repeated, version)
-        if problem is None and fields > limits.fields:
-            problem = Problem("headers_too_large", "The request has too many headers.")
-        if problem is None and int(request.headers.get(b"content-length", 0)) > limits.body:
-            problem = self._too_large()
-        if problem is not None:
-            self._refuse(problem)
-            return
-        if not request.path.startswith(b"/"):
-            request.path = _path_of(request.path)
+    def _head_read(self, request: HttpRequest) -> None:
         request.problem = self._service.vet(request)
         if b"expect" in request.headers:
             if request.problem is not None:
-                self._refuse(request.problem)
+                self._refuse(request.problem)  # the client waits for leave to send: it gets none
             elif self._busy or self._queue:
                 self._awaits_continue = True
             else:
                 self.transport.write(CONTINUE)
 
-    def on_body(self, body: bytes) -> None:
-        request = self._request
-        if request is None or self._input_closed:
-            return
-        self._body_size += len(body)
-        if self._body_size > self._listener.limits.body:
-            self._refuse(self._too_large())
-        elif request.problem is None:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        request = self._request
-        if request is None or self._input_closed:
-            return
-        body = self._body
-        request.body = body[0] if len(body) == 1 else b"".join(body)
-        self._body = []
-        self._body_size = 0
-        self._raw = 0
-        self._fields = 0
-        self._request = None
+    def _request_read(self, request: HttpRequest) -> None:
         self._awaits_continue = False
-        self.deadline = inf
         self._queue.append(request)
-        if not request.keep_alive or len(self._queue) > self._listener.limits.pipelined:
+        if len(self._queue) > self._listener.limits.pipelined:
             request.keep_alive = False
             self._input_closed = True
         if self._busy:
             self.transport.pause_reading()
         else:
             self._pump()
+
+    def _refused(self, request: HttpRequest) -> None:
+        self._lingering = True
+        self._queue.append(request)
+        self._pump()
 
     # -- answering -----------------------------------------------------------------------------
 
@@ -324,10 +223,6 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _too_large(self) -> Problem:
-        size = self._listener.limits.body
-        return Problem("request_too_large", f"The request body exceeds {size} bytes.")
-
     def _framed(self, data: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
@@ -337,21 +232,6 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._listener.draining:
             request.keep_alive = False
         return not request.keep_alive
-
-    def _refuse(self, problem: Problem) -> None:
-        """Nothing more is read from this client: answer, in its turn, why; then close."""
-        if self._input_closed:
-            return
-        self._input_closed = True
-        request = self._request or HttpRequest()
-        self._request = None
-        self._body = []
-        request.problem = problem
-        request.keep_alive = False
-        self.deadline = inf
-        self._lingering = True
-        self._queue.append(request)
-        self._pump()
 
     def _pump(self) -> None:
         """Start what waits, one at a time; a loop, so that many quick answers do not recurse."""
@@ -407,13 +287,3 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._current = None
         if answering is not None:
             answering.client_gone()
-
-
-def _path_of(target: bytes) -> bytes:
-    """The path of an absolute-form target; anything else stays as it is and is not found."""
-    if target[:7].lower() in (b"http://", b"https:/"):
-        try:
-            return httptools.parse_url(target).path or b"/"
-        except httptools.HttpParserInvalidURLError:
-            return target
-    return target
