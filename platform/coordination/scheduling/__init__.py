@@ -1,1 +1,80 @@
-"""What happens to one request: is it admitted, when does it go, where, and what does it cost?"""
+"""What happens to one request: is it admitted, when does it go, where, and what does it cost?
+
+``admit(program, state, request, now) -> Decision`` · ``dispatch(program, state, pool, now) -> [Dispatch]``
+· ``first_byte``, ``progress`` · ``settle -> Charge`` or ``fail``. ``state`` belongs to the caller and is
+changed in place; there is no clock, no I/O and no randomness inside. Rule numbers (R1 to R27) are those
+of the scheduling design.
+"""
+
+from coordination.scheduling.admission import admit
+from coordination.scheduling.classification import block_hashes, classify, salt
+from coordination.scheduling.decisions import Decision, Dispatch
+from coordination.scheduling.dispatching import dispatch
+from coordination.scheduling.explain import explain
+from coordination.scheduling.headroom import headroom
+from coordination.scheduling.observing import observe, set_health
+from coordination.scheduling.settlement import (
+    PROGRESS_TOKENS,
+    cancel,
+    expire,
+    fail,
+    first_byte,
+    next_expiry,
+    progress,
+    settle,
+)
+from coordination.scheduling.state import State, activate, new_state
+from coordination.scheduling.values import (
+    Charge,
+    Classified,
+    Code,
+    Headroom,
+    Hold,
+    Lane,
+    LimitView,
+    Refusal,
+    ReplicaReport,
+    Request,
+    Step,
+    Usage,
+)
+from coordination.scheduling.vectors import evaluate, run_vectors
+
+__all__ = [
+    "PROGRESS_TOKENS",
+    "Charge",
+    "Classified",
+    "Code",
+    "Decision",
+    "Dispatch",
+    "Headroom",
+    "Hold",
+    "Lane",
+    "LimitView",
+    "Refusal",
+    "ReplicaReport",
+    "Request",
+    "State",
+    "Step",
+    "Usage",
+    "activate",
+    "admit",
+    "block_hashes",
+    "cancel",
+    "classify",
+    "dispatch",
+    "evaluate",
+    "expire",
+    "explain",
+    "fail",
+    "first_byte",
+    "headroom",
+    "new_state",
+    "next_expiry",
+    "observe",
+    "progress",
+    "run_vectors",
+    "salt",
+    "set_health",
+    "settle",
+]

@@ -54,6 +54,57 @@ class Request:
     """Absolute policy-clock instant by which the first byte is wanted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a client's words mean under the policy."""
+
+    model: str
+    """Name of the Model document."""
+    tier: str
+    """Name of the Tier document."""
+    scale: bool
+    tier_requested: str
+    """What the client said, or the default tier's first ``service_tier`` name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that does not even reach admission."""
+
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What admission set aside (R6), in tokens. Classes are disjoint."""
+
+    uncached_input: int
+    cached_input: int
+    output: int
+
+    @property
+    def total(self) -> int:
+        return self.uncached_input + self.cached_input + self.output
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """The tightest limit of a dimension, as a client is told of it."""
+
+    limit: int
+    remaining: int
+    reset_us: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """For the ``x-ratelimit-*`` headers; ``None`` where nothing limits."""
+
+    requests: LimitView | None
+    tokens: LimitView | None
+
+
 @dataclass(slots=True)
 class Step:
     """One line of the reasoning: the rule, what it said, and the numbers it said it from."""

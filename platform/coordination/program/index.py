@@ -1,0 +1,457 @@
+"""How does a gateway find, in constant time, what the policy says of a request?
+
+``load`` turns records (names) into a ``Program``: objects that point at each other and carry the
+integers the hot path needs. What applies to one (tenant, tier, model) is resolved once, on first
+use, into a ``Scope``; what is in force at one instant into a ``Segment`` of the timeline (R1).
+Both are memoised, so ten thousand idle tenants cost nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from coordination.program.records import (
+    MILLION,
+    LimitRecord,
+    ModelRecord,
+    Micros,
+    OverflowAction,
+    PoolRecord,
+    Ppm,
+    PriceBookRecord,
+    PriceEntry,
+    ProgramRecords,
+    ReservationRecord,
+    RouteRecord,
+)
+
+MINUTE: Micros = 60 * MILLION
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    index: int
+    name: str
+    served_name: str
+    context_window: int
+    max_output: int
+    uncached_ppm: Ppm
+    cached_ppm: Ppm
+    output_ppm: Ppm
+
+    def cost(self, uncached: int, cached: int, output: int) -> int:
+        """Fairness cost c of R5, in millionths of an uncached input token."""
+        return uncached * self.uncached_ppm + cached * self.cached_ppm + output * self.output_ppm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    index: int
+    name: str
+    model: Model
+    region: str
+    replicas: tuple[str, ...]
+    input_per_minute: int
+    """Of one replica, as all capacities here."""
+    output_per_minute: int
+    sequences: int
+    kv_tokens: int
+    reservable_ppm: Ppm
+    prefill_ns_per_token: int
+    decode_us_per_token: int
+    """Time between two tokens of one sequence when the replica is full: the slow end."""
+
+    def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
+        """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""
+        count = max(1, len(self.replicas))
+        return input_per_minute * MILLION // (
+            self.input_per_minute * count
+        ) + output_per_minute * MILLION // (self.output_per_minute * count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tier:
+    index: int
+    name: str
+    service_tier: tuple[str, ...]
+    band: int
+    max_wait: Micros
+    max_depth: int
+    overflow: OverflowAction
+    downgrade_to: str | None
+    shares_cache: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tenant:
+    index: int
+    name: str
+    path: tuple[str, ...]
+    """Names of the ancestors that exist, outermost first, ending with its own."""
+    tiers: frozenset[str]
+    default_tier: str
+    zone: str
+    inner: bool
+    """Has children, so its own traffic is an implicit leaf beside them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quota:
+    index: int
+    name: str
+    tenant: str
+    tiers: frozenset[str]
+    models: frozenset[str]
+    weight_ppm: Ppm
+    limits: tuple[LimitRecord, ...]
+    concurrency: int | None
+    zone: str
+
+    def covers(self, tier: str, model: str) -> bool:
+        return (not self.tiers or tier in self.tiers) and (not self.models or model in self.models)
+
+    @property
+    def narrowness(self) -> tuple[bool, bool, int]:
+        """Orders the quotas of one tenant from the widest scope to the most specific."""
+        return (bool(self.models), bool(self.tiers), -self.index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reservation:
+    index: int
+    name: str
+    tenant: str
+    pool: str
+    tier: str
+    share_ppm: Ppm
+    """x_r of R8: what part of the pool it takes."""
+    record: ReservationRecord
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    index: int
+    name: str
+    record: RouteRecord
+    bounds: tuple[int, ...]
+    """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
+
+    def serves(self, prompt_tokens: int) -> bool:
+        match = self.record.match
+        top = match.prompt_tokens_max
+        return match.prompt_tokens_min <= prompt_tokens and (top is None or prompt_tokens < top)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """Everything the policy says of one (tenant, tier, model), whatever the hour."""
+
+    tenant: Tenant
+    tier: Tier
+    model: Model
+    quotas: tuple[Quota, ...]
+    """In scope along the tenant's path, outermost tenant first (R9)."""
+    leaf_path: tuple[str, ...]
+    """Nodes of the fairness tree below the root; an inner tenant ends with its own leaf."""
+    weights: tuple[Ppm, ...]
+    """phi of each node of ``leaf_path``."""
+    routes: tuple[Route, ...]
+    """That match but for the prompt's length, by rank."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Price:
+    """Nano-units of money per token, before the tier's multiplier."""
+
+    book: str
+    uncached: int
+    cached: int
+    output: int
+    multipliers: dict[str, Ppm]
+
+    def spend(self, tier: str, uncached: int, cached: int, output: int) -> int:
+        nano = uncached * self.uncached + cached * self.cached + output * self.output
+        multiplier = self.multipliers.get(tier)
+        return nano if multiplier is None else nano * multiplier // MILLION
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """What is in force in [start, end): nothing in it changes before its end."""
+
+    start: Micros
+    end: Micros | None
+    lanes: dict[tuple[str, str, str], tuple[Reservation, ...]]
+    """(pool, tier, tenant) -> reservations in force."""
+    reserved_ppm: dict[str, Ppm]
+    """Pool -> sum of x_r in force."""
+    prices: dict[str, Price]
+
+    def lanes_for(self, pool: str, scope: Scope) -> tuple[Reservation, ...]:
+        """Reservations the request may use, its own tenant's first."""
+        if not self.lanes:
+            return ()
+        found: tuple[Reservation, ...] = ()
+        for tenant in reversed(scope.tenant.path):
+            found += self.lanes.get((pool, scope.tier.name, tenant), ())
+        return found
+
+
+class Program:
+    """A compiled policy in memory. Read only, but for its memos."""
+
+    __slots__ = (
+        "_boundaries",
+        "_quotas_of",
+        "_scopes",
+        "_segments",
+        "models",
+        "models_by_client_name",
+        "pools",
+        "quotas",
+        "records",
+        "reservations",
+        "routes",
+        "tenants",
+        "tiers",
+        "tiers_by_service_tier",
+    )
+
+    def __init__(self, records: ProgramRecords) -> None:
+        self.records = records
+        self.models = {r.name: _model(i, r) for i, r in enumerate(records.models)}
+        self.models_by_client_name: dict[str, Model] = {}
+        for record in records.models:
+            for name in (record.served_name, *record.aliases):
+                self.models_by_client_name.setdefault(name, self.models[record.name])
+        self.pools = {r.name: _pool(i, r, self.models[r.model]) for i, r in enumerate(records.pools)}
+        self.tiers = {
+            r.name: Tier(
+                index=i,
+                name=r.name,
+                service_tier=r.service_tier,
+                band=r.band,
+                max_wait=r.queue.max_wait,
+                max_depth=r.queue.max_depth,
+                overflow=r.overflow.action,
+                downgrade_to=r.overflow.tier,
+                shares_cache=r.cache_sharing == "pool",
+            )
+            for i, r in enumerate(records.tiers)
+        }
+        self.tiers_by_service_tier = _answering(self.tiers.values())
+        self.tenants = _tenants(records)
+        self.quotas = {
+            r.name: Quota(
+                index=i,
+                name=r.name,
+                tenant=r.tenant,
+                tiers=frozenset(r.tiers),
+                models=frozenset(r.models),
+                weight_ppm=r.weight_ppm,
+                limits=r.limits,
+                concurrency=r.concurrency,
+                zone=self.tenants[r.tenant].zone,
+            )
+            for i, r in enumerate(records.quotas)
+        }
+        self._quotas_of: dict[str, list[Quota]] = {}
+        for quota in self.quotas.values():
+            self._quotas_of.setdefault(quota.tenant, []).append(quota)
+        self.reservations = {
+            r.name: Reservation(
+                index=i,
+                name=r.name,
+                tenant=r.tenant,
+                pool=r.pool,
+                tier=r.tier,
+                share_ppm=self.pools[r.pool].share(r.input_tokens_per_minute, r.output_tokens_per_minute),
+                record=r,
+            )
+            for i, r in enumerate(records.reservations)
+        }
+        by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
+        self.routes = {r.name: Route(i, r.name, r, _arms(r)) for i, r in enumerate(by_rank)}
+        self._boundaries = _boundaries(records)
+        self._scopes: dict[tuple[str, str, str], Scope] = {}
+        self._segments: dict[int, Segment] = {}
+
+    def scope(self, tenant: str, tier: str, model: str) -> Scope:
+        """What applies to the three together. Raises KeyError for a name the policy lacks."""
+        key = (tenant, tier, model)
+        found = self._scopes.get(key)
+        if found is None:
+            found = self._scopes[key] = self._resolve(
+                self.tenants[tenant], self.tiers[tier], self.models[model]
+            )
+        return found
+
+    def segment_at(self, now: Micros) -> Segment:
+        """The piece of the timeline that holds ``now`` (R1), by bisection."""
+        position = bisect_right(self._boundaries, now)
+        found = self._segments.get(position)
+        if found is None:
+            if len(self._segments) > 8:  # a gateway needs this one and the next
+                self._segments.clear()
+            found = self._segments[position] = self._in_force(position)
+        return found
+
+    def _resolve(self, tenant: Tenant, tier: Tier, model: Model) -> Scope:
+        quotas: list[Quota] = []
+        weights: list[Ppm] = []
+        for node in tenant.path:
+            own = [q for q in self._quotas_of.get(node, ()) if q.covers(tier.name, model.name)]
+            quotas += own
+            weights.append(max(own, key=lambda q: q.narrowness).weight_ppm if own else MILLION)
+        leaf_path = tenant.path
+        if tenant.inner:
+            leaf_path = (*leaf_path, tenant.name + "/")
+            weights.append(MILLION)
+        ancestors = set(tenant.path)
+        routes = tuple(
+            route
+            for route in self.routes.values()
+            if _admits(route.record.match.models, model.name)
+            and _admits(route.record.match.tiers, tier.name)
+            and (not route.record.match.tenants or not ancestors.isdisjoint(route.record.match.tenants))
+        )
+        return Scope(tenant, tier, model, tuple(quotas), leaf_path, tuple(weights), routes)
+
+    def _in_force(self, position: int) -> Segment:
+        start = self._boundaries[position - 1] if position else 0
+        end = self._boundaries[position] if position < len(self._boundaries) else None
+        lanes: dict[tuple[str, str, str], tuple[Reservation, ...]] = {}
+        reserved: dict[str, Ppm] = {}
+        for reservation in self.reservations.values():
+            if any(
+                since <= start and (until is None or start < until)
+                for since, until in reservation.record.intervals
+            ):
+                key = (reservation.pool, reservation.tier, reservation.tenant)
+                lanes[key] = (*lanes.get(key, ()), reservation)
+                reserved[reservation.pool] = reserved.get(reservation.pool, 0) + reservation.share_ppm
+        return Segment(start, end, lanes, reserved, _prices(self.records.price_books, start))
+
+
+def load(records: ProgramRecords) -> Program:
+    """Index a compiled policy. Trusts the compiler: a dangling name raises KeyError."""
+    return Program(records)
+
+
+def _model(index: int, record: ModelRecord) -> Model:
+    return Model(
+        index=index,
+        name=record.name,
+        served_name=record.served_name,
+        context_window=record.context_window,
+        max_output=record.max_output,
+        uncached_ppm=record.cost.uncached_input_ppm,
+        cached_ppm=record.cost.cached_input_ppm,
+        output_ppm=record.cost.output_ppm,
+    )
+
+
+def _pool(index: int, record: PoolRecord, model: Model) -> Pool:
+    capacity = record.capacity
+    per_minute = max(1, capacity.input_tokens_per_minute)
+    output = max(1, capacity.output_tokens_per_minute)
+    return Pool(
+        index=index,
+        name=record.name,
+        model=model,
+        region=record.region,
+        replicas=record.replicas,
+        input_per_minute=per_minute,
+        output_per_minute=output,
+        sequences=capacity.sequences,
+        kv_tokens=capacity.kv_tokens,
+        reservable_ppm=record.reservable_ppm,
+        prefill_ns_per_token=max(1, MINUTE * 1000 // per_minute),
+        decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
+    )
+
+
+def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:
+    """``service_tier`` string -> the tiers that answer to it; a document's own name comes last."""
+    found: dict[str, tuple[Tier, ...]] = {}
+    ordered = list(tiers)
+    for tier in ordered:
+        for name in tier.service_tier:
+            found[name] = (*found.get(name, ()), tier)
+    for tier in ordered:
+        if tier not in found.get(tier.name, ()):
+            found[tier.name] = (*found.get(tier.name, ()), tier)
+    return found
+
+
+def _tenants(records: ProgramRecords) -> dict[str, Tenant]:
+    known = {r.name for r in records.tenants}
+    paths: dict[str, tuple[str, ...]] = {}
+    inner: set[str] = set()
+    for name in sorted(known):
+        parts = name.split("/")
+        prefixes = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        paths[name] = path = tuple(prefix for prefix in prefixes if prefix in known)
+        inner.update(path[:-1])
+    return {
+        r.name: Tenant(
+            index=i,
+            name=r.name,
+            path=paths[r.name],
+            tiers=frozenset(r.tiers),
+            default_tier=r.default_tier,
+            zone=r.zone,
+            inner=r.name in inner,
+        )
+        for i, r in enumerate(records.tenants)
+    }
+
+
+def _admits(names: tuple[str, ...], name: str) -> bool:
+    return not names or name in names
+
+
+def _arms(route: RouteRecord) -> tuple[int, ...]:
+    """Cumulative ends of the targets' intervals on [0, 2**64), in the order written (R4)."""
+    total = max(1, sum(target.weight for target in route.targets))
+    ends, reached = [], 0
+    for target in route.targets:
+        reached += target.weight
+        ends.append((reached << 64) // total)
+    return tuple(ends)
+
+
+def _boundaries(records: ProgramRecords) -> list[Micros]:
+    """Every instant at which something starts or stops being in force."""
+    instants: set[Micros] = set()
+    for reservation in records.reservations:
+        for since, until in reservation.intervals:
+            instants.add(since)
+            if until is not None:
+                instants.add(until)
+    for book in records.price_books:
+        instants.update(entry.start for entry in book.entries)
+    return sorted(instants)
+
+
+def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:
+    """The price of each model at an instant: its newest entry not after it, in the first such book."""
+    found: dict[str, Price] = {}
+    for book in books:
+        newest: dict[str, PriceEntry] = {}
+        for entry in book.entries:
+            held = newest.get(entry.model)
+            if entry.start <= at and (held is None or held.start <= entry.start):
+                newest[entry.model] = entry
+        for model, entry in newest.items():
+            if model not in found:
+                found[model] = Price(
+                    book=book.name,
+                    uncached=entry.uncached_input_nano,
+                    cached=entry.cached_input_nano,
+                    output=entry.output_nano,
+                    multipliers=book.tier_multipliers_ppm,
+                )
+    return found

@@ -1,0 +1,403 @@
+"""Is this request admitted, queued, downgraded, spilled or refused? (R4, R6 to R12)
+
+Nothing is held until every check has passed, so a downgrade or a spill has nothing to release: it is
+the next turn of the loop. The first failure decides.
+"""
+
+from __future__ import annotations
+
+from heapq import heappush
+from typing import Final
+
+from coordination.program.index import Price, Program, Reservation, Route, Scope, Segment
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling import reasons, routing
+from coordination.scheduling.decisions import Decision, Ticket
+from coordination.scheduling.fairness import Node
+from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.pools import PoolState
+from coordination.scheduling.reservations import LaneBuckets, burn
+from coordination.scheduling.scopes import SPEND, Amounts, Chain
+from coordination.scheduling.settlement import displace
+from coordination.scheduling.state import State
+from coordination.scheduling.values import Code, Request
+from coordination.scheduling.waiting import Leaf, Queue, last_of
+
+RESET_SPREAD: Final[Micros] = 60 * MILLION
+"""Clients told to wait for a calendar reset come back spread over this long."""
+SENTENCES: Final[dict[str, str]] = {
+    "no_route": "No route serves this model for this account and tier.",
+    "context_length_exceeded": "This model's maximum context length is {0} tokens; the prompt has about {1}.",
+    "concurrency_exceeded": "Too many concurrent requests: {0} of {1} are in progress.",
+    "spend_exceeded": "The spend limit of this account is used up.",
+    "rate_limit_exceeded": "Rate limit reached for {0} per {1}: limit {2}.",
+    "reservation_exceeded": "The request exceeds the reserved rate.",
+    "capacity_exceeded": "No capacity is free soon enough for this tier. Please retry later.",
+    "deadline_unmeetable": "The deadline of this request cannot be met.",
+}
+
+
+class Attempt:
+    """One turn of R12's loop: a tier, its scope, and what the request would cost under it."""
+
+    __slots__ = ("chain", "lane", "price", "reservation", "route", "scope")
+
+    def __init__(self, scope: Scope, route: Route, chain: Chain, price: Price | None) -> None:
+        self.scope = scope
+        self.route = route
+        self.chain = chain
+        self.price = price
+        self.lane: LaneBuckets | None = None
+        self.reservation: Reservation | None = None
+
+
+def admit(program: Program, state: State, request: Request, now: Micros) -> Decision:
+    """Decide one request. Unless refused it now waits in ``decision.pool``: call ``dispatch``.
+
+    Raises KeyError when the request names a tenant, tier or model the program lacks (``classify``
+    never does).
+    """
+    segment = state.at(now)
+    decision = Decision(
+        request, "admit", None, "", None, None, None, request.tier, request.tier, "none", 0, (0, 0, 0), []
+    )
+    decision.trace.append((reasons.SEGMENT, segment.start, segment.end))
+    tried = [request.tier]
+    while True:
+        scope = program.scope(request.tenant, decision.tier, request.model)
+        tier = _under(state, segment, scope, request, decision, now)
+        if tier is None:
+            return decision
+        if tier in tried:  # each tier once (R12)
+            return decision
+        decision.trace.append((reasons.DOWNGRADE, decision.tier, tier))
+        tried.append(tier)
+        decision.tier = tier
+        decision.verdict, decision.code, decision.message, decision.retry_after_us = "admit", None, "", None
+        decision.reservation = "none"
+
+
+def _under(
+    state: State,
+    segment: Segment,
+    scope: Scope,
+    request: Request,
+    decision: Decision,
+    now: Micros,
+) -> str | None:
+    """Try one tier. Returns the tier to fall to, or None when ``decision`` is final."""
+    trace = decision.trace
+    model = scope.model
+    if request.prompt_tokens > model.context_window:
+        trace.append((reasons.CONTEXT, request.prompt_tokens, model.context_window))
+        _refuse(decision, "context_length_exceeded", None, model.context_window, request.prompt_tokens)
+        return None
+    route = routing.first_match(scope, request.prompt_tokens)
+    if route is None:
+        trace.append((reasons.NO_ROUTE, request.tenant, decision.tier, request.model, request.prompt_tokens))
+        _refuse(decision, "no_route", None)
+        return None
+    decision.route = route.name
+    pools = _pools(state, segment, scope, route, request, trace)
+    if not pools:
+        trace.append((reasons.NO_LANE, route.name))
+        _refuse(decision, "reservation_exceeded", None)
+        return None
+    attempt = Attempt(scope, route, state.chain(scope, now), segment.prices.get(model.name))
+    limits_passed = False
+    for position, name in enumerate(pools):
+        pool = state.pools[name]
+        decision.pool = name
+        if position:
+            trace.append((reasons.SPILL, name))
+        amounts = _estimate(state, pool, attempt, request, decision)
+        if not position and not _first(state, attempt, amounts, decision, now):  # A1
+            return None
+        answer = _reserve(segment, state, pool, attempt, request, decision, now)  # A2
+        if answer is not None:
+            return answer or None
+        if attempt.lane is None and not limits_passed:  # A3
+            if not _rates(state, attempt.chain, amounts, decision, now):
+                return None
+            limits_passed = True
+        more = position + 1 < len(pools)
+        if attempt.lane is None:  # A4
+            verdict, answer = _feasible(state, pool, scope, request, decision, now, more)
+            if verdict == "spill":
+                continue
+            if verdict == "refuse":
+                return answer
+        _enqueue(state, pool, attempt, amounts, decision, now)
+        return None
+    return None
+
+
+def _pools(
+    state: State,
+    segment: Segment,
+    scope: Scope,
+    route: Route,
+    request: Request,
+    trace: list[reasons.TraceLine],
+) -> list[str]:
+    """The arm's pool and, after it, the route's fallbacks (R4, R12). ``scale`` goes only where the
+    tenant's reservation is."""
+    record = route.record
+    if request.scale:
+        reach = (*(target.pool for target in record.targets), *record.fallback)
+        found = [pool for pool in reach if segment.lanes_for(pool, scope)]
+        if found:
+            trace.append((reasons.LANE_POOL, route.name, found[0]))
+        return found[:1]
+    if len(record.targets) == 1:
+        at, pool = 0, record.targets[0].pool
+    else:
+        at = routing.point(state.route_salt, route.name, request.stickiness)
+        pool = routing.arm(route, at)
+    trace.append((reasons.ROUTE, route.name, pool, at, route.bounds))
+    return [pool, *(name for name in record.fallback if name != pool)]
+
+
+def _estimate(
+    state: State, pool: PoolState, attempt: Attempt, request: Request, decision: Decision
+) -> Amounts:
+    """The hold of R6: the whole prompt, and min(max_tokens, p80 of what this tenant's answers came to)."""
+    prompt, blocks = request.prompt_tokens, request.blocks
+    cached = 0
+    if blocks:
+        matches = pool.index.match(blocks, pool.usable_mask, 1)
+        if matches:
+            cached = matched_tokens(prompt, matches[0][0], len(blocks))
+    uncached = prompt - cached
+    outputs = state.outputs.get((request.tenant, request.model))
+    expected = output = 1024 if outputs is None else outputs.predict()
+    if request.max_tokens is not None and request.max_tokens < output:
+        output = request.max_tokens
+    model = attempt.scope.model
+    cost = model.cost(uncached, cached, output)
+    decision.held = (uncached, cached, output)
+    decision.cost = cost
+    price = attempt.price
+    spend = 0 if price is None else price.spend(decision.tier, uncached, cached, output)
+    decision.trace.append((reasons.ESTIMATE, uncached, cached, output, expected, request.max_tokens, cost))
+    return (1, prompt, output, prompt + output, spend)
+
+
+def matched_tokens(prompt_tokens: int, depth: int, blocks: int) -> int:
+    """Tokens in the first ``depth`` of ``blocks`` whole blocks; half a block more is the usual tail."""
+    return prompt_tokens * 2 * depth // (2 * blocks + 1)
+
+
+def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision, now: Micros) -> bool:
+    """A1 (R7): concurrency and spend. Says whether there is room."""
+    for slots in attempt.chain.slots:
+        if slots.used >= slots.limit:
+            decision.trace.append((reasons.CONCURRENCY, slots.name, slots.used, slots.limit))
+            _refuse(decision, "concurrency_exceeded", MILLION, slots.used, slots.limit)
+            decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
+            return False
+    for meter in attempt.chain.spends:
+        wait = meter.wait(amounts[SPEND], now)
+        if wait:
+            _, quota, _, per = meter.key
+            decision.trace.append((reasons.SPEND, quota, per, meter.remaining(now), amounts[SPEND]))
+            _refuse(decision, "spend_exceeded", None)
+            decision.retry_after_us = _until(state, decision, meter, wait)
+            return False
+    return True
+
+
+def _reserve(
+    segment: Segment,
+    state: State,
+    pool: PoolState,
+    attempt: Attempt,
+    request: Request,
+    decision: Decision,
+    now: Micros,
+) -> str | None:
+    """A2 (R8). None: go on (by the lane if ``attempt.lane`` is set); "": final; else the tier to fall to."""
+    attempt.lane = attempt.reservation = None
+    decision.reservation = "none"
+    held = segment.lanes_for(pool.pool.name, attempt.scope)
+    if not held:
+        return None
+    trace = decision.trace
+    uncached, cached, output = decision.held
+    for reservation in held:
+        buckets = state.buckets(reservation, now)
+        if not buckets.wait(burn(reservation, uncached, cached, output), now):
+            attempt.lane, attempt.reservation = buckets, reservation
+            decision.reservation = "used"
+            trace.append(
+                (
+                    reasons.LANE,
+                    reservation.name,
+                    buckets.input.remaining(now),
+                    buckets.output.remaining(now),
+                )
+            )
+            return None
+    first = held[0]
+    buckets = state.buckets(first, now)
+    wait = buckets.wait(burn(first, uncached, cached, output), now)
+    overflow = first.record.overflow
+    trace.append((reasons.LANE_FULL, first.name, wait, overflow.action))
+    if overflow.action == "queue" and wait <= attempt.scope.tier.max_wait:
+        attempt.lane, attempt.reservation = buckets, first
+        decision.reservation = "used"
+        trace.append((reasons.LANE_LATER, first.name, wait))
+        return None
+    if overflow.action == "spill" and not request.scale:
+        decision.reservation = "spilled"
+        trace.append((reasons.SPILL_LANE,))
+        return None
+    _refuse(decision, "reservation_exceeded", None)
+    decision.retry_after_us = state.jitter(request.request_id, min(wait, NEVER))
+    if overflow.action == "downgrade" and not request.scale:
+        return overflow.tier or ""
+    return ""
+
+
+def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now: Micros) -> bool:
+    """A3 (R9): every ceiling on the path needs room."""
+    longest, tightest, dimension = 0, None, 0
+    for position, meter in chain.rates:
+        wait = meter.wait(amounts[position], now)
+        if wait > longest:
+            longest, tightest, dimension = wait, meter, position
+    if tightest is None:
+        if chain.rates:
+            decision.trace.append(
+                (reasons.LIMITS, chain.labels, tuple([meter.remaining(now) for _, meter in chain.rates]))
+            )
+        return True
+    _, quota, of, per = tightest.key
+    decision.trace.append(
+        (reasons.LIMIT, quota, of, per, tightest.limit, tightest.remaining(now), amounts[dimension])
+    )
+    _refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
+    decision.retry_after_us = _until(state, decision, tightest, longest)
+    return False
+
+
+def _feasible(
+    state: State, pool: PoolState, scope: Scope, request: Request, decision: Decision, now: Micros, more: bool
+) -> tuple[str, str | None]:
+    """A4 (R11, R12): ``("go" | "spill" | "refuse", tier to fall to)``."""
+    tier = scope.tier
+    action = tier.overflow
+    if not pool.healthy:
+        decision.trace.append((reasons.UNHEALTHY_POOL, pool.pool.name))
+        if more and action in ("spill", "queue"):
+            return "spill", None
+    if not pool.waiting:
+        return "go", None
+    queue = pool.queue(tier.band)
+    wait = 0
+    leaf = queue.leaf(scope.leaf_path)
+    if leaf.cost_ahead:
+        share, capacity = _share(leaf, pool, queue, now), pool.throughput.capacity
+        wait = leaf.cost_ahead * MILLION * MILLION // (share * capacity)
+        most, code = tier.max_wait, "capacity_exceeded"
+        if request.deadline is not None and request.deadline - now < most:
+            most, code = max(0, request.deadline - now), "deadline_unmeetable"
+        decision.trace.append((reasons.WAIT, wait, most, leaf.cost_ahead, share, capacity))
+        if wait > most and action != "queue":
+            if action == "spill" and more:
+                return "spill", None
+            _refuse(
+                decision,
+                "deadline_unmeetable" if code == "deadline_unmeetable" else "capacity_exceeded",
+                None,
+            )
+            decision.retry_after_us = state.jitter(request.request_id, wait - most)
+            return "refuse", tier.downgrade_to if action == "downgrade" else None
+    if queue.depth >= tier.max_depth and not _make_room(state, queue, leaf, scope, decision, now):
+        return "refuse", tier.downgrade_to if action == "downgrade" else None
+    return "go", None
+
+
+def _share(leaf: Leaf, pool: PoolState, queue: Queue, now: Micros) -> int:
+    """rho of R11 in ppm: phi over the backlogged siblings' at each level, times what the bands above
+    leave."""
+    share = pool.throughput.share_left(queue.band, now)
+    node: Node = leaf
+    while node.parent is not None:
+        if node.parent.phi_backlogged:
+            share = share * node.phi // node.parent.phi_backlogged
+        node = node.parent
+    return max(1, share)
+
+
+def _make_room(state: State, queue: Queue, leaf: Leaf, scope: Scope, decision: Decision, now: Micros) -> bool:
+    """R18: displace the last request of the heaviest leaf, unless the newcomer's own is that one."""
+    worst = queue.heaviest()
+    own = (leaf.backlog + 1) * MILLION * MILLION // scope.weights[-1]
+    victim = None if worst is None or worst is leaf else last_of(worst)
+    trace_line = (reasons.FULL, decision.pool, queue.band, queue.depth, worst.name if worst else leaf.name)
+    if worst is None or victim is None or own >= worst.backlog * MILLION * MILLION // worst.phi:
+        decision.trace.append(trace_line)
+        _refuse(decision, "capacity_exceeded", None)
+        decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
+        return False
+    victim.decision.trace.append(trace_line)
+    displace(state, victim, "capacity_exceeded", SENTENCES["capacity_exceeded"], now)
+    return True
+
+
+def _enqueue(
+    state: State, pool: PoolState, attempt: Attempt, amounts: Amounts, decision: Decision, now: Micros
+) -> None:
+    """Every check has passed: take the holds and join the queue."""
+    request, scope = decision.request, attempt.scope
+    ticket = Ticket(request, decision, scope, attempt.chain, attempt.route, pool, attempt.price)
+    ticket.uncached, ticket.cached, ticket.output = decision.held
+    ticket.cost = decision.cost
+    ticket.amounts = amounts
+    ticket.held_at = ticket.enqueued = now
+    ticket.expires = now + scope.tier.max_wait
+    if request.deadline is not None and request.deadline < ticket.expires:
+        ticket.expires = max(now, request.deadline)
+    attempt.chain.take(amounts, attempt.lane is None, now)
+    decision.verdict = "admit" if not pool.waiting and pool.open_mask & pool.usable_mask else "queue"
+    delay = 0
+    if attempt.lane is not None and attempt.reservation is not None:
+        reservation = attempt.reservation
+        ticket.lane, ticket.reservation = attempt.lane, reservation
+        ticket.burn = burn(reservation, *decision.held)
+        delay = attempt.lane.wait(ticket.burn, now)
+        attempt.lane.take(ticket.burn, now)
+        ticket.queue = pool.lane
+        ticket.leaf = pool.lane.leaf((reservation.name,))
+        ticket.weights = (max(1, reservation.share_ppm),)
+    else:
+        ticket.queue = pool.queue(scope.tier.band)
+        ticket.leaf = ticket.queue.leaf(scope.leaf_path)
+    state.waits(ticket)
+    decision.trace.append(
+        (reasons.QUEUED, pool.pool.name, ticket.queue.band, ticket.leaf.name, pool.waiting, ticket.expires)
+    )
+    if delay:
+        decision.verdict = "queue"
+        heappush(pool.delayed, (now + delay, state.next_order(), ticket))
+        return
+    pool.waiting += 1
+    ticket.queue.append(ticket)
+
+
+def _refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:
+    decision.verdict = "refuse"
+    decision.code = code
+    decision.message = SENTENCES[code].format(*facts)
+    decision.retry_after_us = retry_after
+
+
+def _until(state: State, decision: Decision, meter: object, wait: Micros) -> Micros | None:
+    """When to come back: jittered; never is told as nothing."""
+    if wait >= NEVER:
+        return None
+    request_id = decision.request.request_id
+    if isinstance(meter, CalendarCounter):
+        return wait + state.jitter(request_id, 2 * RESET_SPREAD) - 2 * RESET_SPREAD
+    return state.jitter(request_id, wait)

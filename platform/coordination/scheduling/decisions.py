@@ -1,0 +1,183 @@
+"""What does a caller get back from ``admit`` and ``dispatch``, and what do they remember?
+
+``Decision`` and ``Dispatch`` are what the outside sees. Both point at the request's ``Ticket``: the one
+mutable object that holds what was set aside for it and where it stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from coordination.program.index import Price, Reservation, Route, Scope
+from coordination.program.records import Micros
+from coordination.scheduling.reasons import TraceLine, render
+from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
+
+if TYPE_CHECKING:
+    from coordination.scheduling.pools import PoolState
+    from coordination.scheduling.replicas import Replica
+    from coordination.scheduling.reservations import LaneBuckets
+    from coordination.scheduling.scopes import Chain
+    from coordination.scheduling.waiting import Leaf, Queue
+
+Verdict = Literal["admit", "queue", "refuse"]
+
+WAITING: Final = 0
+IN_FLIGHT: Final = 1
+OVER: Final = 2
+
+
+class Considered(NamedTuple):
+    """A replica looked at when the request took its home, with the parts of its score."""
+
+    replica: Replica
+    load_us: int
+    """Prefill in flight there, and parked for it."""
+    prefill_us: int
+    """What the uncached part of this prompt would take there."""
+    matched_blocks: int
+    recent_tokens: int
+    """Computed there in the last minute: breaks ties."""
+    open: bool
+    usable: bool
+
+
+@dataclass(slots=True)
+class Decision:
+    """The answer to one request. When it is not refused the request waits in its pool."""
+
+    request: Request
+    verdict: Verdict
+    code: Code | None
+    message: str
+    retry_after_us: Micros | None
+    route: str | None
+    pool: str | None
+    tier: str
+    """Tier served, and billed as."""
+    tier_requested: str
+    reservation: Lane
+    cost: int
+    """Estimated fairness cost, millionths of an uncached input token."""
+    held: tuple[int, int, int]
+    trace: list[TraceLine]
+
+    @property
+    def hold(self) -> Hold:
+        return Hold(*self.held)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The reasoning so far, in words."""
+        return [render(line) for line in self.trace]
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """One attempt to serve a request on one replica."""
+
+    decision: Decision
+    request: Request
+    pool: str
+    replica: str
+    """Base URL."""
+    attempt: int
+    """1 for the first."""
+    queue_us: Micros
+    sent_at: Micros
+    considered: tuple[Considered, ...]
+    ticket: Ticket = field(repr=False)
+    charge: Charge | None = None
+
+
+class Ticket:
+    """Where one admitted request stands. Internal: callers pass it back inside a Dispatch."""
+
+    __slots__ = (
+        "amounts",
+        "attempt",
+        "burn",
+        "cached",
+        "chain",
+        "charged_cost",
+        "considered",
+        "cost",
+        "decision",
+        "enqueued",
+        "excluded",
+        "expires",
+        "held_at",
+        "home",
+        "home_estimate",
+        "home_prefill",
+        "homed_at",
+        "kv_tokens",
+        "lane",
+        "leaf",
+        "on_replica_us",
+        "output",
+        "pool",
+        "prefilling",
+        "price",
+        "progressed",
+        "queue",
+        "replica",
+        "request",
+        "reservation",
+        "route",
+        "scope",
+        "status",
+        "uncached",
+        "weights",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        decision: Decision,
+        scope: Scope,
+        chain: Chain,
+        route: Route,
+        pool: PoolState,
+        price: Price | None,
+    ) -> None:
+        self.request = request
+        self.decision = decision
+        self.scope = scope
+        self.chain = chain
+        self.route = route
+        self.pool = pool
+        self.price = price
+        self.status = WAITING
+        self.attempt = 0
+        self.excluded = 0
+        """Mask of replicas that failed it already."""
+        self.uncached = 0
+        self.cached = 0
+        self.output = 0
+        self.cost = 0
+        self.charged_cost = 0
+        """Paid into the fairness tree so far (0 for the lane: R8)."""
+        self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+        """Held, then charged: requests, input, output and total tokens, spend."""
+        self.held_at: Micros = 0
+        self.reservation: Reservation | None = None
+        self.lane: LaneBuckets | None = None
+        self.burn = (0, 0)
+        self.queue: Queue | None = None
+        self.leaf: Leaf | None = None
+        self.weights: tuple[int, ...] = scope.weights
+        self.enqueued: Micros = 0
+        self.expires: Micros = 0
+        self.home: Replica | None = None
+        self.home_prefill = 0
+        self.home_estimate = 0
+        self.homed_at: Micros = 0
+        self.considered: tuple[Considered, ...] = ()
+        self.replica: Replica | None = None
+        self.prefilling = False
+        self.on_replica_us = 0
+        self.kv_tokens = 0
+        self.progressed = 0
+        """Output tokens charged so far."""

@@ -1,0 +1,235 @@
+"""Who goes now, and where? (R13, R15, R19, R20)
+
+Home-then-commit. The lane is asked first, then the bands from the highest down; each may use what is
+open, in the order of fairness, within Q for the sake of the cache. A band that has requests waiting for
+busy homes does not keep lower bands from replicas it does not want itself (docs/adr/0011).
+"""
+
+# Every step of a request takes (program, state, ..., now), whether or not it needs them all today.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+from coordination.program.index import Program
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling import reasons
+from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
+from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
+from coordination.scheduling.placement import estimate_here, place, release_after
+from coordination.scheduling.pools import RECLAIM_WITHIN, PoolState, reclaimable
+from coordination.scheduling.replicas import Replica
+from coordination.scheduling.state import State
+from coordination.scheduling.waiting import HOMED, Leaf, Queue
+
+Choice = tuple[Ticket, Replica, Micros, int]
+"""A request, the replica it goes to, its prefill time there and the blocks it finds there."""
+
+
+def dispatch(program: Program, state: State, pool: str, now: Micros) -> list[Dispatch]:
+    """Commit waiting requests of a pool to open replicas until nothing more may go.
+
+    Call it after whatever may open a replica or add a request: admit, first_byte, settle, fail,
+    observe, set_health, expire.
+    """
+    held = state.pools.get(pool)
+    if held is None or not (held.waiting or held.delayed):
+        return []
+    held.advance(now)
+    reserved = state.at(now).reserved_ppm.get(pool, 0)
+    sent: list[Dispatch] = []
+    for queue in held.queues:
+        if not queue.depth:
+            continue
+        _find_homes(held, queue, now)
+        while queue.depth:
+            choice = _next(held, queue, reserved, now)
+            if choice is None:
+                break
+            sent.append(_commit(state, held, queue, choice, now))
+            if queue.wanting:
+                _find_homes(held, queue, now)
+        if not queue.depth:
+            queue.fresh_homes.clear()
+    if not held.waiting:
+        held.throughput.idle()
+    return sent
+
+
+def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:
+    """The first K = 8 requests of each leaf take a home."""
+    wanting, queue.wanting = queue.wanting, []
+    for leaf in wanting:
+        leaf.listed = False
+        while len(leaf.homed) < HOMED:
+            ticket = leaf.next_unhomed()
+            if ticket is None:
+                break
+            if not place(pool, queue, ticket, now):
+                leaf.rest.appendleft(ticket)
+                break
+        if leaf.rest and len(leaf.homed) < HOMED:
+            leaf.listed = True
+            queue.wanting.append(leaf)
+
+
+def _next(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice | None:
+    """The next request of a queue that may go: at home if it is open, else stolen, else none."""
+    open_mask = pool.open_mask & pool.usable_mask
+    if not open_mask:
+        return None
+    least = pick(queue.root)
+    if least is None:
+        return None
+    assert isinstance(least, Leaf)  # noqa: S101  only leaves hold requests
+    for ticket in least.homed:
+        home = ticket.home
+        if home is not None and home.mask & open_mask and _may_use(pool, queue, ticket, reserved):
+            return _at_home(pool, ticket, home, now)
+    queue.settle_homes()
+    mask = queue.homed_mask & open_mask
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        found = queue.first_at(bit.bit_length() - 1)
+        if found is not None and found.home is not None and _may_use(pool, queue, found, reserved):
+            return _at_home(pool, found, found.home, now)
+    return _steal(pool, queue, least, open_mask, reserved, now)
+
+
+def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Choice:
+    if ticket.homed_at == now:
+        for one in ticket.considered:
+            if one.replica is home:
+                return ticket, home, ticket.home_prefill, one.matched_blocks
+    _, prefill, matched = estimate_here(pool, ticket, home)
+    return ticket, home, prefill, matched
+
+
+def _steal(
+    pool: PoolState, queue: Queue, least: Leaf, open_mask: int, reserved: int, now: Micros
+) -> Choice | None:
+    """A head whose wait at home exceeds its cost at an open replica by ``release_after`` leaves home:
+    the fairest leaf's, or the first of the replica with the most work parked."""
+    if least.homed:
+        choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserved, now)
+        if choice is not None:
+            return choice
+    busiest: Replica | None = None
+    mask = queue.homed_mask & ~open_mask
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        replica = pool.replicas.get(bit.bit_length() - 1)
+        if (
+            replica is not None
+            and replica.parked
+            and (
+                busiest is None
+                or replica.backlog_us + replica.parked_us > busiest.backlog_us + busiest.parked_us
+            )
+        ):
+            busiest = replica
+    if busiest is None:
+        return None
+    head = queue.first_at(busiest.bit)
+    if head is None or head.leaf is None or not within(head.leaf, LOCALITY_SLACK):
+        return None
+    return _leaves_home(pool, queue, head, open_mask, reserved, now)
+
+
+def _leaves_home(
+    pool: PoolState, queue: Queue, ticket: Ticket, open_mask: int, reserved: int, now: Micros
+) -> Choice | None:
+    home, release = ticket.home, release_after(queue, ticket)
+    among = open_mask & ~ticket.excluded
+    if home is None or release is None or not among or not _may_use(pool, queue, ticket, reserved):
+        return None
+    best: Choice | None = None
+    cost = 0
+    candidates = pool.least_loaded(among, 2)
+    if ticket.request.blocks:
+        for _, mask in pool.index.match(ticket.request.blocks, among, 1):
+            candidates.append(pool.replicas[mask.bit_length() - 1])
+    for replica in candidates:
+        here, prefill, matched = estimate_here(pool, ticket, replica)
+        if best is None or here < cost:
+            best, cost = (ticket, replica, prefill, matched), here
+    wait = home.backlog_us + home.parked_us
+    overdue = now - ticket.homed_at > ticket.home_estimate + release + MILLION
+    if best is None or not (wait > cost + release or overdue or not home.mask & pool.usable_mask):
+        return None
+    ticket.decision.trace.append((reasons.MOVED, home.url, wait, cost))
+    return best
+
+
+def _may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserved: int) -> bool:
+    """R19: ordinary requests leave the reserved part of sequences and KV memory free, except those
+    that will be over within ``reclaim_within``: that is lending."""
+    if not reserved or queue.is_lane:
+        return True
+    spec = pool.pool
+    free = (MILLION - reserved) * len(pool.replicas)
+    if (
+        pool.ordinary_sequences * MILLION < free * spec.sequences
+        and pool.ordinary_kv * MILLION < free * spec.kv_tokens
+    ):
+        return True
+    return reclaimable(spec, ticket.uncached, ticket.output, RECLAIM_WITHIN)
+
+
+def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Micros) -> Dispatch:
+    """Send one request: pay its estimate, occupy its replica, remember its prompt there."""
+    ticket, replica, prefill, matched = choice
+    request, decision = ticket.request, ticket.decision
+    blocks = request.blocks
+    prompt = request.prompt_tokens
+    cached = prompt * 2 * matched // (2 * len(blocks) + 1) if matched else 0
+    uncached = prompt - cached
+    leaf = ticket.leaf
+    assert leaf is not None  # noqa: S101  it was in the queue
+    tag = leaf.start
+    home = ticket.home
+    cost = ticket.scope.model.cost(uncached, cached, ticket.output)
+    lane = ticket.lane is not None
+    queue.take(ticket, cost)
+    ticket.charged_cost = 0 if lane else cost
+    ticket.cost = cost
+    ticket.uncached, ticket.cached = uncached, cached
+    pool.waiting -= 1
+    state.tickets.pop(request.request_id, None)
+    pool.throughput.served(queue.band, cost, now)
+    ticket.status = IN_FLIGHT
+    ticket.attempt += 1
+    ticket.progressed = ticket.output
+    ticket.replica = replica
+    ticket.prefilling = True
+    ticket.on_replica_us = prefill
+    ticket.kv_tokens = prompt + ticket.output
+    replica.backlog_us += prefill
+    replica.sequences += 1
+    replica.kv_tokens += ticket.kv_tokens
+    if not lane:
+        pool.ordinary_sequences += 1
+        pool.ordinary_kv += ticket.kv_tokens
+    pool.computed(replica, uncached)
+    if blocks:
+        pool.index.insert(blocks, replica.bit)
+    if replica.health.state != "healthy":
+        replica.health.sent(now)
+        pool.refresh_health(now)
+    pool.refresh(replica)
+    if home is not None and home is not replica:
+        pool.refresh(home)
+    queue_us = now - ticket.enqueued
+    decision.trace.append((reasons.SENT, replica.url, ticket.attempt, queue_us, cost, tag, leaf.start))
+    return Dispatch(
+        decision,
+        request,
+        pool.pool.name,
+        replica.url,
+        ticket.attempt,
+        queue_us,
+        now,
+        ticket.considered,
+        ticket,
+    )

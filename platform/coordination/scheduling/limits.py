@@ -1,0 +1,182 @@
+"""How much of a limit is left, and when is there room again? (R6, R7, R9)
+
+Every meter answers the same five questions: ``wait`` (room test of R6, 0 = room now), ``take``,
+``correct`` (settle, refund), ``remaining`` and ``reset``. Amounts are whole units of the meter's
+dimension: requests, tokens, nano-units of money, or millionths of a token in a reservation.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from coordination.program.records import MILLION, LimitOf, LimitPer, Micros
+from coordination.scheduling.periods import calendar_period
+
+PERIODS: Final[dict[str, Micros]] = {"1m": 60 * MILLION, "1h": 3600 * MILLION}
+NEVER: Final[Micros] = 1 << 62
+
+MeterKey = tuple[str, str, str, str]
+"""(kind, name, dimension, period): what R3 keeps state by."""
+
+
+class Meter(Protocol):
+    """A limit with its level."""
+
+    key: MeterKey
+    limit: int
+
+    def wait(self, amount: int, now: Micros) -> Micros: ...
+    def take(self, amount: int, now: Micros) -> None: ...
+    def correct(self, delta: int, taken_at: Micros, now: Micros) -> None: ...
+    def remaining(self, now: Micros) -> int: ...
+    def reset(self, now: Micros) -> Micros: ...
+
+
+class Gcra:
+    """A leaky bucket kept as one exact integer: the generic cell rate algorithm.
+
+    ``empty_at`` is the instant at which the bucket will be empty, times ``limit``, so that the
+    level (in units times the period) is ``empty_at - now * limit``: no rounding, ever. At most
+    ``burst + limit * t / period`` units pass in any interval of length t, plus what settling adds.
+    """
+
+    __slots__ = ("burst", "empty_at", "key", "limit", "period", "was_empty")
+
+    def __init__(self, key: MeterKey, limit: int, period: Micros, burst: int, now: Micros) -> None:
+        self.key = key
+        self.limit = limit
+        self.period = period
+        self.burst = burst
+        self.empty_at = now * limit
+        self.was_empty = now
+        """Last instant at which the bucket was seen empty."""
+
+    def wait(self, amount: int, now: Micros) -> Micros:
+        """Microseconds until ``level + min(amount, burst) <= burst``; a larger hold passes when empty."""
+        level = self.empty_at - now * self.limit
+        if level <= 0:
+            return 0
+        if amount > self.burst:
+            amount = self.burst
+        excess = level - (self.burst - amount) * self.period
+        if excess <= 0:
+            return 0
+        return -(-excess // self.limit) if self.limit else NEVER
+
+    def take(self, amount: int, now: Micros) -> None:
+        floor = now * self.limit
+        if self.empty_at <= floor:
+            self.empty_at = floor
+            self.was_empty = now
+        self.empty_at += amount * self.period
+
+    def correct(self, delta: int, taken_at: Micros, now: Micros) -> None:
+        """Replace a hold by what it came to: ``delta`` = actual - hold.
+
+        A hold that has drained away since (the bucket ran empty after it was taken) gives nothing
+        back: refunding it would let the same drain be used twice.
+        """
+        if delta < 0 and self.was_empty > taken_at:
+            return
+        floor = now * self.limit
+        if self.empty_at <= floor:
+            self.was_empty = now
+            if delta < 0:
+                return
+            self.empty_at = floor
+        self.empty_at = max(floor, self.empty_at + delta * self.period)
+
+    def remaining(self, now: Micros) -> int:
+        level = max(0, self.empty_at - now * self.limit)
+        return max(0, self.burst - -(-level // self.period))
+
+    def reset(self, now: Micros) -> Micros:
+        """Microseconds until the bucket is empty."""
+        if not self.limit:
+            return 0
+        return max(0, -(-(self.empty_at - now * self.limit) // self.limit))
+
+    def resize(self, limit: int, burst: int, now: Micros) -> None:
+        """New limit, same level, clipped to the new burst (R3)."""
+        level = min(max(0, self.empty_at - now * self.limit), burst * self.period)
+        self.limit = limit
+        self.burst = burst
+        self.empty_at = now * limit + level
+
+
+class CalendarCounter:
+    """Units used since the tenant's last midnight, or the first of its month."""
+
+    __slots__ = ("end", "key", "limit", "per", "start", "used", "zone")
+
+    def __init__(self, key: MeterKey, limit: int, per: LimitPer, zone: str, now: Micros) -> None:
+        self.key = key
+        self.limit = limit
+        self.per = per
+        self.zone = zone
+        self.used = 0
+        self.start, self.end = calendar_period(zone, per, now)
+
+    def wait(self, amount: int, now: Micros) -> Micros:
+        if now >= self.end:
+            self._roll(now)
+        if self.used + min(amount, self.limit) <= self.limit:
+            return 0
+        return self.end - now if self.limit else NEVER
+
+    def take(self, amount: int, now: Micros) -> None:
+        if now >= self.end:
+            self._roll(now)
+        self.used += amount
+
+    def correct(self, delta: int, taken_at: Micros, now: Micros) -> None:
+        """Settles in the hold's own period (R6): one that is over is not reopened."""
+        if now >= self.end:
+            self._roll(now)
+        if taken_at >= self.start:
+            self.used = max(0, self.used + delta)
+
+    def remaining(self, now: Micros) -> int:
+        if now >= self.end:
+            self._roll(now)
+        return max(0, self.limit - self.used)
+
+    def reset(self, now: Micros) -> Micros:
+        return max(0, self.end - now)
+
+    def resize(self, limit: int, zone: str, now: Micros) -> None:
+        """New limit or zone; what was used stays used (R3)."""
+        self.limit = limit
+        if zone != self.zone:
+            self.zone = zone
+            self.start, self.end = calendar_period(zone, self.per, now)
+
+    def _roll(self, now: Micros) -> None:
+        self.start, self.end = calendar_period(self.zone, self.per, now)
+        self.used = 0
+
+
+class Slots:
+    """Requests admitted and not yet over, against a ceiling (R7)."""
+
+    __slots__ = ("limit", "name", "used")
+
+    def __init__(self, name: str, limit: int) -> None:
+        self.name = name
+        self.limit = limit
+        self.used = 0
+
+
+def quota_key(quota: str, of: LimitOf, per: LimitPer) -> MeterKey:
+    return ("quota", quota, of, per)
+
+
+def quota_meter(
+    quota: str, of: LimitOf, per: LimitPer, limit: int, zone: str, now: Micros
+) -> Gcra | CalendarCounter:
+    """Minute and hour are GCRA with a burst of one period; day and month are calendar counters."""
+    key = quota_key(quota, of, per)
+    period = PERIODS.get(per)
+    if period is None:
+        return CalendarCounter(key, limit, per, zone, now)
+    return Gcra(key, limit, period, limit, now)

@@ -1,0 +1,233 @@
+"""What does a gateway know of one pool: its replicas, who waits for them, what their caches hold?"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from coordination.program.index import Pool
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling.decisions import WAITING, Ticket
+from coordination.scheduling.estimates import Throughput
+from coordination.scheduling.prefix_index import PrefixIndex
+from coordination.scheduling.replicas import GATE_US, RECENT_SLICE, RECENT_SLICES, STALE_AFTER, Replica
+from coordination.scheduling.waiting import LANE_BAND, Queue
+
+BIT_SPACE: Final = 16
+RECENT_SPACE: Final = 44
+
+
+class PoolState:
+    """Mutable, owned by ``State``; kept by name across activations (R3)."""
+
+    __slots__ = (
+        "_least",
+        "_next_slice",
+        "_oldest_report",
+        "by_url",
+        "delayed",
+        "index",
+        "lane",
+        "open_mask",
+        "ordinary_kv",
+        "ordinary_sequences",
+        "pool",
+        "queues",
+        "replicas",
+        "throughput",
+        "troubled",
+        "turn",
+        "usable_mask",
+        "waiting",
+    )
+
+    def __init__(self, pool: Pool, now: Micros) -> None:
+        self.pool = pool
+        self.replicas: dict[int, Replica] = {}
+        self.by_url: dict[str, Replica] = {}
+        self.index = PrefixIndex()
+        self.lane = Queue(LANE_BAND)
+        self.queues: list[Queue] = [self.lane]
+        """The lane, then the bands from the highest down (R13)."""
+        self.waiting = 0
+        self.delayed: list[tuple[Micros, int, Ticket]] = []
+        """Lane requests that wait to conform (overflow ``queue`` of R8)."""
+        self.open_mask = 0
+        self.usable_mask = 0
+        self.troubled: set[int] = set()
+        """Bits of replicas that are not healthy."""
+        self.ordinary_sequences = 0
+        """In flight outside the lane: what R19 holds back from."""
+        self.ordinary_kv = 0
+        self.turn = 0
+        """For the round_robin strategy."""
+        per_replica = max(
+            pool.input_per_minute * pool.model.uncached_ppm, pool.output_per_minute * pool.model.output_ppm
+        )
+        self.throughput = Throughput(per_replica * max(1, len(pool.replicas)) // 60, now)
+        self._least: list[int] = []
+        self._next_slice = (now // RECENT_SLICE + 1) * RECENT_SLICE
+        self._oldest_report: Micros | None = None
+        self.resize(pool, now)
+
+    def resize(self, pool: Pool, now: Micros) -> None:
+        """Take over a (new) list of replicas: those that stay keep their counts and their cache."""
+        self.pool = pool
+        for url in [url for url in self.by_url if url not in pool.replicas]:
+            self.retire(self.by_url[url])
+        for url in pool.replicas:
+            if url not in self.by_url:
+                bit = next(bit for bit in range(len(self.replicas) + 1) if bit not in self.replicas)
+                self.by_url[url] = self.replicas[bit] = Replica(url, bit)
+        for bit, replica in self.replicas.items():
+            self.index.add_replica(bit, pool.kv_tokens)
+            self.refresh(replica)
+        self.refresh_health(now)
+
+    def retire(self, replica: Replica) -> None:
+        """The policy no longer names it. Requests in flight there end as they may."""
+        for queue in self.queues:
+            queue.evict_homes(replica)
+        self.index.remove_replica(replica.bit)
+        self.troubled.discard(replica.bit)
+        self.open_mask &= ~replica.mask
+        self.usable_mask &= ~replica.mask
+        replica.retired = True
+        replica.key = -1
+        del self.replicas[replica.bit], self.by_url[replica.url]
+
+    def queue(self, band: int) -> Queue:
+        for queue in self.queues:
+            if queue.band == band:
+                return queue
+        made = Queue(band)
+        self.queues.append(made)
+        self.queues.sort(key=lambda queue: -queue.band)
+        return made
+
+    def prefill_us(self, tokens: int) -> Micros:
+        """Prefill time of uncached tokens on an idle replica, at the pool's stated rate."""
+        return tokens * self.pool.prefill_ns_per_token // 1000
+
+    # The gate and the load order (R19, R21)
+
+    def refresh(self, replica: Replica) -> None:
+        """After any change of a replica's counts: is it open, and where does it stand in the order?"""
+        if replica.retired:
+            return
+        pool = self.pool
+        if replica.backlog_us <= GATE_US and replica.has_room(pool.sequences, pool.kv_tokens):
+            self.open_mask |= replica.mask
+        else:
+            self.open_mask &= ~replica.mask
+        load = replica.backlog_us + replica.parked_us
+        key = ((load << RECENT_SPACE | replica.recent) << BIT_SPACE) | replica.bit
+        if key != replica.key:
+            replica.key = key
+            heap = self._least
+            heappush(heap, key)
+            if len(heap) > 64 and len(heap) > 8 * len(self.replicas):
+                heap[:] = [one.key for one in self.replicas.values()]
+                heapify(heap)
+
+    def least_loaded(self, among: int, count: int) -> list[Replica]:
+        """Up to ``count`` replicas of a mask with the least prefill ahead, then least recent work."""
+        heap, replicas = self._least, self.replicas
+        found: list[Replica] = []
+        kept: list[int] = []
+        last = -1
+        while heap and len(found) < count:
+            key = heappop(heap)
+            replica = replicas.get(key & ((1 << BIT_SPACE) - 1))
+            if replica is None or replica.key != key or key == last:
+                continue  # an older key of its, or the same one twice
+            last = key
+            kept.append(key)
+            if replica.mask & among:
+                found.append(replica)
+        for key in kept:
+            heappush(heap, key)
+        return found
+
+    # What the passing of time changes
+
+    def advance(self, now: Micros) -> None:
+        """Forget stale reports, let ejected replicas be probed, slide the last minute, free the delayed."""
+        if self.troubled:
+            self.refresh_health(now)
+        if self._oldest_report is not None and now - self._oldest_report > STALE_AFTER:
+            self._drop_stale(now)
+        if now >= self._next_slice:
+            self._slide(now)
+        while self.delayed and self.delayed[0][0] <= now:
+            ticket = heappop(self.delayed)[2]
+            if ticket.status == WAITING and ticket.leaf is not None:
+                self.waiting += 1
+                self.lane.append(ticket)
+
+    def refresh_health(self, now: Micros) -> None:
+        """Who may be chosen: the usable, or, when there is none, all that are not cordoned (panic)."""
+        usable = panic = 0
+        for replica in self.replicas.values():
+            health = replica.health
+            if health.usable(now):
+                usable |= replica.mask
+            elif health.state != "cordoned":
+                panic |= replica.mask
+            if health.state == "healthy":
+                self.troubled.discard(replica.bit)
+            else:
+                self.troubled.add(replica.bit)
+        lost = self.usable_mask & ~(usable or panic)
+        self.usable_mask = usable or panic
+        for replica in self.replicas.values():
+            if replica.mask & lost and replica.parked:
+                for queue in self.queues:
+                    queue.evict_homes(replica)
+                self.refresh(replica)
+
+    @property
+    def healthy(self) -> bool:
+        """Has it a replica that is not known to be in trouble?"""
+        return len(self.troubled) < len(self.replicas)
+
+    def observed(self, replica: Replica, now: Micros) -> None:
+        self._oldest_report = now if self._oldest_report is None else min(now, self._oldest_report)
+        self.refresh(replica)
+
+    def computed(self, replica: Replica, tokens: int) -> None:
+        """A replica is about to compute ``tokens``: the tie-break of R21."""
+        replica.recent += tokens
+        replica.recent_slices[-1] += tokens
+
+    def _drop_stale(self, now: Micros) -> None:
+        oldest: Micros | None = None
+        for replica in self.replicas.values():
+            report = replica.report
+            if report is None:
+                continue
+            if now - report.at > STALE_AFTER:
+                replica.forget_report()
+                self.refresh(replica)
+            elif oldest is None or report.at < oldest:
+                oldest = report.at
+        self._oldest_report = oldest
+
+    def _slide(self, now: Micros) -> None:
+        steps = min(RECENT_SLICES, (now - self._next_slice) // RECENT_SLICE + 1)
+        for replica in self.replicas.values():
+            slices = replica.recent_slices
+            replica.recent_slices = [*slices[steps:], *([0] * steps)]
+            replica.recent = sum(replica.recent_slices)
+            self.refresh(replica)
+        self._next_slice = (now // RECENT_SLICE + 1) * RECENT_SLICE
+
+
+def reclaimable(pool: Pool, uncached: int, output: int, within: Micros) -> bool:
+    """Will the request be over soon enough to be lent reserved capacity? (R19)"""
+    residual = uncached * pool.prefill_ns_per_token // 1000 + output * pool.decode_us_per_token
+    return residual <= within
+
+
+RECLAIM_WITHIN: Final[Micros] = MILLION
+"""How soon lent capacity must be back: the language's own example, until a policy may state it."""

@@ -1,0 +1,113 @@
+"""What are the lines of a decision's reasoning, and how does each read?
+
+On the hot path a line is a tuple, ``(reason, *numbers)``; it becomes words only when somebody asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from coordination.scheduling.values import Step
+
+
+class Reason(NamedTuple):
+    """A kind of line: the rule it applies, its sentence, and the names of its numbers."""
+
+    rule: str
+    says: str
+    names: tuple[str, ...]
+
+
+TraceLine = tuple[Any, ...]
+"""``(Reason, *values)``, the values in the order of ``Reason.names``."""
+
+
+def render(line: TraceLine) -> Step:
+    reason: Reason = line[0]
+    facts = dict(zip(reason.names, line[1:], strict=True))
+    return Step(rule=reason.rule, says=reason.says.format(**facts), facts=facts)
+
+
+SEGMENT: Final = Reason("R1", "timeline segment pinned", ("start", "end"))
+NO_ROUTE: Final = Reason("R4", "no route matches", ("tenant", "tier", "model", "prompt_tokens"))
+ROUTE: Final = Reason("R4", "route {route}, pool {pool}", ("route", "pool", "point", "arms"))
+LANE_POOL: Final = Reason("R4", "route {route}, pool {pool}: where the reservation is", ("route", "pool"))
+CONTEXT: Final = Reason(
+    "R4", "prompt of {prompt_tokens} tokens exceeds {context_window}", ("prompt_tokens", "context_window")
+)
+ESTIMATE: Final = Reason(
+    "R6",
+    "hold {uncached} uncached + {cached} cached input and {output} output tokens",
+    ("uncached", "cached", "output", "output_p80", "max_tokens", "cost"),
+)
+CONCURRENCY: Final = Reason(
+    "R7", "concurrency of quota {quota}: {used} of {limit} in use", ("quota", "used", "limit")
+)
+SPEND: Final = Reason(
+    "R7",
+    "spend of quota {quota} per {per}: {remaining} left, {hold} needed",
+    ("quota", "per", "remaining", "hold"),
+)
+NO_LANE: Final = Reason("R8", "no reservation in force for this tenant, tier and pool", ("pool",))
+LANE: Final = Reason(
+    "R8",
+    "reservation {reservation}: conforming, goes by the lane",
+    ("reservation", "input_left_ppm", "output_left_ppm"),
+)
+LANE_FULL: Final = Reason(
+    "R8",
+    "reservation {reservation}: over its rate by {wait_us} us, overflow {overflow}",
+    ("reservation", "wait_us", "overflow"),
+)
+LANE_LATER: Final = Reason(
+    "R8", "reservation {reservation}: conforms in {wait_us} us, waits in the lane", ("reservation", "wait_us")
+)
+LIMITS: Final = Reason("R9", "room in every limit on the path", ("meters", "remaining"))
+LIMIT: Final = Reason(
+    "R9",
+    "quota {quota}: {of} per {per}: {remaining} of {limit} left, {hold} needed",
+    ("quota", "of", "per", "limit", "remaining", "hold"),
+)
+LIMITS_SKIPPED: Final = Reason("R8", "lane requests skip the rate limits", ())
+WAIT: Final = Reason(
+    "R11",
+    "expected wait {wait_us} us of at most {most_us} us",
+    ("wait_us", "most_us", "cost_ahead", "share_ppm", "capacity"),
+)
+UNHEALTHY_POOL: Final = Reason("R11", "pool {pool} has no healthy replica", ("pool",))
+SPILL: Final = Reason("R12", "spill to pool {pool}", ("pool",))
+DOWNGRADE: Final = Reason("R12", "downgrade from {tier} to {to}", ("tier", "to"))
+SPILL_LANE: Final = Reason("R12", "goes on as ordinary traffic", ())
+QUEUED: Final = Reason(
+    "R15", "waits in pool {pool}, band {band}, leaf {leaf}", ("pool", "band", "leaf", "waiting", "expires")
+)
+FULL: Final = Reason(
+    "R18",
+    "queue of pool {pool}, band {band} is full ({depth}); last of the heaviest leaf {leaf}",
+    ("pool", "band", "depth", "leaf"),
+)
+HOME: Final = Reason(
+    "R20",
+    "home {replica}: estimated first byte in {estimate_us} us",
+    ("replica", "estimate_us", "matched_blocks"),
+)
+MOVED: Final = Reason(
+    "R20",
+    "taken from home {home}: {wait_us} us there against {cost_us} us here",
+    ("home", "wait_us", "cost_us"),
+)
+SENT: Final = Reason(
+    "R15",
+    "dispatched to {replica}, attempt {attempt}, after {queue_us} us",
+    ("replica", "attempt", "queue_us", "cost", "tag", "least_tag"),
+)
+FAILED: Final = Reason(
+    "R22", "attempt {attempt} on {replica} failed: {reason}", ("attempt", "replica", "reason")
+)
+EXPIRED: Final = Reason("R11", "waited {queue_us} us, as long as it may", ("queue_us",))
+CANCELLED: Final = Reason("R6", "client left while waiting: full refund", ("queue_us",))
+SETTLED: Final = Reason(
+    "R22",
+    "{outcome}: {uncached} uncached + {cached} cached input, {output} output tokens",
+    ("outcome", "uncached", "cached", "output", "cost", "spend_nano", "hold_error"),
+)

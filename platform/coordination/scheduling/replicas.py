@@ -1,0 +1,85 @@
+"""Is this replica open, and how loaded is it? (R19)
+
+Own counts are exact and immediate. A scraped report adds only what others have put there (reported
+minus own, at the instant of the scrape), and only while it is fresh.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling.health import Health
+from coordination.scheduling.values import ReplicaReport
+
+GATE_US: Final[Micros] = MILLION // 4
+"""G of R19: a replica takes more work while at most this much prefill is in flight on it."""
+STALE_AFTER: Final[Micros] = 3 * MILLION
+RECENT_SLICE: Final[Micros] = 10 * MILLION
+RECENT_SLICES: Final = 6
+"""Six slices of ten seconds: the last minute of R21's tie-break."""
+
+
+class Replica:
+    """One engine, as the gateway that sends it work sees it."""
+
+    __slots__ = (
+        "backlog_us",
+        "bit",
+        "foreign_kv_tokens",
+        "foreign_sequences",
+        "health",
+        "key",
+        "kv_tokens",
+        "mask",
+        "parked",
+        "parked_us",
+        "recent",
+        "recent_slices",
+        "report",
+        "retired",
+        "sequences",
+        "url",
+    )
+
+    def __init__(self, url: str, bit: int) -> None:
+        self.url = url
+        self.bit = bit
+        self.mask = 1 << bit
+        self.backlog_us = 0
+        """Uncached prefill in flight: sent, first byte not seen."""
+        self.parked_us = 0
+        """Uncached prefill of requests that wait with this replica as their home."""
+        self.parked = 0
+        self.sequences = 0
+        self.kv_tokens = 0
+        self.foreign_sequences = 0
+        self.foreign_kv_tokens = 0
+        self.report: ReplicaReport | None = None
+        self.recent = 0
+        """Tokens computed in the last minute."""
+        self.recent_slices = [0] * RECENT_SLICES
+        self.health = Health()
+        self.retired = False
+        self.key = -1
+        """Its current key in the pool's heap of least loaded replicas."""
+
+    def observed(self, report: ReplicaReport, kv_capacity: int) -> None:
+        """Take over an engine's own view: what exceeds our counts is other gateways' work."""
+        self.report = report
+        running = (report.running or 0) + (report.waiting or 0)
+        self.foreign_sequences = max(0, running - self.sequences)
+        if report.kv_used_ppm is not None:
+            self.foreign_kv_tokens = max(0, report.kv_used_ppm * kv_capacity // MILLION - self.kv_tokens)
+
+    def forget_report(self) -> None:
+        self.report = None
+        self.foreign_sequences = 0
+        self.foreign_kv_tokens = 0
+
+    def has_room(self, sequences: int, kv_tokens: int) -> bool:
+        """Below the caps on concurrent sequences and KV tokens."""
+        return (
+            self.sequences + self.foreign_sequences < sequences
+            and self.kv_tokens + self.foreign_kv_tokens < kv_tokens
+        )

@@ -1,0 +1,61 @@
+"""Does a request fit the rate its tenant has reserved? (R8)"""
+
+from __future__ import annotations
+
+from coordination.program.index import MINUTE, Reservation
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling.limits import Gcra, MeterKey
+
+
+def burst_of(tokens_per_minute: int, window: Micros) -> int:
+    """B = rate x enforcement window, in millionths of a token."""
+    return tokens_per_minute * MILLION * window // MINUTE
+
+
+def bucket_key(reservation: str, side: str) -> MeterKey:
+    return ("reservation", reservation, side, "1m")
+
+
+class LaneBuckets:
+    """The two leaky buckets of a reservation, in millionths of a token *burnt* (R5)."""
+
+    __slots__ = ("input", "output")
+
+    def __init__(self, reservation: Reservation, now: Micros) -> None:
+        self.input = _bucket(reservation, "input", reservation.record.input_tokens_per_minute, now)
+        self.output = _bucket(reservation, "output", reservation.record.output_tokens_per_minute, now)
+
+    def wait(self, burn: tuple[int, int], now: Micros) -> Micros:
+        """Microseconds until both buckets have room: 0 is conforming."""
+        return max(self.input.wait(burn[0], now), self.output.wait(burn[1], now))
+
+    def take(self, burn: tuple[int, int], now: Micros) -> None:
+        self.input.take(burn[0], now)
+        self.output.take(burn[1], now)
+
+    def correct(self, delta: tuple[int, int], taken_at: Micros, now: Micros) -> None:
+        self.input.correct(delta[0], taken_at, now)
+        self.output.correct(delta[1], taken_at, now)
+
+    def resize(self, reservation: Reservation, now: Micros) -> None:
+        """A new rate keeps the level, clipped to the new burst (R3)."""
+        record = reservation.record
+        for bucket, rate in (
+            (self.input, record.input_tokens_per_minute),
+            (self.output, record.output_tokens_per_minute),
+        ):
+            bucket.resize(rate * MILLION, burst_of(rate, record.enforcement_window), now)
+
+
+def burn(reservation: Reservation, uncached: int, cached: int, output: int) -> tuple[int, int]:
+    """What tokens of each class burn of the reservation's input and output rates."""
+    vector = reservation.record.burn
+    return (
+        uncached * vector.uncached_input_ppm + cached * vector.cached_input_ppm,
+        output * vector.output_ppm,
+    )
+
+
+def _bucket(reservation: Reservation, side: str, rate: int, now: Micros) -> Gcra:
+    window = reservation.record.enforcement_window
+    return Gcra(bucket_key(reservation.name, side), rate * MILLION, MINUTE, burst_of(rate, window), now)

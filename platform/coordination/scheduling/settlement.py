@@ -1,0 +1,287 @@
+"""What did it really cost, and what is given back? (R6, R22)"""
+
+# Every step of a request takes (program, state, ..., now), whether or not it needs them all today.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+from typing import Literal
+
+from coordination.program.index import Program
+from coordination.program.records import Micros
+from coordination.scheduling import reasons
+from coordination.scheduling.decisions import IN_FLIGHT, OVER, WAITING, Decision, Dispatch, Ticket
+from coordination.scheduling.fairness import charge
+from coordination.scheduling.health import FailureReason
+from coordination.scheduling.reservations import burn
+from coordination.scheduling.scopes import Amounts
+from coordination.scheduling.state import State
+from coordination.scheduling.values import Charge, Code, Usage
+
+PROGRESS_TOKENS = 256
+"""Beyond the estimate, output is charged in steps of this many tokens."""
+
+
+def first_byte(program: Program, state: State, dispatch: Dispatch, now: Micros) -> None:
+    """The prefill is done: its replica's backlog is released, and the replica is well."""
+    ticket = dispatch.ticket
+    replica = ticket.replica
+    if replica is None or ticket.status != IN_FLIGHT:
+        return
+    _prefilled(ticket)
+    if replica.health.state != "healthy" or replica.health.score:
+        replica.health.succeeded()
+        ticket.pool.refresh_health(now)
+    ticket.pool.refresh(replica)
+
+
+def progress(program: Program, state: State, dispatch: Dispatch, output_tokens: int, now: Micros) -> None:
+    """Charge output beyond the estimate, in steps of 256 tokens (R22)."""
+    ticket = dispatch.ticket
+    if ticket.status != IN_FLIGHT or output_tokens < ticket.progressed + PROGRESS_TOKENS:
+        return
+    _account(ticket, ticket.uncached, ticket.cached, output_tokens, now)
+    ticket.progressed = output_tokens
+
+
+def settle(
+    program: Program,
+    state: State,
+    dispatch: Dispatch,
+    usage: Usage,
+    outcome: Literal["completed", "aborted"],
+    now: Micros,
+) -> Charge:
+    """Replace everything estimated by what was used, once, and free what the attempt occupied.
+
+    Raises ValueError when the attempt is already over.
+    """
+    ticket = dispatch.ticket
+    if ticket.status != IN_FLIGHT or ticket.attempt != dispatch.attempt:
+        raise ValueError(f"attempt {dispatch.attempt} of {dispatch.request.request_id} is already over")
+    replica, pool = ticket.replica, ticket.pool
+    held = ticket.decision.held
+    if replica is not None:
+        if outcome == "completed":
+            if not replica.retired:
+                pool.index.correct(replica.bit, ticket.cached, usage.cached_input)
+            if replica.health.state != "healthy":
+                replica.health.succeeded()
+                pool.refresh_health(now)
+        elif replica.health.state == "probing":
+            replica.health.abandoned(now)
+            pool.refresh_health(now)
+        pool.computed(replica, usage.uncached_input - ticket.uncached)
+    _account(ticket, usage.uncached_input, usage.cached_input, usage.output, now)
+    _release(ticket)
+    ticket.chain.release()
+    ticket.status = OVER
+    if outcome == "completed":
+        state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.output)
+    total = usage.uncached_input + usage.cached_input + usage.output
+    cost = ticket.scope.model.cost(usage.uncached_input, usage.cached_input, usage.output)
+    done = Charge(
+        request_id=ticket.request.request_id,
+        attempt=dispatch.attempt,
+        usage=usage,
+        fairness_cost=cost,
+        reservation=ticket.reservation.name if ticket.reservation else None,
+        spend_nano=ticket.amounts[4],
+        tier=ticket.decision.tier,
+        hold_error=total - sum(held),
+    )
+    dispatch.charge = done
+    ticket.decision.trace.append(
+        (
+            reasons.SETTLED,
+            outcome,
+            usage.uncached_input,
+            usage.cached_input,
+            usage.output,
+            cost,
+            done.spend_nano,
+            done.hold_error,
+        )
+    )
+    return done
+
+
+def fail(
+    program: Program,
+    state: State,
+    dispatch: Dispatch,
+    reason: FailureReason,
+    now: Micros,
+) -> Decision | None:
+    """An attempt failed before its first byte. The cost is refunded and one hold kept (R22).
+
+    None: the request waits again, first of its leaf, for another replica: call ``dispatch``. A
+    Decision: it is refused, everything is refunded.
+    """
+    ticket = dispatch.ticket
+    if ticket.status != IN_FLIGHT or ticket.attempt != dispatch.attempt:
+        raise ValueError(f"attempt {dispatch.attempt} of {dispatch.request.request_id} is already over")
+    replica, pool = ticket.replica, ticket.pool
+    ticket.decision.trace.append((reasons.FAILED, dispatch.attempt, dispatch.replica, reason))
+    if replica is not None:
+        ticket.excluded |= replica.mask
+        replica.health.failed(reason, now)
+        pool.refresh_health(now)
+        if reason == "connect" and not replica.retired:
+            pool.index.remove_replica(replica.bit)  # a dead engine's cache is gone
+            pool.index.add_replica(replica.bit, pool.pool.kv_tokens)
+    _release(ticket)
+    if ticket.charged_cost and ticket.leaf is not None:
+        charge(ticket.leaf, -ticket.charged_cost, ticket.weights)
+        ticket.charged_cost = 0
+    retries = ticket.route.record.retries
+    kind = "connect" if reason == "reset" else reason
+    others = pool.usable_mask & ~ticket.excluded
+    if kind in retries.on and ticket.attempt <= retries.attempts and others and ticket.queue is not None:
+        ticket.status = WAITING
+        ticket.expires = max(ticket.expires, now + ticket.scope.tier.max_wait)
+        pool.waiting += 1
+        ticket.queue.prepend(ticket)
+        state.waits(ticket)
+        return None
+    _refund(ticket, now)
+    code: Code = "upstream_timeout" if reason == "timeout" else "upstream_failed"
+    message = (
+        "The model server did not answer in time." if reason == "timeout" else "The model server failed."
+    )
+    return _refused(ticket, code, message)
+
+
+def cancel(program: Program, state: State, request_id: str, now: Micros) -> bool:
+    """The client left while its request waited: full refund. False when it does not wait here."""
+    ticket = state.tickets.pop(request_id, None)
+    if ticket is None or ticket.status != WAITING:
+        return False
+    ticket.decision.trace.append((reasons.CANCELLED, now - ticket.enqueued))
+    _unqueue(ticket)
+    _refund(ticket, now)
+    return True
+
+
+def expire(program: Program, state: State, now: Micros) -> list[Decision]:
+    """Refuse what has waited too long, and hand over what was displaced (R18) since the last call.
+
+    Time may also have freed delayed lane requests or ended an ejection: call ``dispatch`` afterwards
+    for every pool in which something waits.
+    """
+    refused = list(state.displaced)
+    state.displaced.clear()
+    for ticket in state.expired(now):
+        ticket.decision.trace.append((reasons.EXPIRED, now - ticket.enqueued))
+        late = ticket.request.deadline is not None and now >= ticket.request.deadline
+        code: Code = "deadline_unmeetable" if late else "capacity_exceeded"
+        message = "No capacity became free in time. Please retry later."
+        if ticket.lane is not None:
+            code, message = "reservation_shortfall", "Reserved capacity is not available. This is on us."
+        _unqueue(ticket)
+        _refund(ticket, now)
+        state.tickets.pop(ticket.request.request_id, None)
+        refused.append(_refused(ticket, code, message))
+        refused[-1].retry_after_us = state.jitter(ticket.request.request_id, ticket.scope.tier.max_wait)
+    return refused
+
+
+def next_expiry(state: State) -> Micros | None:
+    """When to call ``expire`` next; 0 is at once (something was displaced)."""
+    if state.displaced:
+        return 0
+    found = state.next_timer()
+    for pool in state.pools.values():
+        if pool.delayed and (found is None or pool.delayed[0][0] < found):
+            found = pool.delayed[0][0]
+    return found
+
+
+def displace(state: State, ticket: Ticket, code: Code, message: str, now: Micros) -> None:
+    """Refuse a waiting request for the sake of another (R18)."""
+    _unqueue(ticket)
+    _refund(ticket, now)
+    state.tickets.pop(ticket.request.request_id, None)
+    refused = _refused(ticket, code, message)
+    refused.retry_after_us = state.jitter(ticket.request.request_id, ticket.scope.tier.max_wait)
+    state.displaced.append(refused)
+
+
+def _prefilled(ticket: Ticket) -> None:
+    if ticket.prefilling and ticket.replica is not None:
+        ticket.prefilling = False
+        ticket.replica.backlog_us -= ticket.on_replica_us
+
+
+def _release(ticket: Ticket) -> None:
+    """The attempt no longer occupies its replica."""
+    replica, pool = ticket.replica, ticket.pool
+    if replica is None:
+        return
+    _prefilled(ticket)
+    replica.sequences -= 1
+    replica.kv_tokens -= ticket.kv_tokens
+    if ticket.lane is None:
+        pool.ordinary_sequences -= 1
+        pool.ordinary_kv -= ticket.kv_tokens
+    ticket.replica = None
+    pool.refresh(replica)
+
+
+def _account(ticket: Ticket, uncached: int, cached: int, output: int, now: Micros) -> None:
+    """Move every currency from what was charged so far to these tokens."""
+    old = ticket.amounts
+    spend = 0 if ticket.price is None else ticket.price.spend(ticket.decision.tier, uncached, cached, output)
+    prompt = uncached + cached
+    new: Amounts = (1, prompt, output, prompt + output, spend)
+    delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
+    ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now)
+    ticket.amounts = new
+    if ticket.lane is not None and ticket.reservation is not None:
+        burnt = burn(ticket.reservation, uncached, cached, output)
+        ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
+        ticket.burn = burnt
+        return
+    cost = ticket.scope.model.cost(uncached, cached, output)
+    if ticket.leaf is not None and cost != ticket.charged_cost:
+        charge(ticket.leaf, cost - ticket.charged_cost, ticket.weights)
+        ticket.charged_cost = cost
+
+
+def _refund(ticket: Ticket, now: Micros) -> None:
+    """Never dispatched, or failed for good: all holds go back (R6)."""
+    requests, prompt, output, total, spend = ticket.amounts
+    ticket.chain.correct(
+        (-requests, -prompt, -output, -total, -spend), ticket.lane is None, ticket.held_at, now
+    )
+    ticket.chain.release()
+    ticket.amounts = (0, 0, 0, 0, 0)
+    if ticket.lane is not None:
+        ticket.lane.correct((-ticket.burn[0], -ticket.burn[1]), ticket.held_at, now)
+        ticket.burn = (0, 0)
+    ticket.status = OVER
+
+
+def _unqueue(ticket: Ticket) -> None:
+    """Take a waiting request out of its queue; a delayed one is not in it yet."""
+    pool, queue = ticket.pool, ticket.queue
+    for position, (_, _, delayed) in enumerate(pool.delayed):
+        if delayed is ticket:
+            del pool.delayed[position]
+            pool.delayed.sort()
+            return
+    if queue is None:
+        return
+    home = ticket.home
+    queue.drop(ticket)
+    pool.waiting -= 1
+    if home is not None:
+        pool.refresh(home)
+
+
+def _refused(ticket: Ticket, code: Code, message: str) -> Decision:
+    decision = ticket.decision
+    decision.verdict = "refuse"
+    decision.code = code
+    decision.message = message
+    return decision

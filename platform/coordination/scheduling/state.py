@@ -1,0 +1,197 @@
+"""What does a gateway remember between decisions, and what survives a new policy? (R1, R3)
+
+Everything is kept by name, so activation only has to adjust what the policy changed: meters keep
+their level clipped to the new burst, pools keep their caches and queues, requests in flight settle
+against the meters they were held on.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Final
+
+import xxhash
+
+from coordination.program.index import Program, Reservation, Scope, Segment
+from coordination.program.records import Micros
+from coordination.scheduling.decisions import WAITING, Decision, Ticket
+from coordination.scheduling.estimates import OutputQuantile
+from coordination.scheduling.limits import Gcra, MeterKey, Slots, quota_key
+from coordination.scheduling.pools import PoolState
+from coordination.scheduling.reservations import LaneBuckets
+from coordination.scheduling.scopes import Chain, QuotaMeter, build_chain
+
+FRESH_AT_MOST: Final = 256
+
+
+class State:
+    """Caller-owned, mutated in place by every function of this package. Not thread-safe."""
+
+    __slots__ = (
+        "_expiry",
+        "_fresh",
+        "_order",
+        "chains",
+        "displaced",
+        "lanes",
+        "meters",
+        "outputs",
+        "pools",
+        "program",
+        "route_salt",
+        "seed",
+        "segment",
+        "slots",
+        "tickets",
+    )
+
+    def __init__(self, program: Program, route_salt: str, seed: int, now: Micros) -> None:
+        self.program = program
+        self.route_salt = route_salt
+        self.seed = seed
+        self.segment: Segment = program.segment_at(now)
+        self.meters: dict[MeterKey, QuotaMeter] = {}
+        self.slots: dict[str, Slots] = {}
+        self.lanes: dict[str, LaneBuckets] = {}
+        self.chains: dict[Scope, Chain] = {}
+        self.outputs: dict[tuple[str, str], OutputQuantile] = {}
+        """(tenant, model) -> what its answers came to."""
+        self.pools = {name: PoolState(pool, now) for name, pool in program.pools.items()}
+        self.tickets: dict[str, Ticket] = {}
+        """Requests that wait, by id."""
+        self.displaced: list[Decision] = []
+        """Refused after having been queued; ``expire`` hands them over."""
+        self._fresh: list[Ticket] = []
+        self._expiry: list[tuple[Micros, int, Ticket]] = []
+        self._order = 0
+
+    def at(self, now: Micros) -> Segment:
+        """The timeline segment in force (R1)."""
+        segment = self.segment
+        if now < segment.start or (segment.end is not None and now >= segment.end):
+            segment = self.segment = self.program.segment_at(now)
+        return segment
+
+    def chain(self, scope: Scope, now: Micros) -> Chain:
+        found = self.chains.get(scope)
+        if found is None:
+            found = self.chains[scope] = build_chain(scope, self.meters, self.slots, now)
+        return found
+
+    def buckets(self, reservation: Reservation, now: Micros) -> LaneBuckets:
+        found = self.lanes.get(reservation.name)
+        if found is None:
+            found = self.lanes[reservation.name] = LaneBuckets(reservation, now)
+        return found
+
+    def expected_output(self, tenant: str, model: str) -> OutputQuantile:
+        found = self.outputs.get((tenant, model))
+        if found is None:
+            found = self.outputs[tenant, model] = OutputQuantile()
+        return found
+
+    def jitter(self, request_id: str, wait: Micros) -> Micros:
+        """``wait`` times U[1, 1.5]: the same for the same request and seed (R11)."""
+        return wait + wait * (xxhash.xxh3_64_intdigest(request_id.encode(), self.seed) >> 44) // (1 << 21)
+
+    # Waiting requests and their timers
+
+    def next_order(self) -> int:
+        """Ties between equal instants go to the earlier request."""
+        self._order += 1
+        return self._order
+
+    def waits(self, ticket: Ticket) -> None:
+        self.tickets[ticket.request.request_id] = ticket
+        self._fresh.append(ticket)
+        if len(self._fresh) > FRESH_AT_MOST:
+            self._arm()
+
+    def _arm(self) -> None:
+        """Set the timers of those that still wait; most requests are gone before they need one."""
+        for ticket in self._fresh:
+            if ticket.status == WAITING:
+                heappush(self._expiry, (ticket.expires, self.next_order(), ticket))
+        self._fresh.clear()
+
+    def rearm(self, ticket: Ticket) -> None:
+        """The ticket's expiry has changed, or it waits again."""
+        self._fresh.append(ticket)
+
+    def next_timer(self) -> Micros | None:
+        self._arm()
+        heap = self._expiry
+        while heap and (heap[0][2].status != WAITING or heap[0][0] != heap[0][2].expires):
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def expired(self, now: Micros) -> list[Ticket]:
+        found: list[Ticket] = []
+        while (at := self.next_timer()) is not None and at <= now:
+            ticket = heappop(self._expiry)[2]
+            if ticket not in found:
+                found.append(ticket)
+        return found
+
+
+def new_state(program: Program, *, route_salt: str, seed: int, now: Micros) -> State:
+    """An idle gateway under a policy. ``route_salt`` is R4's secret; ``seed`` spreads retry times."""
+    return State(program, route_salt, seed, now)
+
+
+def activate(state: State, program: Program, now: Micros) -> None:
+    """Put a new policy in force (R3). Requests whose pool or tenant it drops are refused by the next
+    ``expire``; all others keep their place."""
+    state.program = program
+    state.segment = program.segment_at(now)
+    state.chains.clear()
+    for quota in program.quotas.values():
+        slots = state.slots.get(quota.name)
+        if slots is not None and quota.concurrency is not None:
+            slots.limit = quota.concurrency
+        for limit in quota.limits:
+            meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
+            if isinstance(meter, Gcra):
+                meter.resize(limit.limit, limit.limit, now)
+            elif meter is not None:
+                meter.resize(limit.limit, quota.zone, now)
+    for name, buckets in state.lanes.items():
+        reservation = program.reservations.get(name)
+        if reservation is not None:
+            buckets.resize(reservation, now)
+    for name, pool in program.pools.items():
+        held = state.pools.get(name)
+        if held is None:
+            state.pools[name] = PoolState(pool, now)
+        else:
+            held.resize(pool, now)
+    for ticket in list(state.tickets.values()):
+        _carry_over(state, ticket, program, now)
+    for name in [name for name in state.pools if name not in program.pools]:
+        del state.pools[name]
+
+
+def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> None:
+    """Move a waiting request under the new policy's names, or let it expire at once."""
+    request = ticket.request
+    try:
+        scope = program.scope(request.tenant, ticket.decision.tier, request.model)
+    except KeyError:
+        scope = None
+    if scope is None or ticket.pool.pool.name not in program.pools:
+        ticket.expires = now
+        state.rearm(ticket)
+        return
+    moved = ticket.lane is None and scope.leaf_path != ticket.scope.leaf_path
+    ticket.scope = scope
+    if ticket.lane is not None:
+        return
+    if not moved or ticket.queue is None or ticket.leaf is None:
+        ticket.weights = scope.weights
+        return
+    ticket.queue.drop(ticket)
+    if ticket in ticket.leaf.rest:
+        ticket.leaf.rest.remove(ticket)
+    ticket.weights = scope.weights
+    ticket.leaf = ticket.queue.leaf(scope.leaf_path)
+    ticket.queue.append(ticket)

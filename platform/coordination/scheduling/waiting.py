@@ -1,0 +1,270 @@
+"""Who waits, in which order, and at which replica's door? (R15, R17, R18, R20)
+
+A ``Queue`` is one band of a pool, or its reservation lane. Its leaves are first come, first served;
+the first eight requests of a leaf have a home (R20), and for each replica a lazy heap finds the
+fairest leaf with a request homed there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import TYPE_CHECKING, Final
+
+from coordination.program.records import MILLION, Ppm
+from coordination.scheduling.decisions import WAITING, Ticket
+from coordination.scheduling.fairness import LOCALITY_SLACK, Node, enter, leave, serve, tags, within
+
+if TYPE_CHECKING:
+    from coordination.scheduling.replicas import Replica
+
+HOMED: Final = 8
+"""K of R20: how many requests of a leaf have a home."""
+LEAVES_TRIED: Final = 8
+LANE_BAND: Final = 1 << 30
+"""The reservation lane sorts above every band."""
+
+
+class Leaf(Node):
+    """The requests of one tenant (or reservation) in one queue, oldest first."""
+
+    __slots__ = ("cost_ahead", "homed", "listed", "rest")
+
+    def __init__(self, name: str, parent: Node | None, order: int) -> None:
+        super().__init__(name, parent, order)
+        self.homed: list[Ticket] = []
+        self.rest: deque[Ticket] = deque()
+        """May hold tickets that have left; they are skipped when reached."""
+        self.cost_ahead = 0
+        self.listed = False
+        """Already among the leaves whose next requests want a home."""
+
+    def next_unhomed(self) -> Ticket | None:
+        while self.rest:
+            ticket = self.rest.popleft()
+            if ticket.status == WAITING:
+                return ticket
+        return None
+
+
+class Queue:
+    """One band of a pool, or its lane."""
+
+    __slots__ = (
+        "_heavy",
+        "_homes",
+        "_nodes",
+        "_order",
+        "band",
+        "depth",
+        "fresh_homes",
+        "homed_mask",
+        "root",
+        "wanting",
+    )
+
+    def __init__(self, band: int) -> None:
+        self.band = band
+        self.root = Node("", None, 0)
+        self.depth = 0
+        self.homed_mask = 0
+        """Replicas some waiting request calls home (may lag behind; never misses one)."""
+        self.wanting: list[Leaf] = []
+        """Leaves with requests that may take a home."""
+        self.fresh_homes: list[Ticket] = []
+        """Homes taken since the heaps below were last brought up to date."""
+        self._nodes: dict[str, Node] = {}
+        self._order = 0
+        self._homes: dict[int, list[tuple[tuple[int, ...], int, Leaf]]] = {}
+        self._heavy: list[tuple[int, int, Leaf]] | None = None
+
+    @property
+    def is_lane(self) -> bool:
+        return self.band == LANE_BAND
+
+    def leaf(self, path: tuple[str, ...]) -> Leaf:
+        """The leaf at the end of a path of names, made with its ancestors on first use."""
+        found = self._nodes.get(path[-1])
+        if found is None:
+            parent = self.root
+            for name in path:
+                found = self._nodes.get(name)
+                if found is None:
+                    self._order += 1
+                    found = self._nodes[name] = Leaf(name, parent, self._order)
+                parent = found
+        assert isinstance(found, Leaf)  # noqa: S101  every node below the root is made one
+        return found
+
+    def leaves(self) -> list[Leaf]:
+        return [node for node in self._nodes.values() if isinstance(node, Leaf)]
+
+    def append(self, ticket: Ticket) -> None:
+        """A request begins to wait, last of its leaf."""
+        leaf = ticket.leaf
+        assert leaf is not None  # noqa: S101
+        leaf.rest.append(ticket)
+        self._entered(ticket, leaf)
+
+    def prepend(self, ticket: Ticket) -> None:
+        """A request waits again, first of its leaf: a retry keeps its place."""
+        leaf = ticket.leaf
+        assert leaf is not None  # noqa: S101
+        leaf.rest.appendleft(ticket)
+        self._entered(ticket, leaf)
+
+    def _entered(self, ticket: Ticket, leaf: Leaf) -> None:
+        enter(leaf, ticket.weights)
+        leaf.cost_ahead += ticket.cost
+        self.depth += 1
+        if not leaf.listed:
+            leaf.listed = True
+            self.wanting.append(leaf)
+        if self._heavy is not None:
+            heappush(self._heavy, (-_weight(leaf), leaf._order, leaf))
+
+    def take(self, ticket: Ticket, cost: int) -> None:
+        """The request is dispatched and its path pays ``cost``."""
+        leaf = ticket.leaf
+        assert leaf is not None  # noqa: S101
+        self._unlink(ticket, leaf)
+        serve(leaf, cost, ticket.weights)
+
+    def drop(self, ticket: Ticket) -> None:
+        """The request waits no longer: expired, cancelled, displaced. Nothing is paid."""
+        leaf = ticket.leaf
+        assert leaf is not None  # noqa: S101
+        self._unlink(ticket, leaf)
+        leave(leaf)
+
+    def _unlink(self, ticket: Ticket, leaf: Leaf) -> None:
+        if ticket.home is not None:
+            leaf.homed.remove(ticket)
+            self.unpark(ticket)
+            if leaf.rest and not leaf.listed:
+                leaf.listed = True
+                self.wanting.append(leaf)
+        leaf.cost_ahead -= ticket.cost
+        self.depth -= 1
+        if self._heavy is not None and not self.depth:
+            self._heavy = None
+
+    # Homes (R20)
+
+    def park(self, ticket: Ticket, home: Replica) -> None:
+        leaf = ticket.leaf
+        assert leaf is not None  # noqa: S101
+        ticket.home = home
+        leaf.homed.append(ticket)
+        home.parked_us += ticket.home_prefill
+        home.parked += 1
+        self.fresh_homes.append(ticket)
+
+    def unpark(self, ticket: Ticket) -> None:
+        home = ticket.home
+        if home is not None:
+            home.parked_us -= ticket.home_prefill
+            home.parked -= 1
+            ticket.home = None
+
+    def evict_homes(self, replica: Replica) -> None:
+        """A replica cannot be used any more: whoever called it home looks for another."""
+        for leaf in self.leaves():
+            lost = [ticket for ticket in leaf.homed if ticket.home is replica]
+            if not lost:
+                continue
+            leaf.homed = [ticket for ticket in leaf.homed if ticket.home is not replica]
+            for ticket in reversed(lost):
+                self.unpark(ticket)
+                leaf.rest.appendleft(ticket)
+            if not leaf.listed:
+                leaf.listed = True
+                self.wanting.append(leaf)
+
+    def settle_homes(self) -> None:
+        """Enter the homes taken lately, as far as they still stand, into the replicas' heaps."""
+        for ticket in self.fresh_homes:
+            home, leaf = ticket.home, ticket.leaf
+            if home is None or leaf is None or ticket.queue is not self:
+                continue
+            heap = self._homes.setdefault(home.bit, [])
+            heappush(heap, (tags(leaf), leaf._order, leaf))
+            self.homed_mask |= home.mask
+            if len(heap) > 64 and len(heap) > 4 * home.parked:
+                live = {entry[2] for entry in heap if _homed_at(entry[2], home.bit) is not None}
+                heap[:] = [(tags(one), one._order, one) for one in live]
+                heapify(heap)
+        self.fresh_homes.clear()
+
+    def first_at(self, bit: int) -> Ticket | None:
+        """The request homed at a replica whose leaf comes first, within Q of its turn at every level."""
+        heap = self._homes.get(bit)
+        if not heap:
+            self.homed_mask &= ~(1 << bit)
+            return None
+        found: Ticket | None = None
+        passed: list[tuple[tuple[int, ...], int, Leaf]] = []
+        while heap and len(passed) < LEAVES_TRIED:
+            key, order, leaf = heap[0]
+            ticket = _homed_at(leaf, bit)
+            if ticket is None:
+                heappop(heap)
+                continue
+            current = tags(leaf)
+            if current != key:
+                heapreplace(heap, (current, order, leaf))
+            elif within(leaf, LOCALITY_SLACK):
+                found = ticket
+                break
+            elif len(key) == 1:
+                break  # a flat tree: all that follow are further on
+            else:
+                passed.append(heappop(heap))
+        for entry in passed:
+            heappush(heap, entry)
+        if not heap:
+            self.homed_mask &= ~(1 << bit)
+        return found
+
+    # Bounds (R18)
+
+    def heaviest(self) -> Leaf | None:
+        """The leaf with the most requests waiting per unit of weight."""
+        if self._heavy is None:
+            self._heavy = [
+                (-_weight(leaf), leaf._order, leaf) for leaf in self.leaves() if leaf.rest or leaf.homed
+            ]
+            heapify(self._heavy)
+        heap = self._heavy
+        while heap:
+            key, order, leaf = heap[0]
+            weight = -_weight(leaf)
+            if not leaf.backlog:
+                heappop(heap)
+            elif weight != key:
+                heapreplace(heap, (weight, order, leaf))
+            else:
+                return leaf
+        return None
+
+
+def last_of(leaf: Leaf) -> Ticket | None:
+    """The newest request of a leaf."""
+    while leaf.rest:
+        ticket = leaf.rest[-1]
+        if ticket.status == WAITING and ticket.home is None:
+            return ticket
+        leaf.rest.pop()
+    return leaf.homed[-1] if leaf.homed else None
+
+
+def _weight(leaf: Leaf) -> Ppm:
+    return leaf.backlog * MILLION * MILLION // leaf.phi
+
+
+def _homed_at(leaf: Leaf, bit: int) -> Ticket | None:
+    for ticket in leaf.homed:
+        home = ticket.home
+        if home is not None and home.bit == bit:
+            return ticket
+    return None
