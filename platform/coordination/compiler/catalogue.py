@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Generic, TypeVar, cast
 
+from coordination.compiler.regions import Space
 from coordination.diagnostics import Location, ObjectRef
+from coordination.program.records import Micros
 from coordination.spec import Document, PolicySet
 from coordination.spec.kinds import (
     Model,
@@ -44,8 +45,10 @@ class Entry(Generic[S]):
 class Catalogue:
     """The documents of one environment by kind and name, each mapping sorted by name."""
 
-    def __init__(self, policy_set: PolicySet, environment: str | None) -> None:
+    def __init__(self, policy_set: PolicySet, environment: str | None, at: Micros) -> None:
         self.environment = environment
+        self.at = at
+        """The instant the policy is looked at."""
         self.policy_set = policy_set
         self.documents = [d for d in policy_set.documents if d.applies_in(environment)]
         by_kind: dict[str, dict[str, Document]] = {}
@@ -69,16 +72,23 @@ class Catalogue:
         return name in self.by_kind.get(kind, ()) or ObjectRef(kind, name) in self.policy_set.broken
 
     @cached_property
+    def space(self) -> Space:
+        """All requests the catalogue knows of, and what each route matches."""
+        return Space(self)
+
+    @cached_property
+    def environments_of(self) -> dict[tuple[str, str], list[str]]:
+        """In which environments an object exists that does not exist in this one."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for document in self.policy_set.documents:
+            if not document.applies_in(self.environment):
+                found.setdefault((document.kind, document.name), []).extend(document.metadata.environments)
+        return found
+
+    @cached_property
     def kinds_by_name(self) -> dict[str, list[str]]:
         """Under which kinds a name is known."""
         found: dict[str, list[str]] = {}
         for document in self.documents:
             found.setdefault(document.name, []).append(document.kind)
         return found
-
-
-def parents(path: str) -> Iterator[str]:
-    """The ancestors of a tenant, nearest first: ``a/b/c`` -> ``a/b``, ``a``."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

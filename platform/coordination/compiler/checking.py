@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.rules import MODULES
 from coordination.diagnostics import Diagnostic
-from coordination.program.records import Micros
 
 
-def check_catalogue(catalogue: Catalogue, at: Micros) -> Iterator[Diagnostic]:
+def check_catalogue(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Every diagnostic of every rule."""
     for module in MODULES:
-        yield from module.check(catalogue, at)
+        if module.NEEDS_WHOLE and not catalogue.policy_set.complete:
+            continue
+        yield from module.check(catalogue)

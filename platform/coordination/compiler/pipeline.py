@@ -34,8 +34,8 @@ def build(
     ``at`` is where the timeline begins and ``horizon`` how far it is looked at, in microseconds. The
     result depends on nothing else: not on the order of files, the machine or the hour.
     """
-    catalogue = Catalogue(policy_set, environment)
-    diagnostics = in_reading_order(check_catalogue(catalogue, at))
+    catalogue = Catalogue(policy_set, environment, at)
+    diagnostics = in_reading_order(check_catalogue(catalogue))
     source_map = SourceMap(catalogue)
     if has_errors(diagnostics) or not policy_set.complete:
         return None, source_map, [], diagnostics
@@ -47,6 +47,6 @@ def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:
     """Every problem between objects, in each environment the documents name."""
     found: dict[Diagnostic, None] = {}
     for environment in policy_set.environments or (None,):
-        for diagnostic in check_catalogue(Catalogue(policy_set, environment), at):
+        for diagnostic in check_catalogue(Catalogue(policy_set, environment, at)):
             found.setdefault(diagnostic)
     return in_reading_order(found)

@@ -61,7 +61,7 @@ class Positions:
     def marks(self) -> Marks:
         if self.outer is not None:
             return self.outer.marks
-        return (json_text if self.is_json else yaml_text).marks_of(self.text)
+        return json_text.marks_of(self.text) if self.is_json else yaml_text.marks_of(self.text)
 
     def locate(self, where: str, on: Literal["key", "value"] = "value") -> Location:
         """The place of a JSON pointer within the document."""

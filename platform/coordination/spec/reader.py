@@ -25,7 +25,7 @@ from coordination.spec.rules import (
     SPEC015_hidden_direction,
 )
 from coordination.spec.source import json_text, yaml_text
-from coordination.spec.source.marks import Broken, Slip
+from coordination.spec.source.marks import NOWHERE, Broken, Slip
 from coordination.spec.source.text import LARGEST_FILE, decode, forbidden_characters
 
 LARGEST_DOCUMENT = 4 * 1024 * 1024
@@ -104,7 +104,7 @@ def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
         try:
             if len(stretch) > LARGEST_DOCUMENT:
                 misread = SPEC003_too_much.document_size(len(stretch), LARGEST_DOCUMENT)
-                raise Broken(misread, yaml_text.NOWHERE)
+                raise Broken(misread, NOWHERE)
             tree = yaml_text.compose(stretch, slips)
         except Broken as broken:
             slips.append(broken.slip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from coordination.spec.declaration import Block
@@ -24,3 +25,10 @@ class Tenant(Block, frozen=True, kw_only=True):
     ] = None
     zone: Annotated[str, Zone(), "Time zone in which its days and months begin."] = "UTC"
     labels: Annotated[dict[str, str], LABELS, "Free-form facts about it."] = {}
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The tenants above one, nearest first: ``a/b/c`` -> ``a/b``, ``a``."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path

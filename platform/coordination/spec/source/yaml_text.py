@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from yaml import (
@@ -23,7 +24,7 @@ from yaml import (
     SequenceStartEvent,
     StreamEndEvent,
 )
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError, YAMLError
 
 from coordination.spec.plain import Plain
@@ -59,7 +60,7 @@ def documents(text: str) -> Iterator[tuple[str, int]]:
     starts = [match.start() for match in SEPARATOR.finditer(text)]
     edges = [0, *(s for s in starts if s), len(text)]
     line = 0
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         stretch = text[start:stop]
         yield stretch, line
         line += stretch.count("\n") if _plain_breaks(stretch) else len(BREAK.findall(stretch))
@@ -144,7 +145,7 @@ def _compose(next_event: Callable[[], Any], slips: list[Slip]) -> Plain | Nothin
 
 def _refused(event: Any) -> Broken:
     if type(event) is AliasEvent:
-        return Broken(SPEC002_refused_feature.alias(event.anchor), span_of(event))
+        return Broken(SPEC002_refused_feature.alias(str(event.anchor)), span_of(event))
     if event.anchor is not None:
         return Broken(SPEC002_refused_feature.anchor(event.anchor), span_of(event))
     return Broken(SPEC002_refused_feature.tag(event.tag), span_of(event))

@@ -1,0 +1,167 @@
+"""Which requests does a route match, as a set that can be intersected and subtracted exactly?
+
+A region is a box: models x tiers x tenants x an interval of prompt lengths. The three sets are bit
+masks over the names a catalogue knows, so ten thousand tenants intersect in a microsecond. Nothing is
+sampled: containment, overlap and gaps are exact over the known names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from coordination.spec.kinds import Route
+from coordination.spec.kinds.tenant import ancestors
+
+if TYPE_CHECKING:
+    from coordination.compiler.catalogue import Catalogue, Entry
+
+ENDLESS = 2**53
+"""Past every prompt."""
+MOST_PIECES = 512
+"""Subtraction gives up on a region that falls into more pieces: it then counts as not covered."""
+
+
+class Region(NamedTuple):
+    """A box of requests; ``low <= prompt tokens < high``."""
+
+    models: int
+    tiers: int
+    tenants: int
+    low: int
+    high: int
+
+    @property
+    def empty(self) -> bool:
+        return not (self.models and self.tiers and self.tenants and self.low < self.high)
+
+    def meet(self, other: Region) -> Region:
+        return Region(
+            self.models & other.models,
+            self.tiers & other.tiers,
+            self.tenants & other.tenants,
+            max(self.low, other.low),
+            min(self.high, other.high),
+        )
+
+    def minus(self, other: Region) -> Iterator[Region]:
+        """What is left of this box without the other: at most five disjoint boxes."""
+        both = self.meet(other)
+        if both.empty:
+            yield self
+            return
+        rest = self
+        for axis in ("models", "tiers", "tenants"):
+            outside = getattr(rest, axis) & ~getattr(other, axis)
+            if outside:
+                yield rest._replace(**{axis: outside})
+            rest = rest._replace(**{axis: getattr(both, axis)})
+        if rest.low < both.low:
+            yield rest._replace(high=both.low)
+        if both.high < rest.high:
+            yield rest._replace(low=both.high)
+
+
+def uncovered(region: Region, others: Iterable[Region]) -> list[Region]:
+    """What is left of a region without all the others; stops early when it falls into too many pieces."""
+    left = [region]
+    for other in others:
+        left = [piece for box in left for piece in box.minus(other)]
+        if not left or len(left) > MOST_PIECES:
+            break
+    return left
+
+
+class Axis:
+    """Names as bits."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        self.bits = {name: 1 << i for i, name in enumerate(self.names)}
+        self.all = (1 << len(self.names)) - 1
+
+    def mask(self, names: Iterable[str]) -> int:
+        """The names as a mask; unknown ones are left out."""
+        mask = 0
+        for name in names:
+            mask |= self.bits.get(name, 0)
+        return mask
+
+    def first(self, mask: int) -> str:
+        """The first name of a mask that is not empty."""
+        return self.names[(mask & -mask).bit_length() - 1]
+
+    def members(self, mask: int, most: int) -> list[str]:
+        """The first names of a mask."""
+        found: list[str] = []
+        while mask and len(found) < most:
+            found.append(self.first(mask))
+            mask &= mask - 1
+        return found
+
+
+class Space:
+    """All requests a catalogue knows of, and the region of each of its routes."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.models = Axis(catalogue.models)
+        self.tiers = Axis(catalogue.tiers)
+        self.tenants = Axis(catalogue.tenants)
+        self._subtrees = self._all_subtrees()
+        self.routes: list[tuple[Entry[Route], Region]] = [
+            (entry, self.region(entry.spec))
+            for entry in sorted(catalogue.routes.values(), key=lambda e: (e.spec.rank, e.name))
+        ]
+        """By rank, then name."""
+
+    def _all_subtrees(self) -> dict[str, int]:
+        masks = dict(self.tenants.bits)
+        for name, bit in self.tenants.bits.items():
+            for ancestor in ancestors(name):
+                masks[ancestor] = masks.get(ancestor, 0) | bit
+        return masks
+
+    def region(self, route: Route) -> Region:
+        """What a route matches. An empty list matches all; a tenant matches with its descendants."""
+        match, tokens = route.match, route.match.prompt_tokens
+        tenants = 0
+        for name in match.tenants:
+            tenants |= self._subtrees.get(name, 0)
+        return Region(
+            self.models.mask(match.models) if match.models else self.models.all,
+            self.tiers.mask(match.tiers) if match.tiers else self.tiers.all,
+            tenants if match.tenants else self.tenants.all,
+            tokens.min,
+            ENDLESS if tokens.max is None else tokens.max,
+        )
+
+    def requests_of(self, model: str, tier: str, tenant: str) -> Region:
+        """Everything a tenant and its descendants ask of a model in a tier."""
+        tenants = self._subtrees.get(tenant, 0)
+        return Region(self.models.mask([model]), self.tiers.mask([tier]), tenants, 0, ENDLESS)
+
+    def by_model(self) -> dict[int, list[tuple[Entry[Route], Region]]]:
+        """Routes in order, by the bit of each model they match: only those can meet."""
+        found: dict[int, list[tuple[Entry[Route], Region]]] = {}
+        for entry, region in self.routes:
+            mask = region.models
+            while mask:
+                bit = mask & -mask
+                found.setdefault(bit, []).append((entry, region))
+                mask ^= bit
+        return found
+
+    def witness(self, region: Region) -> str:
+        """A request of a region, in words."""
+        return (
+            f"model `{self.models.first(region.models)}`, tier `{self.tiers.first(region.tiers)}`, "
+            f"tenant `{self.tenants.first(region.tenants)}`, {region.low:,} prompt tokens"
+        )
+
+
+def before(routes: Sequence[tuple[Entry[Route], Region]], rank: int) -> Iterator[tuple[Entry[Route], Region]]:
+    """The routes of a sorted list with a lesser rank."""
+    for entry, region in routes:
+        if entry.spec.rank >= rank:
+            return
+        yield entry, region

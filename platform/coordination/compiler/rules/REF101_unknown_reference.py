@@ -1,0 +1,45 @@
+"""REF101: a document names an object that does not exist in this environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.reporting import replace, report
+from coordination.diagnostics import Diagnostic, Nearest, Rule
+from coordination.spec.plain import quoted
+
+RULE = Rule("REF101", "error", "Unknown reference")
+NEEDS_WHOLE = False
+
+
+def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    nearest: dict[str, Nearest] = {}
+    for document in catalogue.documents:
+        for mention in document.mentions():
+            kind, name = mention.kind, mention.name
+            if catalogue.knows(kind, name) or name in catalogue.kinds_by_name:
+                continue
+            if kind not in nearest:
+                nearest[kind] = Nearest(catalogue.by_kind.get(kind, ()))
+            near = nearest[kind].to(name)
+            where = f" in environment `{catalogue.environment}`" if catalogue.environment else ""
+            yield report(
+                RULE,
+                document,
+                mention.path,
+                f"there is no {kind} {quoted(name)}{where if _elsewhere(catalogue, kind, name) else ''}"
+                + (f"; did you mean `{near}`?" if near else ""),
+                notes=_notes(catalogue, kind, name),
+                fix=replace(f"write `{near}`", mention.path, near) if near else None,
+            )
+
+
+def _elsewhere(catalogue: Catalogue, kind: str, name: str) -> list[str]:
+    """Environments in which the object does exist."""
+    return catalogue.environments_of.get((kind, name), [])
+
+
+def _notes(catalogue: Catalogue, kind: str, name: str) -> tuple[str, ...]:
+    elsewhere = _elsewhere(catalogue, kind, name)
+    return (f"It exists in: {', '.join(elsewhere)}.",) if elsewhere else ()

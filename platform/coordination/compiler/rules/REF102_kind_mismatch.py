@@ -1,0 +1,30 @@
+"""REF102: the name exists, but as an object of another kind than the field takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.reporting import report, see
+from coordination.diagnostics import Diagnostic, Rule
+
+RULE = Rule("REF102", "error", "Reference to another kind")
+NEEDS_WHOLE = False
+
+
+def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    for document in catalogue.documents:
+        for mention in document.mentions():
+            if catalogue.knows(mention.kind, mention.name):
+                continue
+            kinds = catalogue.kinds_by_name.get(mention.name)
+            if not kinds:
+                continue
+            other = catalogue.by_kind[kinds[0]][mention.name]
+            yield report(
+                RULE,
+                document,
+                mention.path,
+                f"`{mention.name}` is a {' and a '.join(kinds)}; a {mention.kind} is asked for here",
+                related=(see(other, "/metadata/name", f"the {other.kind} is defined here"),),
+            )

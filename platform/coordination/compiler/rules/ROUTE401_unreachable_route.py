@@ -1,0 +1,69 @@
+"""ROUTE401: every request a route matches is taken by routes of lesser rank; it can never win."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.regions import Region, before, uncovered
+from coordination.compiler.reporting import listed, report, see
+from coordination.diagnostics import Diagnostic, Rule
+from coordination.spec.kinds import Route
+
+RULE = Rule("ROUTE401", "error", "Unreachable route")
+NEEDS_WHOLE = False
+MOST_SHOWN = 8
+
+
+def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    """Exact: one route in the way, or several that cover it only together."""
+    space = catalogue.space
+    by_model = space.by_model()
+    for route, region in space.routes:
+        if region.empty:
+            continue
+        # Only routes of one of its models can cover it: that many at least must be looked at.
+        some_model = region.models & -region.models
+        rivals = list(before(by_model[some_model], route.spec.rank))
+        shadowers = _shadowers(region, rivals)
+        if not shadowers:
+            continue
+        names = [f"{s.name}" for s in shadowers]
+        together = "together take" if len(names) > 1 else "takes"
+        yield report(
+            RULE,
+            route.document,
+            "/spec/match",
+            f"route `{route.name}` can never win: {listed(names)} {together} everything it matches",
+            on="key",
+            related=tuple(
+                see(s.document, "/spec/match", f"`{s.name}` has rank {s.spec.rank}, before {route.spec.rank}")
+                for s in shadowers[:MOST_SHOWN]
+            ),
+            notes=(f"For instance {space.witness(region)}: `{_winner(region, rivals)}` wins.",),
+        )
+
+
+def _shadowers(region: Region, rivals: list[tuple[Entry[Route], Region]]) -> list[Entry[Route]]:
+    """The routes that cover a region, as few as show it; none when something is left."""
+    meeting = [(entry, other) for entry, other in rivals if not region.meet(other).empty]
+    for entry, other in meeting:
+        if region.meet(other) == region:
+            return [entry]
+    if not meeting or uncovered(region, (other for _, other in meeting)):
+        return []
+    needed: list[Entry[Route]] = []
+    left = [region]
+    for entry, other in meeting:
+        rest = [piece for box in left for piece in box.minus(other)]
+        if rest != left:
+            needed.append(entry)
+        left = rest
+    return needed
+
+
+def _winner(region: Region, rivals: list[tuple[Entry[Route], Region]]) -> str:
+    """Which route takes the first request of a region."""
+    models, tiers, tenants = (mask & -mask for mask in region[:3])
+    first = Region(models, tiers, tenants, region.low, region.low + 1)
+    return next(entry.name for entry, other in rivals if not first.meet(other).empty)
