@@ -80,9 +80,10 @@ def render_prompt(messages: Any, tools: Any = None) -> bytes:
     if tools:
         parts += [b"<|tools|>", orjson.dumps(tools), b"<|end|>"]
     for index, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+        role = message.get("role") if isinstance(message, dict) else None
+        if not isinstance(role, str) or role not in _ROLES:
             raise BadRequest(f"messages[{index}] has no known role.", param="messages")
-        parts += [b"<|", message["role"].encode(), b"|>", _content(message, index), b"<|end|>"]
+        parts += [b"<|", role.encode(), b"|>", _content(message, index), b"<|end|>"]
     parts.append(b"<|assistant|>")
     return b"".join(parts)
 

@@ -1,9 +1,9 @@
 """How many tokens is a prompt, and which KV blocks does it fill?
 
-The fleet's own tokeniser: words of up to seven letters carry the one space after them, longer words
-are cut, numbers go by three digits, other bytes by three. It is deterministic, splits a 48 KB prompt
-in about a millisecond, and is deliberately not the gateway's estimate (bytes / 4), so that settling
-an estimate against an engine's usage is really exercised.
+The fleet's own tokeniser: words of up to seven letters and punctuation carry the one space after
+them, longer words are cut, numbers go by three digits, other bytes by three: about 4.4 bytes a token in
+English. It is deterministic, splits a 48 KB prompt in about a millisecond, and is deliberately not the
+gateway's estimate, so that settling an estimate against an engine's usage is really exercised.
 
 Blocks follow vLLM: ``BLOCK_TOKENS`` tokens each, named by a hash of their bytes chained to the block
 before, so equal names mean equal prefixes.
@@ -24,7 +24,7 @@ _TOKEN = (
     rb"|[0-9]{1,3}+ ?"
     rb"|[\x80-\xff]{1,3}+"
     rb"|[ \t\r\n]{1,8}+"
-    rb"|[^A-Za-z0-9 \t\r\n\x80-\xff<]{1,2}+"
+    rb"|[^A-Za-z0-9 \t\r\n\x80-\xff<]{1,2}+ ?"
     rb"|<"  # alone, so that a mark is found wherever it stands
 )
 # Possessive all through: a token is never given back, so matching is linear in the text.
