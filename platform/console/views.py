@@ -53,8 +53,7 @@ def status(request: HtmxRequest) -> HttpResponse:
 
 @require_safe
 def tenant(request: HttpRequest) -> HttpResponse:
-    """Where a tenant's developer starts: the base URL, the models, a call to paste."""
-    models = selectors.served_models(admin_url=settings.HEADWAY_GATEWAY_ADMIN_URL)
+    """Where a tenant's developer starts: the base URL, and calls to paste."""
     return render(
         request,
         "console/tenant.html",
@@ -62,8 +61,6 @@ def tenant(request: HttpRequest) -> HttpResponse:
             "section": "tenant",
             "tenants": tenants(signed_in(request)),
             "base_url": f"{settings.HEADWAY_GATEWAY_URL}/v1",
-            "models": models,
-            "model": models[0] if models else "MODEL",
         },
     )
 

@@ -59,7 +59,7 @@ def django_db_setup(
         yield
         return
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases=[POSTGRES])
+        made = setup_databases(verbosity=0, interactive=False, aliases={POSTGRES: False})
     _switch.ready = True
     _switch.apply()
     yield

@@ -1,0 +1,49 @@
+"""How does somebody start afresh? ``headway reset``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headway.place import var_dir
+from headway.up import lock
+from headway.up.trouble import CannotStart
+
+OURS = ("headway.sqlite3", "secret-key", lock.NAME)
+"""Signs that a folder is a state folder: anything else is not ours to clear."""
+
+
+def command(
+    var: Annotated[Path | None, typer.Option(help="State folder (default: var/ in the checkout).")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Clear local state: database, keys, logs, the gateway's folder. Refuses while headway runs."""
+    folder = var.resolve() if var else var_dir()
+    if not folder.is_dir() or not any(folder.iterdir()):
+        typer.echo(f"{folder} holds nothing.")
+        return
+    if not any((folder / name).exists() for name in OURS):
+        typer.echo(f"{folder} does not look like a state folder of headway; it is left alone.", err=True)
+        raise typer.Exit(1)
+    try:
+        with lock.held(folder):
+            if not yes:
+                question = f"Remove the database, keys, logs and gateway state in {folder}?"
+                typer.confirm(question, abort=True)
+            clear(folder)
+    except CannotStart as running:
+        typer.echo(str(running), err=True)
+        raise typer.Exit(1) from running
+    typer.echo(f"{folder} is empty.")
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in ``folder``, the lock last; the folder itself stays."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == lock.NAME):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

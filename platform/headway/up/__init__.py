@@ -1,0 +1,1 @@
+"""How does everything run on one machine, supervised? What ``headway up`` does, step by step in ``run``."""

@@ -1,0 +1,75 @@
+"""Which processes make the whole, and how is each started?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headway.place import VAR_VARIABLE
+from headway.up.answers import all_serve
+from headway.up.child import Spec
+from headway.up.options import LOOPBACK, REPLICAS, Ports
+
+MODEL = "llama-3-8b"
+PROFILE = "llama-3-8b-h100-tp1"
+
+
+def fleet(ports: Ports) -> Spec:
+    """The simulated replicas: one process, one listener each."""
+    return Spec(
+        name="simfleet",
+        what=f"simulated fleet ({REPLICAS} replicas)",
+        module="headway",
+        arguments=(
+            *("simfleet", "--host", LOOPBACK, "--base-port", str(ports.fleet)),
+            *("--replicas", str(REPLICAS), "--model", MODEL, "--profile", PROFILE),
+        ),
+        answers=all_serve(f"{url}/health" for url in ports.replica_urls),
+        address=f"{ports.replica_urls[0]} to {ports.fleet + REPLICAS - 1}",
+    )
+
+
+def web(ports: Ports, var: Path) -> Spec:
+    """The console."""
+    return Spec(
+        name="web",
+        what="console",
+        module="uvicorn",
+        arguments=(
+            *("headway.asgi:application", "--host", LOOPBACK, "--port", str(ports.console)),
+            *("--ws", "none", "--lifespan", "off", "--no-proxy-headers", "--no-server-header"),
+            *("--no-access-log", "--timeout-graceful-shutdown", "2"),
+        ),
+        answers=all_serve([f"{ports.console_url}/readyz"]),
+        address=ports.console_url,
+        environment={
+            VAR_VARIABLE: str(var),
+            "HEADWAY_GATEWAY_URL": ports.gateway_url,
+            "HEADWAY_GATEWAY_ADMIN_URL": ports.admin_url,
+        },
+    )
+
+
+def gateway(ports: Ports, state: Path) -> Spec:
+    """The data plane, serving what the folder ``state`` holds."""
+    return Spec(
+        name="gateway",
+        what="gateway",
+        module="headway",
+        arguments=(
+            *("gateway", "--state", str(state), "--host", LOOPBACK),
+            *("--port", str(ports.gateway), "--admin-port", str(ports.admin)),
+        ),
+        answers=all_serve([f"{ports.gateway_url}/v1/models", f"{ports.admin_url}/readyz"]),
+        address=ports.gateway_url,
+    )
+
+
+def demo(ports: Ports, keys: Path) -> Spec:
+    """Four tenants' traffic; it has no port, so running is all there is to see."""
+    return Spec(
+        name="demo",
+        what="demo workload",
+        module="simfleet.workload",
+        arguments=("--keys", str(keys), "--target", ports.gateway_url),
+        answers=lambda: True,
+    )
