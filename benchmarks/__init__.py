@@ -1,0 +1,1 @@
+"""What does it cost, measured? Each benchmark prints what it measured and leaves nothing behind."""

@@ -1,0 +1,37 @@
+"""``python -m benchmarks [name...] [options]``: runs benchmarks one after another, each in its own process.
+
+Without names all of them run. Options are handed to each named benchmark, so give them with one name.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "decision": "one scheduling decision, without any input or output",
+    "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
+    "startup": "`headway up` to the first answered request",
+    "replay": "2,000 requests of the Mooncake conversation trace, balanced against round robin",
+}
+
+
+def main() -> None:
+    """Exit code of the first benchmark that failed, else 0; 2 for a name that is none."""
+    names = [argument for argument in sys.argv[1:] if not argument.startswith("-") and argument in BENCHMARKS]
+    rest = [argument for argument in sys.argv[1:] if argument not in BENCHMARKS]
+    if rest and (not names or not rest[0].startswith("-")):
+        shown = "\n".join(f"  {name:<10}{what}" for name, what in BENCHMARKS.items())
+        print(f"usage: python -m benchmarks [name...] [options]\n\n{shown}", file=sys.stderr)
+        raise SystemExit(0 if rest[0] in ("-h", "--help") else 2)
+    failed = 0
+    for name in names or BENCHMARKS:
+        print(f"== {name}: {BENCHMARKS[name]}", flush=True)
+        ended = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *rest], check=False)
+        failed = failed or ended.returncode
+        print(flush=True)
+    raise SystemExit(failed)
+
+
+if __name__ == "__main__":
+    main()
