@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from coordination import scheduling
 from coordination.program.index import Program
-from coordination.scheduling import Classified, Decision, Dispatch, Refusal
+from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Refusal
 from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
 from gateway.clock import PolicyClock
@@ -57,6 +57,8 @@ class Coordinator:
         self._program = active.program
         for pool in self._program.pools:
             self.pump(pool)
+        if self._waiting:
+            self._arm()  # requests whose pool or tenant is gone expire now
 
     # -- a request's life ----------------------------------------------------------------------
 
@@ -94,7 +96,10 @@ class Coordinator:
         scheduling.progress(self._program, self._state, dispatch, output_tokens, self._clock.now())
 
     def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome) -> Charge:
+        """The attempt is over, its tokens are known."""
         now = self._clock.now()
+        if outcome == "completed":
+            scheduling.first_byte(self._program, self._state, dispatch, now)  # no-op for a stream
         charge = scheduling.settle(self._program, self._state, dispatch, usage, outcome, now)
         self.pump(dispatch.pool)
         return charge
@@ -113,7 +118,7 @@ class Coordinator:
             scheduling.cancel(self._program, self._state, request_id, self._clock.now())
             self.pump(pool)
 
-    def headroom(self, decision: Decision) -> Any:
+    def headroom(self, decision: Decision) -> Headroom:
         """What the tightest limits still allow, for the x-ratelimit headers."""
         return scheduling.headroom(self._program, self._state, decision, self._clock.now())
 
@@ -150,13 +155,11 @@ class Coordinator:
 
     def _expire(self) -> None:
         self._timer = None
-        pools = set()
         for decision in scheduling.expire(self._program, self._state, self._clock.now()):
             entry = self._waiting.pop(decision.request.request_id, None)
             if entry is not None:
-                pools.add(entry[1].pool)
                 entry[0].refused(decision)
-        for pool in pools:
+        for pool in {decision.pool for _, decision in self._waiting.values()}:
             self.pump(pool or "")
         if self._waiting:
             self._arm()

@@ -10,8 +10,8 @@ import orjson
 from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
 from coordination.program.records import Timeouts
-from coordination.scheduling import Dispatch, Refusal
-from coordination.scheduling.values import Request
+from coordination.scheduling import Decision, Dispatch, Refusal
+from coordination.scheduling.values import LimitView, Request
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.downstream.connection import Answering, ClientConnection
@@ -121,10 +121,11 @@ class DataPlane:
                 f"x-headway-tier-requested: {key[0]}\r\nx-headway-tier-served: {self.tier_name(key[1])}\r\n"
                 f"x-headway-reservation: {key[2]}\r\nx-headway-bundle: {key[3]}\r\n"
             ).encode("latin-1")
-        return b"x-request-id: %b\r\n%bx-headway-queue-ms: %d\r\n" % (
+        return b"x-request-id: %b\r\n%bx-headway-queue-ms: %d\r\n%b" % (
             explanation.request_id.encode(),
             fixed,
             dispatch.queue_us // 1000,
+            self._limit_fields(decision),
         )
 
     def refuse(self, connection: ClientConnection, explanation: Explanation, problem: Problem) -> None:
@@ -136,15 +137,21 @@ class DataPlane:
             allow = b"allow: POST\r\n" if "POST" in problem.message else b"allow: GET\r\n"
         elif problem.code == "invalid_api_key":
             allow = b'www-authenticate: Bearer realm="headway"\r\n'
-        fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n%b%b%b" % (
+        fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n%b%b%b%b" % (
             JSON,
             explanation.request_id.encode(),
             explanation.bundle.encode(),
             requested,
             allow,
             problem.fields(),
+            self._limit_fields(explanation.decision) if explanation.decision is not None else b"",
         )
         connection.respond(problem.status, fields, problem.body())
+
+    def _limit_fields(self, decision: Decision) -> bytes:
+        """What the tightest limits of requests and of tokens leave, in OpenAI's header names."""
+        room = self.coordinator.headroom(decision)
+        return _limit(b"requests", room.requests) + _limit(b"tokens", room.tokens)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -220,7 +227,7 @@ class DataPlane:
         classified = coordinator.classify(sender.tenant, chat.service_tier, chat.model)
         if isinstance(classified, Refusal):
             return Problem(classified.code, classified.message)
-        explanation.tier_requested = chat.service_tier or "auto"
+        explanation.tier_requested = classified.tier_requested
         deadline = _deadline(http.headers.get(b"x-headway-deadline-ms"), explanation.arrived)
         if isinstance(deadline, Problem):
             return deadline
@@ -284,6 +291,19 @@ class DataPlane:
         )
         connection.respond(200, fields, body)
         return None
+
+
+def _limit(of: bytes, view: LimitView | None) -> bytes:
+    if view is None:
+        return b""
+    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %dms\r\n" % (
+        of,
+        view.limit,
+        of,
+        max(0, view.remaining),
+        of,
+        view.reset_us // 1000,
+    )
 
 
 def _entitled(program: Program, tenant: str, model: str) -> bool:

@@ -120,7 +120,7 @@ class Exchange:
         self._end_with(
             Problem(
                 decision.code or "internal_error",
-                decision.message or "The request was refused.",
+                decision.message,
                 retry_after_us=decision.retry_after_us,
             )
         )
@@ -273,9 +273,10 @@ class Exchange:
         self._note_first_byte()
         if status == 200:
             usage, body = _read_answer(body, self._plane.tier_name(dispatch.decision.tier))
-        else:
-            usage = Usage(0, 0, 0)  # the engine refused it: no work was done
-        self._settle("completed", usage or self._counted())
+            self._settle("completed", usage or self._counted())
+        else:  # the engine refused it: it is well, and no work was done
+            self._plane.coordinator.first_byte(dispatch)
+            self._settle("aborted", Usage(0, 0, 0))
         fields = self._plane.answer_fields(self._explanation, dispatch)
         self._finish("completed", status)
         self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
@@ -318,8 +319,10 @@ class Exchange:
         """What was done as far as we saw, when the engine did not say."""
         usage = self._events.usage if self._events is not None else None
         told = read_usage(usage) if usage is not None else None
-        output = self._events.tokens if self._events is not None else 0
-        return told or Usage(uncached_input=self.request.prompt_tokens, cached_input=0, output=output)
+        if told is not None or self._dispatch is None:
+            return told or Usage(0, 0, 0)
+        uncached, cached, _ = self._dispatch.decision.held
+        return Usage(uncached, cached, self._events.tokens if self._events is not None else 0)
 
     def _settle(self, outcome: Outcome, usage: Usage) -> None:
         dispatch, self._dispatch = self._dispatch, None

@@ -77,7 +77,7 @@ class RequestReader(asyncio.BufferedProtocol):
         try:
             self._parser.feed_data(self._listener.read_buffer[:nbytes])
         except httptools.HttpParserUpgrade:
-            self._refuse(Problem("bad_http", "No protocol upgrade is offered."))
+            pass  # refused when its head was read
         except httptools.HttpParserInvalidMethodError:
             self._refuse(Problem("bad_http", "The request method is not one of HTTP's."))
         except httptools.HttpParserError as error:
@@ -128,6 +128,8 @@ class RequestReader(asyncio.BufferedProtocol):
             problem = Problem("headers_too_large", "The request has too many headers.")
         if problem is None and int(request.headers.get(b"content-length", 0)) > limits.body:
             problem = self._too_large()
+        if problem is None and self._parser.should_upgrade():
+            problem = Problem("bad_http", "No protocol upgrade is offered.")
         if problem is not None:
             self._refuse(problem)
             return

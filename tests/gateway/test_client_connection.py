@@ -1,0 +1,325 @@
+"""Does the client's side read HTTP/1.1 strictly, answer in order, and hold to its limits?"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.downstream.connection import ClientConnection
+from gateway.downstream.listener import Listener
+from gateway.downstream.request import HttpRequest, Limits
+from gateway.errors import Problem
+from tests.gateway.raw_client import RawClient
+
+CHUNKED = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Echo:
+    """Answers at once with method, path and body; ``/later`` waits to be released, ``/deny`` is vetted away."""
+
+    def __init__(self) -> None:
+        self.served: list[bytes] = []
+        self.waiting: list[ClientConnection] = []
+        self.gone = 0
+
+    def vet(self, request: HttpRequest) -> Problem | None:
+        if request.path == b"/deny":
+            return Problem("invalid_api_key", "no")
+        return None
+
+    def serve(self, request: HttpRequest, connection: ClientConnection):
+        if request.problem is not None:
+            connection.respond(request.problem.status, b"", request.problem.body())
+            return None
+        self.served.append(request.path)
+        if request.path == b"/later":
+            self.waiting.append(connection)
+            return self
+        body = request.method.encode() + b" " + request.path + b" " + request.body
+        connection.respond(200, b"content-type: text/plain\r\n", body)
+        return None
+
+    def client_gone(self) -> None:
+        self.gone += 1
+
+    def client_full(self) -> None: ...
+    def client_drained(self) -> None: ...
+
+
+@asynccontextmanager
+async def serving(**limits):
+    service = Echo()
+    listener = Listener(service, Limits(**limits))
+    await listener.start("127.0.0.1", 0)
+    try:
+        yield service, listener
+    finally:
+        listener.close()
+        await asyncio.sleep(0)
+
+
+async def exchange(port: int, data: bytes):
+    client = await RawClient.to(port)
+    await client.send(data)
+    answer = await client.answer()
+    return client, answer
+
+
+@pytest.mark.parametrize(
+    ("name", "request_bytes"),
+    [
+        ("a length and a coding", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("a coding and a length", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
+        ("two different lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc"),
+        ("the same length twice", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
+        ("a list of lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc"),
+        ("a signed length", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc"),
+        ("a length beyond 64 bits", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nabc"),
+        ("another coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        ("an unknown coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        ("a coding twice", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("a coding in HTTP/1.0", b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("letters for a chunk size", CHUNKED + b"zz\r\n\r\n"),
+        ("a prefixed chunk size", CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n"),
+        ("a blank after a chunk size", CHUNKED + b"3 \r\nabc\r\n0\r\n\r\n"),
+        ("a chunk size beyond 64 bits", CHUNKED + b"10000000000000003\r\nabc\r\n0\r\n\r\n"),
+        ("a chunk size ended by a bare LF", CHUNKED + b"3\nabc\r\n0\r\n\r\n"),
+        ("a chunk longer than its size", CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n"),
+        ("bare LF line ends", b"GET / HTTP/1.1\nHost: a\n\n"),
+        ("a bare CR in a header", b"GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n"),
+        ("a folded header", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n"),
+        ("a blank before the colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+        ("a NUL in a header", b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n"),
+        ("no Host", b"GET / HTTP/1.1\r\n\r\n"),
+        ("two Hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        ("two Authorizations", b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nAuthorization: y\r\n\r\n"),
+        ("an upgrade", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
+        ("not HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ],
+)  # fmt: skip
+async def test_an_ambiguous_request_is_answered_400_and_the_connection_closed(name, request_bytes):
+    async with serving() as (service, listener):
+        client, answer = await exchange(
+            listener.port, request_bytes + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        assert answer.status == 400, name
+        assert answer.headers["connection"] == "close"
+        assert b'"code":"bad_http"' in answer.body
+        assert await client.ended()
+        assert b"/smuggled" not in service.served
+
+
+async def test_another_protocol_version_is_505():
+    async with serving() as (_, listener):
+        _, answer = await exchange(listener.port, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n")
+        assert answer.status == 505
+
+
+async def test_pipelined_requests_are_answered_in_order_even_if_the_first_is_slow():
+    async with serving() as (service, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(
+            b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+            b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+            b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        while not service.waiting:
+            await asyncio.sleep(0)
+        assert service.served == [b"/later"]
+        service.waiting[0].respond(200, b"", b"first")
+        bodies = [(await client.answer()).body for _ in range(3)]
+        assert bodies == [b"first", b"POST /echo abc", b"GET /last "]
+
+
+async def test_a_request_arriving_a_byte_at_a_time_is_one_request():
+    async with serving() as (_, listener):
+        client = await RawClient.to(listener.port)
+        for byte in b"POST /echo?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc":
+            await client.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await client.answer()).body == b"POST /echo?x=1 abc"
+
+
+async def test_a_chunked_body_with_extensions_and_trailers_is_read():
+    async with serving() as (_, listener):
+        _, answer = await exchange(
+            listener.port, CHUNKED + b"3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nHost: evil\r\n\r\n"
+        )
+        assert answer.body == b"POST /echo abcde"
+
+
+async def test_more_pipelined_requests_than_allowed_close_the_connection_after_the_allowed_ones():
+    async with serving(pipelined=3) as (service, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(
+            b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n" + b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n" * 20
+        )
+        while not service.waiting:
+            await asyncio.sleep(0)
+        service.waiting[0].respond(200, b"", b"")
+        answers = [await client.answer() for _ in range(5)]
+        assert answers[-1].headers["connection"] == "close"
+        assert await client.ended()
+
+
+async def test_a_declared_body_above_the_limit_is_refused_before_it_is_sent():
+    async with serving() as (service, listener):
+        _, answer = await exchange(
+            listener.port, b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n"
+        )
+        assert answer.status == 413
+        assert b"request_too_large" in answer.body
+        assert not service.served
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_10_mb_body_gets_its_413_while_it_is_still_being_sent_and_is_not_held(chunked):
+    async with serving() as (service, listener):
+        client = await RawClient.to(listener.port)
+        part = b"x" * 65536
+        if chunked:
+            await client.send(CHUNKED)
+            part = b"10000\r\n" + part + b"\r\n"
+        else:
+            await client.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10485760\r\n\r\n")
+        held = 0
+        for _ in range(160):
+            await client.send(part)
+            for connection in listener.connections:
+                held = max(held, sum(map(len, connection._body)))
+        assert (await client.answer()).status == 413
+        assert held <= (8 * 1024 * 1024 if chunked else 0)
+        assert all(not connection._body for connection in listener.connections)
+        assert not service.served
+
+
+async def test_a_refused_body_is_drained_but_never_kept():
+    """Denied by its head: the connection stays usable, the body went nowhere."""
+    async with serving() as (_, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(b"POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        assert (await client.answer()).status == 401
+        await client.send(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await client.answer()).body == b"GET /ok "
+
+
+async def test_expect_100_continue_is_granted_before_the_body():
+    async with serving() as (_, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(
+            b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert (await client.head()).status == 100
+        await client.send(b"abc")
+        assert (await client.answer()).body == b"POST /echo abc"
+
+
+async def test_expect_100_continue_is_answered_with_the_refusal_instead():
+    async with serving() as (_, listener):
+        head = b"POST /deny HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        client, answer = await exchange(listener.port, head)
+        assert answer.status == 401
+        assert await client.ended()
+
+
+async def test_a_pipelined_expectation_waits_for_the_answer_before_it():
+    async with serving() as (service, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(
+            b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+            b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        )
+        while not service.waiting:
+            await asyncio.sleep(0)
+        service.waiting[0].respond(200, b"", b"first")
+        assert (await client.answer()).body == b"first"
+        assert (await client.head()).status == 100
+        await client.send(b"abc")
+        assert (await client.answer()).body == b"POST /echo abc"
+
+
+async def test_an_expectation_not_met_is_417():
+    async with serving() as (_, listener):
+        _, answer = await exchange(listener.port, b"GET / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\n\r\n")
+        assert answer.status == 417
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40_000,
+        b"GET /" + b"y" * 40_000,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(200)) + b"\r\n",
+    ],
+)
+async def test_a_head_that_is_too_large_is_431(head):
+    async with serving() as (_, listener):
+        client, answer = await exchange(listener.port, head)
+        assert answer.status == 431
+        assert await client.ended()
+
+
+async def test_a_head_that_never_ends_is_408_and_a_silent_client_is_closed():
+    async with serving(head_seconds=0.2, idle_seconds=0.2) as (_, listener):
+        slow, silent = await RawClient.to(listener.port), await RawClient.to(listener.port)
+        await slow.send(b"GET / HTTP/1.1\r\nHo")
+        assert (await slow.answer()).status == 408
+        assert await silent.ended()
+
+
+async def test_a_body_that_never_ends_is_408():
+    async with serving(body_seconds=0.2) as (_, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+        assert (await client.answer()).status == 408
+
+
+async def test_http_1_0_is_answered_and_closed():
+    async with serving() as (_, listener):
+        client, answer = await exchange(listener.port, b"GET /old HTTP/1.0\r\n\r\n")
+        assert answer.body == b"GET /old "
+        assert await client.ended()
+
+
+async def test_an_absolute_target_is_its_path():
+    async with serving() as (_, listener):
+        _, answer = await exchange(listener.port, b"GET http://a/echo HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.body == b"GET /echo "
+
+
+async def test_a_client_that_leaves_is_reported_to_whoever_answers_it():
+    async with serving() as (service, listener):
+        client = await RawClient.to(listener.port)
+        await client.send(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
+        while not service.waiting:
+            await asyncio.sleep(0)
+        client.reset()
+        while not service.gone:
+            await asyncio.sleep(0.001)
+        assert not listener.connections or all(c.idle for c in listener.connections)
+
+
+async def test_accepted_sockets_send_at_once_and_hold_little_unsent():
+    async with serving() as (_, listener):
+        await exchange(listener.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        (connection,) = listener.connections
+        sock = connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 16 * 1024
+
+
+async def test_draining_closes_idle_connections_and_answers_the_busy_ones():
+    async with serving() as (service, listener):
+        idle, busy = await RawClient.to(listener.port), await RawClient.to(listener.port)
+        await busy.send(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
+        while not service.waiting:
+            await asyncio.sleep(0)
+        listener.stop_accepting()
+        assert await idle.ended()
+        service.waiting[0].respond(200, b"", b"done")
+        answer = await busy.answer()
+        assert (answer.body, answer.headers["connection"]) == (b"done", "close")
+        await asyncio.wait_for(listener.emptied(), 20)
