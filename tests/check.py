@@ -1,4 +1,4 @@
-"""``make check``: does the code keep the house's rules? Every tool runs; every failure is shown at the end."""
+"""``make check``: does the code keep the house's rules? Every tool runs; failures are shown at the end."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The `headway` command: one module for each subcommand, listed in `main`."""

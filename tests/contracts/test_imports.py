@@ -1,0 +1,43 @@
+"""Who may import whom holds, and the contracts are able to fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LINT = Path(sys.executable).parent / "lint-imports"
+
+
+def test_the_contracts_hold():
+    done = subprocess.run([str(LINT), "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["gateway.main", "simfleet.fleet", "coordination.scheduling", "headway.cli.main"]
+)
+def test_what_runs_without_django_does_not_load_it(module):
+    probe = (
+        f"import sys, {module}; print(sorted({{'django', 'rest_framework', 'celery'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_the_command_line_lists_its_commands_without_importing_any():
+    probe = textwrap.dedent("""
+        import sys
+        from headway.cli.main import COMMANDS, app
+        try:
+            app(["--help"], prog_name="headway")
+        except SystemExit:
+            pass
+        print([module for module, _ in COMMANDS.values() if module in sys.modules])
+    """)
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
