@@ -15,7 +15,7 @@ os.environ.pop("REDIS_URL", None)
 from headway.settings.base import *  # noqa: F403
 from headway.settings.base import database
 
-DATABASES = {"default": {**database("sqlite:///headway_test"), "TEST": {"NAME": None}}}
+DATABASES = {"default": {**database("sqlite://:memory:"), "TEST": {"NAME": None}}}
 DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
 
 # tests/conftest.py finds a server and sets this; tests marked `postgres` then run on it.

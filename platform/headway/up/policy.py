@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import tzdata
+
 from coordination.bundle.directory import Directory, new_entry
 from coordination.bundle.keys import SigningKey
-from coordination.bundle.pack import PackedBundle
+from coordination.bundle.pack import PackedBundle, pack
 from coordination.bundle.state_folder import make_embedded_state
+from coordination.bundle.tree import Entry, root_of
+from coordination.compiler import COMPILER, build
+from coordination.diagnostics import in_reading_order, render_text
+from coordination.program.canonical import sha256_digest
+from coordination.program.source_map import SourceEntry, SourceMap
 from coordination.spec import SourceFile, read
 from headway.place import EXAMPLES
 from headway.up.demo import Cast
@@ -52,12 +59,25 @@ def compile_empty() -> Compiled:
 
 
 def _compile(files: Sequence[SourceFile]) -> Compiled:
-    """``CannotStart`` with the first mistake if the files do not make a policy."""
-    policy, mistakes = read(files)
+    """``CannotStart`` with every mistake if the files do not make a policy."""
+    policy_set, misread = read(files)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    at = int(midnight.timestamp()) * MICROS
-    built = build(policy, environment=ENVIRONMENT, at=at)
-    return built
+    records, _, vectors, problems = build(
+        policy_set, environment=ENVIRONMENT, at=int(midnight.timestamp()) * MICROS
+    )
+    if records is None:
+        mistakes = render_text(in_reading_order([*misread, *problems]), policy_set.texts, colour=False)
+        raise CannotStart(f"the policy in {QUICKSTART} does not compile:\n{mistakes}")
+    digests = {(item.kind, item.name): sha256_digest(item.canonical()) for item in policy_set.documents}
+    bundle = pack(
+        records,
+        SourceMap.of(SourceEntry(kind=k, name=n, document=d, fields={}) for (k, n), d in digests.items()),
+        vectors,
+        root_tree=root_of(Entry(kind, name, digest) for (kind, name), digest in digests.items()),
+        compiler=COMPILER,
+        tzdata=tzdata.IANA_VERSION,
+    )
+    return Compiled(bundle, tuple(tenant.name for tenant in records.tenants))
 
 
 def install(compiled: Compiled, folder: Path, *, cast: Cast | None, key: SigningKey, route_salt: str) -> None:
