@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("headway.cli.gateway", "Run a gateway."),
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
     "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),
+    "audit": ("headway.cli.audit", "Prove that nobody altered the record of who did what."),
     "reset": ("headway.cli.reset", "Clear local state, after asking."),
 }
 
