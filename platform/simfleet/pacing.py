@@ -30,6 +30,7 @@ class EngineLoop:
         *,
         speed: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        call_later: Callable[..., asyncio.TimerHandle] | None = None,
     ) -> None:
         self.engine = engine
         self.slow = 1.0
@@ -37,6 +38,7 @@ class EngineLoop:
         self._deliver = deliver
         self._speed = speed
         self._clock = clock
+        self._call_later = call_later or asyncio.get_running_loop().call_later
         self._step: Step | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +89,7 @@ class EngineLoop:
     def _arm(self, step: Step) -> None:
         # Timers of uvloop count whole milliseconds: round up, then look at the clock again.
         wait = math.ceil((self._deadline - self._clock()) * 1e3) / 1e3
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._wake, step)
+        self._timer = self._call_later(max(0.0, wait), self._wake, step)
 
     def _wake(self, step: Step) -> None:
         if self._deadline - self._clock() > 5e-4:

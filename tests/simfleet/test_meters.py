@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from coordination.capacity import PROFILES
@@ -41,13 +43,13 @@ HISTOGRAMS = {
 }
 
 
-def families(page: bytes) -> dict:
+def families(page: bytes) -> dict[str, Any]:
     return {family.name: family for family in text_string_to_metric_families(page.decode())}
 
 
 def value(page: bytes, sample: str, **labels: str) -> float:
     """The one sample of this name whose labels include these."""
-    found = [
+    found: list[float] = [
         line.value
         for family in families(page).values()
         for line in family.samples

@@ -48,6 +48,8 @@ def command(
         _fail(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
     if base_port and base_port + replicas - 1 > 65535:
         _fail(f"{replicas} ports from {base_port} on reach past 65535: choose a lower --base-port")
+    if ready_file is not None and not ready_file.parent.is_dir():
+        _fail(f"cannot write {ready_file}: there is no folder {ready_file.parent}")
     settings = ReplicaSettings(
         model=model,
         profile=profile,
