@@ -199,7 +199,9 @@ def test_every_history_conserves_tokens_and_keeps_every_limit(arrivals):
         if sequence.state == "finished":
             assert sequence.emitted == sequence.work.output_tokens
             assert sequence.computed == sequence.work.prompt_tokens + sequence.emitted - 1
-            assert sequence.arrived <= sequence.admitted_at < sequence.first_token_at <= sequence.last_token_at
+            assert (
+                sequence.arrived <= sequence.admitted_at < sequence.first_token_at <= sequence.last_token_at
+            )
             assert sequence.cached_tokens < sequence.work.prompt_tokens
     survivors = [sequence for sequence in everyone if sequence.state == "finished"]
     assert computed >= sum(sequence.computed - sequence.cached_tokens for sequence in survivors)
