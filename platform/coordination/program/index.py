@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from coordination.program.records import (
     MILLION,
     LimitRecord,
-    ModelRecord,
     Micros,
+    ModelRecord,
     OverflowAction,
     PoolRecord,
     Ppm,

@@ -15,6 +15,7 @@ from coordination.scheduling import reasons, routing
 from coordination.scheduling.decisions import Decision, Ticket
 from coordination.scheduling.fairness import Node
 from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.placement import DEEPEST
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, Amounts, Chain
@@ -40,7 +41,7 @@ SENTENCES: Final[dict[str, str]] = {
 class Attempt:
     """One turn of R12's loop: a tier, its scope, and what the request would cost under it."""
 
-    __slots__ = ("chain", "lane", "price", "reservation", "route", "scope")
+    __slots__ = ("chain", "lane", "matched_at", "matches", "price", "reservation", "route", "scope")
 
     def __init__(self, scope: Scope, route: Route, chain: Chain, price: Price | None) -> None:
         self.scope = scope
@@ -49,6 +50,8 @@ class Attempt:
         self.price = price
         self.lane: LaneBuckets | None = None
         self.reservation: Reservation | None = None
+        self.matches: list[tuple[int, int]] = []
+        self.matched_at = (-1, -1)
 
 
 def admit(program: Program, state: State, request: Request, now: Micros) -> Decision:
@@ -165,7 +168,9 @@ def _estimate(
     prompt, blocks = request.prompt_tokens, request.blocks
     cached = 0
     if blocks:
-        matches = pool.index.match(blocks, pool.usable_mask, 1)
+        matched_at = (pool.index.version, pool.usable_mask)
+        matches = pool.index.match(blocks, pool.usable_mask, DEEPEST)
+        attempt.matches, attempt.matched_at = matches, matched_at
         if matches:
             cached = matched_tokens(prompt, matches[0][0], len(blocks))
     uncached = prompt - cached
@@ -355,6 +360,7 @@ def _enqueue(
     ticket.uncached, ticket.cached, ticket.output = decision.held
     ticket.cost = decision.cost
     ticket.amounts = amounts
+    ticket.matches, ticket.matched_at = attempt.matches, attempt.matched_at
     ticket.held_at = ticket.enqueued = now
     ticket.expires = now + scope.tier.max_wait
     if request.deadline is not None and request.deadline < ticket.expires:

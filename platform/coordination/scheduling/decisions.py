@@ -29,7 +29,10 @@ OVER: Final = 2
 
 
 class Considered(NamedTuple):
-    """A replica looked at when the request took its home, with the parts of its score."""
+    """A replica looked at when the request took its home, with the parts of its score.
+
+    The hot path keeps bare tuples of these fields; they get their names when somebody asks.
+    """
 
     replica: Replica
     load_us: int
@@ -41,6 +44,9 @@ class Considered(NamedTuple):
     """Computed there in the last minute: breaks ties."""
     open: bool
     usable: bool
+
+
+ConsideredTuple = tuple["Replica", int, int, int, int, bool, bool]
 
 
 @dataclass(slots=True)
@@ -86,7 +92,7 @@ class Dispatch:
     """1 for the first."""
     queue_us: Micros
     sent_at: Micros
-    considered: tuple[Considered, ...]
+    considered: tuple[ConsideredTuple, ...]
     ticket: Ticket = field(repr=False)
     charge: Charge | None = None
 
@@ -115,6 +121,8 @@ class Ticket:
         "kv_tokens",
         "lane",
         "leaf",
+        "matched_at",
+        "matches",
         "on_replica_us",
         "output",
         "pool",
@@ -174,7 +182,10 @@ class Ticket:
         self.home_prefill = 0
         self.home_estimate = 0
         self.homed_at: Micros = 0
-        self.considered: tuple[Considered, ...] = ()
+        self.considered: tuple[ConsideredTuple, ...] = ()
+        self.matches: list[tuple[int, int]] = []
+        """Deepest prefix matches, as of version ``matched_at`` of the pool's index."""
+        self.matched_at = (-1, -1)
         self.replica: Replica | None = None
         self.prefilling = False
         self.on_replica_us = 0

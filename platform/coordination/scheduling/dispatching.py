@@ -97,10 +97,10 @@ def _next(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice |
 
 
 def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Choice:
-    if ticket.homed_at == now:
+    if ticket.matched_at[0] == pool.index.version:
         for one in ticket.considered:
-            if one.replica is home:
-                return ticket, home, ticket.home_prefill, one.matched_blocks
+            if one[0] is home:
+                return ticket, home, ticket.home_prefill, one[3]
     _, prefill, matched = estimate_here(pool, ticket, home)
     return ticket, home, prefill, matched
 
@@ -146,7 +146,7 @@ def _leaves_home(
         return None
     best: Choice | None = None
     cost = 0
-    candidates = pool.least_loaded(among, 2)
+    candidates = pool.least_open(among)
     if ticket.request.blocks:
         for _, mask in pool.index.match(ticket.request.blocks, among, 1):
             candidates.append(pool.replicas[mask.bit_length() - 1])
@@ -213,13 +213,13 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
         pool.ordinary_kv += ticket.kv_tokens
     pool.computed(replica, uncached)
     if blocks:
-        pool.index.insert(blocks, replica.bit)
+        pool.index.insert(blocks, replica.bit, matched)
     if replica.health.state != "healthy":
         replica.health.sent(now)
         pool.refresh_health(now)
     pool.refresh(replica)
     if home is not None and home is not replica:
-        pool.refresh(home)
+        pool.moved(home)
     queue_us = now - ticket.enqueued
     decision.trace.append((reasons.SENT, replica.url, ticket.attempt, queue_us, cost, tag, leaf.start))
     return Dispatch(

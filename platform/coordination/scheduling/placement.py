@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
-from coordination.scheduling.decisions import Considered, Ticket
+from coordination.scheduling.decisions import ConsideredTuple, Ticket
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.replicas import Replica
 from coordination.scheduling.waiting import Queue
@@ -21,8 +21,9 @@ DEEPEST: Final = 4
 LEAST_LOADED: Final = 4
 STICKY_PPM: Final = MILLION // 5
 """A match below a fifth of the prompt is no reason to stay."""
+NOT_YET: Final = (1 << 62, 0, 0)
 FULL_PENALTY: Final[Micros] = MILLION
-"""Estimated wait for a place at a replica that is full, or nearly out of KV memory."""
+"""Estimated wait for a place at a replica that has none left, or no KV memory."""
 
 
 def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
@@ -37,12 +38,22 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
         home = _in_turn(pool, among) if strategy == "round_robin" else _least_outstanding(pool, among)
         matched = pool.index.depth(ticket.request.blocks, home.bit) if ticket.request.blocks else 0
         prefill = pool.prefill_us(_uncached(ticket, matched))
-        ticket.considered = (_considered(pool, home, prefill, matched),)
+        ticket.considered = (
+            (
+                home,
+                home.backlog_us + home.parked_us,
+                prefill,
+                matched,
+                home.recent,
+                pool.open_mask & home.mask != 0,
+                home.bit not in pool.troubled,
+            ),
+        )
     ticket.home_prefill = prefill
     ticket.home_estimate = home.backlog_us + home.parked_us + prefill
     ticket.homed_at = now
     queue.park(ticket, home)
-    pool.refresh(home)
+    pool.moved(home)
     return True
 
 
@@ -63,79 +74,101 @@ def estimate_here(pool: PoolState, ticket: Ticket, replica: Replica) -> tuple[Mi
     return replica.backlog_us + replica.parked_us + prefill, prefill, matched
 
 
+def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]]:
+    """The deepest matches, from admission's own look if nothing has changed since."""
+    asked = (pool.index.version, among)
+    if ticket.matched_at != asked:
+        ticket.matches = pool.index.match(ticket.request.blocks, among, DEEPEST)
+        ticket.matched_at = asked
+    return ticket.matches
+
+
 def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tuple[Replica, Micros]:
     blocks = ticket.request.blocks
     prompt = ticket.request.prompt_tokens
     count = len(blocks)
     full = pool.prefill_us(prompt)
     least = pool.least_loaded(among, LEAST_LOADED)
-    considered: list[Considered] = []
-    best: Considered | None = None
-    best_score = (0, 0, 0)
-    seen = 0
-    deepest = 0
-    deep: list[Considered] = []
-    if blocks:
-        light = 0
+    found = matches(pool, ticket, among) if blocks else []
+    opened, troubled = pool.open_mask, pool.troubled
+    considered: list[ConsideredTuple] = []
+    deepest = depth = seen = 0
+    left = DEEPEST
+    for depth, mask in found:
+        deepest = deepest or depth
+        prefill = pool.prefill_us(prompt - prompt * 2 * depth // (2 * count + 1))
         for replica in least:
-            light |= replica.mask
-        left = DEEPEST
-        for depth, mask in pool.index.match(blocks, among, DEEPEST):
-            deepest = deepest or depth
-            prefill = pool.prefill_us(prompt - prompt * 2 * depth // (2 * count + 1))
-            # More replicas than may be looked at: the least loaded of them, not the first by number.
-            for bits in (mask & light, mask & ~light) if mask.bit_count() > left else (mask,):
-                while bits and left:
-                    bit = bits & -bits
-                    bits ^= bit
-                    left -= 1
-                    seen |= bit
-                    one = _considered(pool, pool.replicas[bit.bit_length() - 1], prefill, depth)
-                    considered.append(one)
-                    if depth == deepest:
-                        deep.append(one)
+            if replica.mask & mask:
+                seen |= replica.mask
+                left -= 1
+                considered.append(
+                    (
+                        replica,
+                        replica.backlog_us + replica.parked_us,
+                        prefill,
+                        depth,
+                        replica.recent,
+                        opened & replica.mask != 0,
+                        replica.bit not in troubled,
+                    )
+                )
+        mask &= ~seen
+        while mask and left > 0:
+            bit = mask & -mask
+            mask ^= bit
+            left -= 1
+            seen |= bit
+            replica = pool.replicas[bit.bit_length() - 1]
+            considered.append(
+                (
+                    replica,
+                    replica.backlog_us + replica.parked_us,
+                    prefill,
+                    depth,
+                    replica.recent,
+                    opened & bit != 0,
+                    replica.bit not in troubled,
+                )
+            )
+    # The search stopped at four matches: a replica without one may still match, less deeply.
+    unknown = left <= 0 and depth * MILLION >= count * STICKY_PPM
     for replica in least:
         if not replica.mask & seen:
-            depth = pool.index.depth(blocks, replica.bit) if seen and deepest else 0
-            prefill = full if not depth else pool.prefill_us(prompt - prompt * 2 * depth // (2 * count + 1))
-            considered.append(_considered(pool, replica, prefill, depth))
+            shallow = pool.index.depth(blocks, replica.bit) if unknown else 0
+            prefill = pool.prefill_us(prompt - prompt * 2 * shallow // (2 * count + 1)) if shallow else full
+            considered.append(
+                (
+                    replica,
+                    replica.backlog_us + replica.parked_us,
+                    prefill,
+                    shallow,
+                    replica.recent,
+                    opened & replica.mask != 0,
+                    replica.bit not in troubled,
+                )
+            )
+    best = stay = considered[0]
+    best_score = stay_score = NOT_YET
     for one in considered:
-        score = (one.load_us + one.prefill_us + _pressure(pool, one), one.recent_tokens, one.replica.bit)
-        if best is None or score < best_score:
+        replica = one[0]
+        penalty = 0 if one[5] else _pressure(pool, replica)
+        score = (one[1] + one[2] + penalty, one[4], replica.bit)
+        if score < best_score:
             best, best_score = one, score
-    assert best is not None  # noqa: S101  `among` is not empty
-    if deep and deepest * MILLION >= count * STICKY_PPM:
-        stay = min(
-            deep, key=lambda one: (one.load_us + _pressure(pool, one), one.recent_tokens, one.replica.bit)
-        )
+        if one[3] == deepest and score < stay_score:
+            stay, stay_score = one, score
+    if deepest and deepest * MILLION >= count * STICKY_PPM:
         release = release_after(queue, ticket) or 0
-        if stay.load_us + stay.prefill_us + _pressure(pool, stay) <= best_score[0] + release:
+        if stay_score[0] <= best_score[0] + release:
             best = stay
     ticket.considered = tuple(considered)
-    return best.replica, best.prefill_us
+    return best[0], best[2]
 
 
-def _considered(pool: PoolState, replica: Replica, prefill: Micros, matched: int) -> Considered:
-    return Considered(
-        replica,
-        replica.backlog_us + replica.parked_us,
-        prefill,
-        matched,
-        replica.recent,
-        bool(pool.open_mask & replica.mask),
-        replica.health.state == "healthy",
-    )
-
-
-def _pressure(pool: PoolState, one: Considered) -> Micros:
-    """KV pressure penalty: a full replica costs a wait; above 80 % of its KV memory, part of one."""
-    replica, spec = one.replica, pool.pool
-    if not replica.has_room(spec.sequences, spec.kv_tokens):
-        return FULL_PENALTY
-    used = (replica.kv_tokens + replica.foreign_kv_tokens) * 5
-    if used > spec.kv_tokens * 4:
-        return FULL_PENALTY * (used - spec.kv_tokens * 4) // (2 * spec.kv_tokens)
-    return 0
+def _pressure(pool: PoolState, replica: Replica) -> Micros:
+    """Added to the estimate of a closed replica that is closed for want of places or KV memory."""
+    spec = pool.pool
+    return 0 if replica.has_room(spec.sequences, spec.kv_tokens) else FULL_PENALTY
 
 
 def _uncached(ticket: Ticket, matched: int) -> int:

@@ -22,6 +22,7 @@ class PoolState:
 
     __slots__ = (
         "_least",
+        "_moved",
         "_next_slice",
         "_oldest_report",
         "by_url",
@@ -66,6 +67,7 @@ class PoolState:
         )
         self.throughput = Throughput(per_replica * max(1, len(pool.replicas)) // 60, now)
         self._least: list[int] = []
+        self._moved: set[Replica] = set()
         self._next_slice = (now // RECENT_SLICE + 1) * RECENT_SLICE
         self._oldest_report: Micros | None = None
         self.resize(pool, now)
@@ -112,26 +114,43 @@ class PoolState:
     # The gate and the load order (R19, R21)
 
     def refresh(self, replica: Replica) -> None:
-        """After any change of a replica's counts: is it open, and where does it stand in the order?"""
+        """After any change of a replica's counts: is it open now? Its place in the load order is
+        looked up again when somebody asks for that order."""
         if replica.retired:
             return
-        pool = self.pool
-        if replica.backlog_us <= GATE_US and replica.has_room(pool.sequences, pool.kv_tokens):
+        if (
+            replica.backlog_us <= GATE_US
+            and replica.sequences + replica.foreign_sequences < self.pool.sequences
+            and replica.kv_tokens + replica.foreign_kv_tokens < self.pool.kv_tokens
+        ):
             self.open_mask |= replica.mask
         else:
             self.open_mask &= ~replica.mask
-        load = replica.backlog_us + replica.parked_us
-        key = ((load << RECENT_SPACE | replica.recent) << BIT_SPACE) | replica.bit
-        if key != replica.key:
-            replica.key = key
-            heap = self._least
-            heappush(heap, key)
-            if len(heap) > 64 and len(heap) > 8 * len(self.replicas):
-                heap[:] = [one.key for one in self.replicas.values()]
-                heapify(heap)
+        self._moved.add(replica)
+
+    def moved(self, replica: Replica) -> None:
+        """What is parked at a replica has changed, or what it computed lately."""
+        self._moved.add(replica)
+
+    def _reorder(self) -> None:
+        heap = self._least
+        for replica in self._moved:
+            if replica.retired:
+                continue
+            load = replica.backlog_us + replica.parked_us
+            key = ((load << RECENT_SPACE | replica.recent) << BIT_SPACE) | replica.bit
+            if key != replica.key:
+                replica.key = key
+                heappush(heap, key)
+        self._moved.clear()
+        if len(heap) > 64 and len(heap) > 8 * len(self.replicas):
+            heap[:] = [one.key for one in self.replicas.values()]
+            heapify(heap)
 
     def least_loaded(self, among: int, count: int) -> list[Replica]:
         """Up to ``count`` replicas of a mask with the least prefill ahead, then least recent work."""
+        if self._moved:
+            self._reorder()
         heap, replicas = self._least, self.replicas
         found: list[Replica] = []
         kept: list[int] = []
@@ -147,6 +166,17 @@ class PoolState:
                 found.append(replica)
         for key in kept:
             heappush(heap, key)
+        return found
+
+    def least_open(self, among: int) -> list[Replica]:
+        """The two least loaded of a mask that usually has few bits: what is open while some wait."""
+        if among.bit_count() > 4:
+            return self.least_loaded(among, 2)
+        found: list[Replica] = []
+        while among:
+            bit = among & -among
+            among ^= bit
+            found.append(self.replicas[bit.bit_length() - 1])
         return found
 
     # What the passing of time changes
@@ -199,6 +229,7 @@ class PoolState:
         """A replica is about to compute ``tokens``: the tie-break of R21."""
         replica.recent += tokens
         replica.recent_slices[-1] += tokens
+        self._moved.add(replica)
 
     def _drop_stale(self, now: Micros) -> None:
         oldest: Micros | None = None

@@ -2,13 +2,17 @@
 
 One dict maps a chained block hash to the bitmask of replicas believed to hold that block. A chain is
 *downward closed* on every replica (who holds a block holds all before it), so the deepest match is
-found by bisection. That is kept true by evicting leaves first, which falls out of touching a chain
-from its end to its root: a block is always more recent than whatever continues it.
+found by bisection on depth.
+
+Each replica's share is an LRU of *segments*: runs of blocks inserted together, each knowing the segment
+it continues. A conversation's turn touches a handful of segments, not every block it ever had. Touching
+goes from the end of a chain to its root, so whatever continues a segment is less recent than it: the
+least recent segment is always a leaf, and evicting from its tail keeps chains downward closed.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,56 +21,81 @@ TOKENS_PER_BLOCK: Final = 128
 """Of ordinary text, at four bytes a token: what sizes a replica's share of the index."""
 
 
-class PrefixIndex:
-    """Blocks by hash, and for each replica its own blocks from the least to the most recent."""
+class Segment:
+    """A run of blocks of one chain on one replica."""
 
-    __slots__ = ("_blocks", "_capacity", "_held", "_nominal", "_reporting")
+    __slots__ = ("blocks", "parent")
+
+    def __init__(self, blocks: list[int], parent: Segment | None) -> None:
+        self.blocks = blocks
+        self.parent = parent
+
+
+class Share:
+    """What one replica is believed to hold."""
+
+    __slots__ = ("capacity", "nominal", "owner", "reports", "segments")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.nominal = capacity
+        self.owner: dict[int, Segment] = {}
+        self.segments: OrderedDict[Segment, None] = OrderedDict()
+        """From the least to the most recent."""
+        self.reports = False
+        """Has its engine ever told of cached tokens?"""
+
+
+class PrefixIndex:
+    """Blocks by hash over all replicas of a pool, and each replica's share."""
+
+    __slots__ = ("_blocks", "_shares", "version")
 
     def __init__(self) -> None:
         self._blocks: dict[int, int] = {}
-        self._held: dict[int, OrderedDict[int, None]] = {}
-        self._capacity: dict[int, int] = {}
-        self._nominal: dict[int, int] = {}
-        self._reporting: set[int] = set()
+        self._shares: dict[int, Share] = {}
+        self.version = 0
+        """Changes whenever a match might."""
 
     def __len__(self) -> int:
         return len(self._blocks)
 
     def add_replica(self, bit: int, kv_tokens: int) -> None:
         """``bit`` is the replica's position in the masks; its cache holds ``kv_tokens``."""
-        blocks = max(16, kv_tokens // TOKENS_PER_BLOCK)
-        if bit not in self._held:
-            self._held[bit] = OrderedDict()
-            self._capacity[bit] = blocks
-        elif self._nominal[bit] != blocks:
-            self._capacity[bit] = blocks
-        self._nominal[bit] = blocks
-        self._shrink(bit)
+        capacity = max(16, kv_tokens // TOKENS_PER_BLOCK)
+        share = self._shares.get(bit)
+        if share is None:
+            self._shares[bit] = Share(capacity)
+        elif share.nominal != capacity:
+            share.capacity = share.nominal = capacity
+            self._shrink(share, 1 << bit)
 
     def remove_replica(self, bit: int) -> None:
         """The replica is gone or has restarted: it holds nothing."""
-        held = self._held.pop(bit, None)
-        if held is None:
+        share = self._shares.pop(bit, None)
+        if share is None:
             return
-        for block in held:
-            self._drop(block, 1 << bit)
-        del self._capacity[bit], self._nominal[bit]
-        self._reporting.discard(bit)
+        self.version += 1
+        for block in share.owner:
+            self._drop(block, ~(1 << bit))
 
     def match(self, blocks: Sequence[int], among: int, limit: int) -> list[tuple[int, int]]:
         """The deepest matches among a mask of replicas: ``(depth, mask)``, deepest first.
 
         Stops once ``limit`` replicas are found; the last mask may exceed it. Each round is a
-        bisection on depth, O(log blocks) dict look-ups.
+        bisection on depth, O(log blocks) look-ups.
         """
         found: list[tuple[int, int]] = []
         get = self._blocks.get
         high = len(blocks)
-        while high and among and limit > 0:
-            mask = get(blocks[0], 0) & among
+        if not high:
+            return found
+        first = get(blocks[0], 0)
+        while high and limit > 0:
+            mask = first & among
             if not mask:
                 break
-            low = 1  # depth `low` matches; depth `high + 1` does not
+            low = 1  # somebody matches `low` blocks; nobody more than `high`
             while low < high:
                 middle = (low + high + 1) >> 1
                 here = get(blocks[middle - 1], 0) & among
@@ -77,7 +106,7 @@ class PrefixIndex:
             found.append((low, mask))
             among &= ~mask
             limit -= mask.bit_count()
-            high = low - 1  # the rest match less deeply
+            high = low - 1  # the others match less deeply
         return found
 
     def depth(self, blocks: Sequence[int], bit: int) -> int:
@@ -85,59 +114,98 @@ class PrefixIndex:
         matches = self.match(blocks, 1 << bit, 1)
         return matches[0][0] if matches else 0
 
-    def insert(self, blocks: Sequence[int], bit: int) -> None:
-        """The replica has computed (or is about to compute) the whole chain."""
-        held = self._held.get(bit)
-        if held is None or not blocks:
+    def insert(self, blocks: Sequence[int], bit: int, known: int | None = None) -> None:
+        """The replica computes the whole chain. ``known``: how much of it it holds, if just matched."""
+        share = self._shares.get(bit)
+        if share is None or not blocks:
             return
-        capacity = self._capacity[bit]
-        if len(blocks) > capacity:
-            blocks = blocks[:capacity]
-        known = self.depth(blocks, bit)
-        index = self._blocks
-        mask = 1 << bit
-        if known < len(blocks):
-            fresh = blocks[known:]
+        if len(blocks) > share.capacity:
+            blocks = blocks[: share.capacity]
+        count = len(blocks)
+        if known is None:
+            known = self.depth(blocks, bit)
+        elif known > count:
+            known = count
+        segments = share.segments
+        end = self._ending_at(share, blocks[known - 1]) if known else None
+        if known < count:
+            self.version += 1
+            fresh = list(blocks[known:])
+            end = Segment(fresh, end)
+            share.owner.update(dict.fromkeys(fresh, end))
+            segments[end] = None
+            index, mask = self._blocks, 1 << bit
+            get = index.get
             for block in fresh:
-                index[block] = index.get(block, 0) | mask
-            held.update(dict.fromkeys(reversed(fresh)))
-        if known:
-            deque(map(held.move_to_end, reversed(blocks[:known])), maxlen=0)
-        if len(held) > capacity:
-            self._shrink(bit)
+                index[block] = get(block, 0) | mask
+        while end is not None:
+            segments.move_to_end(end)
+            end = end.parent
+        if len(share.owner) > share.capacity:
+            self._shrink(share, 1 << bit)
 
     def correct(self, bit: int, predicted_tokens: int, cached_tokens: int) -> None:
         """Learn from the cached tokens an engine reported how much it really keeps.
 
-        Fewer than predicted: it has evicted what we thought it held, so its share of the index
-        shrinks by a sixty-fourth; more: it grows by half of that, up to four times nominal. Engines
-        that never report cached tokens teach nothing.
+        Fewer than predicted: it has evicted what we thought it held, so its share shrinks by a
+        sixty-fourth; more: it grows by half of that, up to four times nominal. Engines that never
+        report cached tokens teach nothing.
         """
-        if cached_tokens > 0:
-            self._reporting.add(bit)
-        if bit not in self._reporting or bit not in self._held:
+        share = self._shares.get(bit)
+        if share is None:
             return
-        capacity, nominal = self._capacity[bit], self._nominal[bit]
-        if cached_tokens + 2 * TOKENS_PER_BLOCK < predicted_tokens:
-            self._capacity[bit] = max(16, nominal // 8, capacity - (capacity >> 6) - 1)
-            self._shrink(bit)
-        elif cached_tokens > predicted_tokens + 2 * TOKENS_PER_BLOCK:
-            self._capacity[bit] = min(4 * nominal, capacity + (capacity >> 7) + 1)
+        if cached_tokens > 0:
+            share.reports = True
+        if not share.reports:
+            return
+        margin = 2 * TOKENS_PER_BLOCK
+        if cached_tokens + margin < predicted_tokens:
+            share.capacity = max(16, share.nominal // 8, share.capacity - (share.capacity >> 6) - 1)
+            self._shrink(share, 1 << bit)
+        elif cached_tokens > predicted_tokens + margin:
+            share.capacity = min(4 * share.nominal, share.capacity + (share.capacity >> 7) + 1)
 
     def capacity(self, bit: int) -> int:
-        return self._capacity[bit]
+        """Blocks the replica is believed to have room for."""
+        return self._shares[bit].capacity
 
     def held(self, bit: int) -> int:
-        return len(self._held[bit])
+        """Blocks the replica is believed to hold."""
+        return len(self._shares[bit].owner)
 
-    def _shrink(self, bit: int) -> None:
-        held, mask = self._held[bit], 1 << bit
-        for _ in range(len(held) - self._capacity[bit]):
-            block, _ = held.popitem(last=False)
-            self._drop(block, mask)
+    def _ending_at(self, share: Share, block: int) -> Segment:
+        """The segment whose last block this is; one that goes on behind it is cut in two.
 
-    def _drop(self, block: int, mask: int) -> None:
-        rest = self._blocks[block] & ~mask
+        The later part stays the same object, so that what continues it still does.
+        """
+        later = share.owner[block]
+        if later.blocks[-1] == block:
+            return later
+        cut = later.blocks.index(block) + 1
+        earlier = Segment(later.blocks[:cut], later.parent)
+        del later.blocks[:cut]
+        later.parent = earlier
+        share.owner.update(dict.fromkeys(earlier.blocks, earlier))
+        share.segments[earlier] = None
+        return earlier
+
+    def _shrink(self, share: Share, mask: int) -> None:
+        self.version += 1
+        owner, keep = share.owner, ~mask
+        excess = len(owner) - share.capacity
+        while excess > 0:
+            leaf = next(iter(share.segments))
+            blocks = leaf.blocks
+            while blocks and excess > 0:
+                block = blocks.pop()
+                del owner[block]
+                self._drop(block, keep)
+                excess -= 1
+            if not blocks:
+                del share.segments[leaf]
+
+    def _drop(self, block: int, keep: int) -> None:
+        rest = self._blocks[block] & keep
         if rest:
             self._blocks[block] = rest
         else:

@@ -276,7 +276,7 @@ def _unqueue(ticket: Ticket) -> None:
     queue.drop(ticket)
     pool.waiting -= 1
     if home is not None:
-        pool.refresh(home)
+        pool.moved(home)
 
 
 def _refused(ticket: Ticket, code: Code, message: str) -> Decision:
