@@ -8,6 +8,7 @@ HEADWAY_HTTPS          the console is reached over https only: secure cookies, H
 HEADWAY_DEBUG          tracebacks in the browser
 HEADWAY_GATEWAY_URL, HEADWAY_GATEWAY_ADMIN_URL    where tenants call, and where the console asks
 DATABASE_URL           default: SQLite in the state folder
+HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
 REDIS_URL              shared cache, and later the live layer and the work queue (default: in-process)
 """
 
@@ -150,7 +151,7 @@ AXES_VERBOSE = False
 # -- pages ---------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR / "static"
+STATIC_ROOT = os.environ.get("HEADWAY_STATIC_ROOT")
 STATICFILES_DIRS = [ROOT / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -43,6 +43,7 @@ def preflight(options: Options, *, patience: float, sleep: Callable[[float], Non
 
 
 def _taken(options: Options) -> list[tuple[str, str, int]]:
+    """(what for, option, port) of the first port of each option that is taken, or asked for twice."""
     asked = [
         ("console", "--port", options.port),
         ("gateway", "--gateway-port", options.gateway_port),
@@ -54,7 +55,12 @@ def _taken(options: Options) -> list[tuple[str, str, int]]:
             for index in range(REPLICAS)
         ]
     given = [port for _, _, port in asked if port]
-    return [row for row in asked if row[2] and (given.count(row[2]) > 1 or not is_free(row[2]))]
+    by_option: dict[str, tuple[str, str, int]] = {}
+    for row in asked:
+        _, option, port = row
+        if port and (given.count(port) > 1 or not is_free(port)):
+            by_option.setdefault(option, row)
+    return list(by_option.values())
 
 
 def is_free(port: int) -> bool:

@@ -72,10 +72,8 @@ class Supervisor:
                     raise CannotStart(f"{child.spec.what} does not start; {self._last_words(child)}")
                 if child.running and child.spec.answers():
                     child.answered = True
-                    self.say(
-                        f"{child.spec.what} answers"
-                        + (f" at {child.spec.address}" if child.spec.address else "")
-                    )
+                    address = child.spec.address
+                    self.say(f"{child.spec.what} " + (f"answers at {address}" if address else "runs"))
                     self._record()
             if time.monotonic() > deadline:
                 late = ", ".join(child.spec.what for child in waiting)
