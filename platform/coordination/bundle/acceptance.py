@@ -37,9 +37,9 @@ from coordination.bundle.subscription import (
     PointerReceived,
     RootReceived,
     SelfTest,
+    SelfTested,
     Started,
     Subscriber,
-    Tested,
     Ticked,
     Verified,
 )
@@ -263,7 +263,7 @@ def _answered(subscriber: Subscriber, attempt: Attempt, event: Event) -> Outcome
             if isinstance(result, Refused):
                 return _give_up(subscriber, attempt, result)
             return _verified(subscriber, replace(attempt, candidate=result), result)
-        case Tested(_, failures) if subscriber.state == "testing" and attempt.candidate is not None:
+        case SelfTested(_, failures) if subscriber.state == "testing" and attempt.candidate is not None:
             refused = self_test_refusal(failures)
             if refused is not None:
                 return _give_up(subscriber, attempt, refused)

@@ -78,10 +78,11 @@ def pack(
     return PackedBundle(tar=write_tar({FILE: data, **files}), manifest=data, digest=sha256_digest(data))
 
 
-def unpack(tar: bytes, limits: Limits | None = None) -> Contents:
+def unpack(tar: bytes, limits: Limits | None = None, *, signed: bytes | None = None) -> Contents:
     """The files of a bundle, each checked against the manifest beside it.
 
-    Says nothing of who made it: compare ``manifest_bytes`` with a verified envelope's payload.
+    ``signed``: the manifest as a verified envelope holds it, which the archive's must equal. Without
+    it nothing is said of who made the bundle.
     Raises ``RefusedError``: those of ``read_tar``, ``missing_file``, ``malformed_manifest``,
     ``digest_mismatch``.
     """
@@ -89,6 +90,9 @@ def unpack(tar: bytes, limits: Limits | None = None) -> Contents:
     data = files.pop(FILE, None)
     if data is None:
         raise refuse("missing_file", "the archive has no manifest", file=FILE)
+    if signed is not None and data != signed:
+        # Before it is read: a damaged transfer must not look like a bad manifest.
+        raise refuse("digest_mismatch", "not the manifest that was signed", file=FILE)
     manifest = read_manifest(data)
     listed = {entry.path: entry for entry in manifest.files}
     for path in sorted(listed.keys() | files.keys()):

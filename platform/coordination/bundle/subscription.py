@@ -152,7 +152,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class SelfTested:
     number: int
     failures: list[str]
 
@@ -188,7 +188,7 @@ Event = (
     | DirectoryReceived
     | FetchFailed
     | Verified
-    | Tested
+    | SelfTested
     | Persisted
     | PersistFailed
     | Activated
@@ -217,7 +217,7 @@ class FetchDirectory:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Load the program beside the one that serves and run the vectors. Answer: ``Tested``.
+    """Load the program beside the one that serves and run the vectors. Answer: ``SelfTested``.
 
     Whatever can go wrong with a program must go wrong here: activation may not fail.
     """

@@ -98,9 +98,7 @@ def verify_bundle(
         )
     described = read_manifest(signed)
     _require_suitable(described, expectations)
-    contents = unpack(bundle, expectations.limits)
-    if contents.manifest_bytes != signed:
-        raise refuse("digest_mismatch", "not the manifest that was signed", file=manifest.FILE)
+    contents = unpack(bundle, expectations.limits, signed=signed)
     try:
         records = decode(contents.under(PROGRAM))
         vectors = decode_vectors(contents.under(SELF_TESTS))
