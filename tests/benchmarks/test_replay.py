@@ -36,7 +36,7 @@ def test_balanced_placement_reuses_more_of_the_prefixes_than_round_robin():
         assert summary["refused"] == {}
         assert set(summary["by_tenant"]) == {"acme", "globex", "initech", "umbrella"}
     assert balanced["prompt_tokens"] == spread["prompt_tokens"]
-    assert balanced["cached_share"] >= 1.5 * spread["cached_share"]
+    assert balanced["cached_share"] >= 1.3 * spread["cached_share"]
     assert balanced["cached_share"] <= endless_share(EXAMPLE, REQUESTS) + 0.02  # the chat template's tokens
 
 
