@@ -10,7 +10,7 @@ from coordination.compiler.checking import check_catalogue
 from coordination.compiler.lower import lower
 from coordination.compiler.selftest import self_test
 from coordination.compiler.source_map import SourceMap
-from coordination.diagnostics import Diagnostic, has_errors, in_reading_order
+from coordination.diagnostics import Diagnostic, Location, has_errors, in_reading_order
 from coordination.program.records import Micros, ProgramRecords, Vector
 from coordination.spec import PolicySet
 
@@ -45,8 +45,8 @@ def build(
 
 def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:
     """Every problem between objects, in each environment the documents name."""
-    found: dict[Diagnostic, None] = {}
+    found: dict[tuple[str, str, Location | None], Diagnostic] = {}
     for environment in policy_set.environments or (None,):
         for diagnostic in check_catalogue(Catalogue(policy_set, environment, at)):
-            found.setdefault(diagnostic)
-    return in_reading_order(found)
+            found.setdefault((diagnostic.code, diagnostic.message, diagnostic.location), diagnostic)
+    return in_reading_order(found.values())

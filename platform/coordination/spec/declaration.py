@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -165,6 +165,8 @@ class Mention(msgspec.Struct, frozen=True):
     kind: str
     name: str
     path: Path
+    on: Literal["key", "value"] = "value"
+    """Whether the name stands there as a key (of a table by tier) or as the value."""
 
 
 @functools.cache
@@ -194,7 +196,7 @@ def mentions(notation: Notation, value: Any, path: Path = None) -> Iterator[Ment
     elif isinstance(notation, Table):
         for key, item in value.items():
             if isinstance(notation.key, Reference):
-                yield Mention(notation.key.kind, key, (path, key))
+                yield Mention(notation.key.kind, key, (path, key), "key")
             yield from mentions(notation.of, item, (path, key))
     else:
         yield from notation.mentions(value, path)  # type: ignore[attr-defined]

@@ -110,7 +110,7 @@ def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
             slips.append(broken.slip)
             tree = yaml_text.NOTHING
         _report_slips(slips, positions, reading)
-        if not isinstance(tree, yaml_text.Nothing):
+        if tree is not None and not isinstance(tree, yaml_text.Nothing):
             yield Draft(tree, positions)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import tzdata  # type: ignore[import-untyped]  # data only, no types published
+import tzdata
 
 from coordination.diagnostics import Nearest
 from coordination.spec.notation import Notation, Schema

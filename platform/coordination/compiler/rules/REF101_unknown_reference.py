@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import replace, report
-from coordination.diagnostics import Diagnostic, Nearest, Rule
-from coordination.spec.plain import quoted
+from coordination.diagnostics import Diagnostic, Fix, Nearest, Rule
+from coordination.spec.declaration import Mention
+from coordination.spec.plain import pointer, quoted
 
 RULE = Rule("REF101", "error", "Unknown reference")
 NEEDS_WHOLE = False
@@ -30,9 +31,18 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 mention.path,
                 f"there is no {kind} {quoted(name)}{where if _elsewhere(catalogue, kind, name) else ''}"
                 + (f"; did you mean `{near}`?" if near else ""),
+                on=mention.on,
                 notes=_notes(catalogue, kind, name),
-                fix=replace(f"write `{near}`", mention.path, near) if near else None,
+                fix=_fix(mention, near) if near else None,
             )
+
+
+def _fix(mention: Mention, near: str) -> Fix:
+    where = pointer(mention.path)
+    if mention.on == "value":
+        return replace(f"write `{near}`", where, near)
+    renamed = f"{where.rpartition('/')[0]}/{near}"
+    return Fix(f"write `{near}`", "unsafe", ({"op": "move", "from": where, "path": renamed},))
 
 
 def _elsewhere(catalogue: Catalogue, kind: str, name: str) -> list[str]:

@@ -26,5 +26,6 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 document,
                 mention.path,
                 f"`{mention.name}` is a {' and a '.join(kinds)}; a {mention.kind} is asked for here",
+                on=mention.on,
                 related=(see(other, "/metadata/name", f"the {other.kind} is defined here"),),
             )

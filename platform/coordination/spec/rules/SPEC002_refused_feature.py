@@ -25,6 +25,10 @@ def tag(name: str) -> Misread:
     return Misread(RULE, f"tag {quoted(name)}: policies do without tags; a field's type is its own")
 
 
+def directive(line: str) -> Misread:
+    return Misread(RULE, f"{quoted(line)}: policies do without directives")
+
+
 def merge_key() -> Misread:
     return Misread(RULE, "merge key `<<`: policies do without it; write the fields here", on="key")
 

@@ -40,6 +40,7 @@ DEEPEST = 32
 LONGEST_NUMBER = 40
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 SEPARATOR = re.compile("(?:^|(?<=[\n\r\x85\u2028\u2029]))---(?=[ \t\n\r\x85\u2028\u2029]|$)")
+DIRECTIVE = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*+(%[^\n\r]*)")
 NUMBER = re.compile(
     r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|([-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,4})?)"
 )
@@ -79,6 +80,10 @@ NOTHING = Nothing()
 
 def compose(text: str, slips: list[Slip]) -> Plain | Nothing:
     """One document as a tree. Mistakes go to ``slips``; ``Broken`` where the rest makes no sense."""
+    directive = DIRECTIVE.match(text)
+    if directive is not None:
+        line = text.count("\n", 0, directive.start(1))
+        raise Broken(SPEC002_refused_feature.directive(directive[1]), Span(line, 0, line, len(directive[1])))
     try:
         return _compose(CParser(text).get_event, slips)
     except MarkedYAMLError as error:

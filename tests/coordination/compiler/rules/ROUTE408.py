@@ -1,0 +1,19 @@
+"""Matches that match nothing."""
+
+from tests.support.policies import Case
+
+ROUTE = """\
+apiVersion: headway/v1
+kind: Route
+metadata: {name: long}
+spec: {rank: 1, match: {prompt_tokens: {min: %s, max: %s}}, targets: [{pool: chat}]}
+"""
+CASES = [
+    Case(
+        "inverted",
+        ROUTE % ("8k", "4k"),
+        (("4:25", "no prompt has at least 8,000 and fewer than 4,000 tokens"),),
+    ),
+    Case("empty", ROUTE % ("4k", "4k"), (("4:25", "no prompt"),)),
+    Case("one length", ROUTE % ("4000", "4001")),
+]
