@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from gateway.downstream.connection import ClientConnection
 from gateway.downstream.request import HttpRequest
@@ -55,7 +54,8 @@ class AdminPlane:
 
 def _json(connection: ClientConnection, status: int, value: dict[str, Any]) -> None:
     fields = b"content-type: %b\r\ncache-control: no-store\r\n" % JSON
-    connection.respond(status, fields, orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))
+    # Not orjson: the arms of a route (R4) reach 2**64, which it refuses.
+    connection.respond(status, fields, json.dumps(value, indent=2).encode())
 
 
 def _refuse(connection: ClientConnection, problem: Problem) -> None:

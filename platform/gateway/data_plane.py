@@ -20,7 +20,7 @@ from gateway.errors import Problem
 from gateway.exchange import Exchange
 from gateway.explanations import Explanation, Explanations
 from gateway.identifiers import RequestIds
-from gateway.log import log
+from gateway.log import innermost, log
 from gateway.metrics import Metrics
 from gateway.prompt import ChatRequest, estimate_tokens, normalised_text, read_chat, upstream_body
 from gateway.upstream.pool import Replicas
@@ -209,7 +209,7 @@ class DataPlane:
                 "internal_error",
                 request_id=explanation.request_id,
                 error=type(error).__name__,
-                at_line=_innermost(error),
+                at_line=innermost(error),
             )
             return Problem("internal_error", "The gateway failed to handle this request.")
 
@@ -327,11 +327,3 @@ def _deadline(value: bytes | None, arrived: int) -> int | Problem | None:
     if not value.isdigit() or len(value) > 10:
         return Problem("invalid_request", "x-headway-deadline-ms must be a number of milliseconds.")
     return arrived + int(value) * 1000
-
-
-def _innermost(error: BaseException) -> str:
-    """File and line of the innermost frame: enough to find it, without any value in it."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 GUARD_SECONDS = 20.0
 """Far above anything a test waits for: it only turns a hang into a failure."""
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Poll a condition that another task brings about; the guard only ends a hang."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not condition():  # noqa: ASYNC110 - the condition is someone else's plain state
+            await asyncio.sleep(0.002)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -74,14 +75,16 @@ def test_several_choices_multiply_the_output_asked_for():
 
 
 def test_a_longer_conversation_begins_with_the_shorter_ones_text():
+    parts = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "x"}}]
+    call = {"id": "1", "function": {"name": "f", "arguments": "{}"}}
     turns = [
         {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "x"}}]},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "ok"},
-    ]  # fmt: skip
+    ]
     texts = [normalised_text({"messages": turns[:n]}) for n in range(1, 5)]
-    for shorter, longer in zip(texts, texts[1:], strict=False):
+    for shorter, longer in pairwise(texts):
         assert longer.startswith(shorter)
         assert longer != shorter
 

@@ -123,10 +123,16 @@ def test_carriage_returns_are_kept():
     assert edit(event)[0] == event[:-5] + b',"service_tier":"standard"}\r\n\r\n'
 
 
-pieces = st.lists(
-    st.sampled_from([chunk("a"), chunk("ü\n\n"), chunk("x", usage=None), USAGE_EVENT, DONE, b": hi\n\n", b"data: {\r\n\r\n"]),
-    max_size=6,
-)  # fmt: skip
+PIECES = [
+    chunk("a"),
+    chunk("ü\n\n"),
+    chunk("x", usage=None),
+    USAGE_EVENT,
+    DONE,
+    b": hi\n\n",
+    b"data: {\r\n\r\n",
+]
+pieces = st.lists(st.sampled_from(PIECES), max_size=6)
 
 
 @given(pieces=pieces, cuts=st.lists(st.integers(0, 900), max_size=8).map(tuple))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from gateway.downstream.reader import RequestReader
 from gateway.downstream.request import HttpRequest
 from gateway.errors import Problem
+from gateway.log import innermost, log
 
 if TYPE_CHECKING:
     from gateway.downstream.listener import Listener
@@ -246,6 +247,9 @@ class ClientConnection(RequestReader):
                 answering = self._service.serve(request, self)
                 if self._busy:
                     self._answering = answering
+        except Exception as error:  # noqa: BLE001 - a fault in one answer ends one connection
+            log("internal_error", error=type(error).__name__, at_line=innermost(error))
+            self.transport.abort()
         finally:
             self._pumping = False
         if not self._busy and not self._queue and not self.transport.is_closing():

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httptools
 
+from gateway.log import innermost, log
+
 if TYPE_CHECKING:
     from gateway.upstream.pool import ReplicaPool
 
@@ -43,6 +45,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         "_complete",
         "_head_size",
         "_headers",
+        "_keep",
         "_parser",
         "_status",
         "_until_eof",
@@ -62,6 +65,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         self._answered = False
         self._complete = False
         self._until_eof = False
+        self._keep = False
         self._buffer = _read_buffer
         self.exchanges = 0
         self.idle_since = 0.0
@@ -115,7 +119,13 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         self._answered = True
         try:
             self._parser.feed_data(self._buffer[:nbytes])
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
+                log(
+                    "internal_error",
+                    error=type(error.__context__).__name__,
+                    at_line=innermost(error.__context__),
+                )
             self.transport.abort()
             self._lost()
             return
@@ -148,6 +158,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         if status < 200 or self._caller is None:
             return
         headers = self._headers
+        self._keep = self._parser.should_keep_alive()  # only meaningful before the message is complete
         self._until_eof = (
             status not in (204, 304)
             and b"content-length" not in headers
@@ -169,7 +180,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
 
     def _finished(self) -> None:
         caller, self._caller = self._caller, None
-        if not self._until_eof and self._parser.should_keep_alive() and not self.transport.is_closing():
+        if self._keep and not self._until_eof and not self.transport.is_closing():
             self.resume()
             self.pool.release(self)
         else:

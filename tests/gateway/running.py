@@ -1,0 +1,88 @@
+"""A gateway in this process, on free ports, under a policy for the given replicas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from coordination.bundle.refusals import Refused
+from gateway.activation import StateFolder
+from gateway.downstream.request import Limits
+from gateway.process import GatewayProcess
+from gateway.settings import GatewaySettings
+from tests.gateway import policy
+from tests.gateway.raw_client import Answer, RawClient
+
+
+def write_state(folder: Path, files: dict[str, bytes]) -> None:
+    """As a supervisor does: a new folder, renamed over the old one."""
+    fresh = folder.with_name(folder.name + ".new")
+    fresh.mkdir()
+    for name, data in files.items():
+        (fresh / name).write_bytes(data)
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}.old.{folder.stat().st_mtime_ns}"))
+    fresh.rename(folder)
+
+
+@asynccontextmanager
+async def gateway(
+    folder: Path, replicas: Sequence[str], *, limits: Limits | None = None, **policy_options: Any
+):
+    """Serve ``policy.records(replicas, **policy_options)``."""
+    state = folder / "state"
+    write_state(state, policy.state_files(policy.bundle(policy.records(replicas, **policy_options))))
+    settings = GatewaySettings(state=state, port=0, admin_port=0, drain_seconds=0.2)
+    source = StateFolder(state)
+    fingerprint = source.fingerprint()
+    active = source.load(1)
+    assert not isinstance(active, Refused), active
+    process = GatewayProcess(settings, source, active, fingerprint, limits)
+    await process.start()
+    try:
+        yield process
+    finally:
+        await process.stop()
+
+
+def chat_body(**members: Any) -> bytes:
+    body = {"model": "llama-3-8b", "messages": [{"role": "user", "content": "Say three words."}]}
+    return json.dumps(body | members).encode()
+
+
+def chat_request(body: bytes, key: str | None = "acme", fields: str = "") -> bytes:
+    authorization = f"authorization: Bearer {policy.secret(key)}\r\n" if key else ""
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\n{authorization}{fields}"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def post(
+    process: GatewayProcess, *, key: str | None = "acme", fields: str = "", **members: Any
+) -> Answer:
+    """One chat request on a connection of its own, answered."""
+    client = await RawClient.to(process.data.port)
+    await client.send(chat_request(chat_body(**members), key, fields))
+    found = await client.answer()
+    client.close()
+    return found
+
+
+async def admin(process: GatewayProcess, path: str) -> Any:
+    client = await RawClient.to(process.admin.port)
+    await client.send(f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+    found = await client.answer()
+    client.close()
+    return (
+        json.loads(found.body) if found.headers["content-type"] == "application/json" else found.body.decode()
+    )
+
+
+async def explanation(process: GatewayProcess, answered: Answer) -> Any:
+    return await admin(process, "/decisions/" + answered.headers["x-request-id"])
+
+
+def error_code(answered: Answer) -> str:
+    return json.loads(answered.body)["error"]["code"]
