@@ -54,14 +54,14 @@ class Gcra:
     def wait(self, amount: int, now: Micros) -> Micros:
         """Microseconds until ``level + min(amount, burst) <= burst``; a larger hold passes when empty."""
         level = self.empty_at - now * self.limit
+        if not self.limit:
+            return NEVER
         if level <= 0:
             return 0
         if amount > self.burst:
             amount = self.burst
         excess = level - (self.burst - amount) * self.period
-        if excess <= 0:
-            return 0
-        return -(-excess // self.limit) if self.limit else NEVER
+        return -(-excess // self.limit) if excess > 0 else 0
 
     def take(self, amount: int, now: Micros) -> None:
         floor = now * self.limit
@@ -120,9 +120,9 @@ class CalendarCounter:
     def wait(self, amount: int, now: Micros) -> Micros:
         if now >= self.end:
             self._roll(now)
-        if self.used + min(amount, self.limit) <= self.limit:
-            return 0
-        return self.end - now if self.limit else NEVER
+        if not self.limit:
+            return NEVER
+        return 0 if self.used + min(amount, self.limit) <= self.limit else self.end - now
 
     def take(self, amount: int, now: Micros) -> None:
         if now >= self.end:
