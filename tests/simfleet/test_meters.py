@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from coordination.capacity import PROFILES
 from simfleet.engine import Engine, Work
-from simfleet.meters import Meters
+from simfleet.meters import Histogram, Meters
 
 PROFILE = PROFILES["llama-3-8b-h100-tp1"]
 GAUGES = {
@@ -127,6 +127,14 @@ def test_buckets_are_cumulative_and_end_with_the_count():
         buckets = [sample.value for sample in samples if sample.name.endswith("_bucket")]
         assert buckets == sorted(buckets)
         assert buckets[-1] == next(sample.value for sample in samples if sample.name.endswith("_count"))
+
+
+def test_a_bound_belongs_to_its_own_bucket():
+    histogram = Histogram((0.1, 0.5))
+    for observed in (0.1, 0.5, 0.6):
+        histogram.observe(observed)
+    buckets = [line.rsplit(" ", 1)[1] for line in histogram.lines("h", 'a="b"') if "_bucket" in line]
+    assert buckets == ["1.0", "2.0", "3.0"]
 
 
 def test_the_first_bounds_are_those_dashboards_expect():

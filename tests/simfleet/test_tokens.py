@@ -48,6 +48,11 @@ def test_a_replayed_block_of_2048_bytes_is_512_tokens_wherever_it_stands():
     assert tokenize(block * 3).blocks[:32] == tokenize(block).blocks
 
 
+def test_equal_blocks_after_different_ones_are_different_blocks():
+    one, other, same = b"ace " * 16, b"act " * 16, b"age " * 16
+    assert tokenize(one + same).blocks[1] != tokenize(other + same).blocks[1]
+
+
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
