@@ -61,7 +61,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(tmp_path, said):
-    made = Supervisor(tmp_path, say=said.append)
+    made = Supervisor(tmp_path, say=said.append, stop_within=1.0)
     yield made
     made.stop()
 
@@ -159,7 +159,7 @@ SUPERVISING = textwrap.dedent("""
     from pathlib import Path
     from headway.up.supervisor import Supervisor
     from tests.headway.test_supervisor import stand_in
-    supervisor = Supervisor(Path(sys.argv[1]), say=lambda line: None)
+    supervisor = Supervisor(Path(sys.argv[1]), say=lambda line: None, stop_within=1.0)
     supervisor.catch_signals()
     supervisor.start([stand_in("web"), stand_in("gateway", "stubborn")])
     print(*(child.pid for child in supervisor.children), flush=True)

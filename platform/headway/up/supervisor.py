@@ -34,6 +34,7 @@ class Supervisor:
     var: Path
     say: Say
     children: list[Child] = field(default_factory=list)
+    stop_within: float = STOP_WITHIN
     stop_asked: bool = False
 
     def catch_signals(self) -> None:
@@ -89,8 +90,8 @@ class Supervisor:
             time.sleep(TICK)
 
     def stop(self) -> None:
-        """End all children, the last started first, each before the next; all within ``STOP_WITHIN``."""
-        deadline = time.monotonic() + STOP_WITHIN
+        """End all children, the last started first, each before the next; all within ``stop_within``."""
+        deadline = time.monotonic() + self.stop_within
         remaining = [child for child in reversed(self.children) if child.running]
         for position, child in enumerate(remaining):
             child.signal(signal.SIGTERM)

@@ -1,0 +1,186 @@
+"""``headway up`` for real: one command, and an answered request; one signal, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+BIN = Path(sys.executable).parent / "headway"
+STARTS_WITHIN = 3 * 15.0
+STOPS_WITHIN = 3 * 5.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+
+
+class Run:
+    """One ``headway up`` on free ports, in a state folder of its own."""
+
+    def __init__(self, var: Path, *arguments: str) -> None:
+        self.var = var
+        ports = ("--port", "0", "--gateway-port", "0", "--admin-port", "0", "--fleet-port", "0")
+        given = {name: value for name, value in os.environ.items() if not name.startswith("HEADWAY_")}
+        given.pop("DJANGO_SETTINGS_MODULE", None)
+        self.output = var.parent / f"{var.name}.out"
+        with self.output.open("ab") as out:
+            self.process = subprocess.Popen(
+                [str(BIN), "up", "--var", str(var), *ports, *arguments], stdout=out, stderr=out, env=given
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_until(self, true: Any, what: str) -> None:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not true():
+            assert self.process.poll() is None, f"it ended instead of {what}:\n{self.said}"
+            assert time.monotonic() < deadline, f"never came: {what}\n{self.said}"
+            time.sleep(0.05)
+
+    def wait_started(self) -> None:
+        self.wait_until(lambda: "Ctrl-C stops it" in self.said and "Logs, state" in self.said, "the summary")
+
+    def facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.var / "demo.json").read_text())
+        return found
+
+    def pids(self) -> dict[str, int]:
+        rows = json.loads((self.var / "processes.json").read_text())["processes"]
+        return {row["name"]: row["pid"] for row in rows}
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOPS_WITHIN)
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Any]:
+    runs: list[Run] = []
+
+    def starting(*arguments: str, var: str = "var") -> Run:
+        runs.append(Run(tmp_path / var, *arguments))
+        return runs[-1]
+
+    yield starting
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
+
+
+def alive(pids: dict[str, int]) -> list[str]:
+    return [name for name, pid in pids.items() if Path(f"/proc/{pid}").exists()]
+
+
+def ask(facts: dict[str, Any], tenant: int = 0) -> httpx.Response:
+    return httpx.post(
+        f"{facts['gateway_url']}/v1/chat/completions",
+        headers={"Authorization": f"Bearer {facts['tenants'][tenant]['api_key']}"},
+        json={"model": "llama-3-8b", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]},
+        timeout=30,
+    )
+
+
+def test_one_command_then_a_request_a_sign_in_and_a_clean_end(start):
+    run = start()
+    run.wait_started()
+    facts, pids = run.facts(), run.pids()
+    assert list(pids) == ["simfleet", "web", "gateway", "demo"]
+    assert [tenant["name"] for tenant in facts["tenants"]] == ["acme", "globex", "initech", "umbrella"]
+
+    answer = ask(facts)
+    assert (answer.status_code, answer.json()["object"]) == (200, "chat.completion")
+    assert answer.headers["x-headway-tier-served"]
+
+    with httpx.Client(base_url=facts["console_url"], follow_redirects=True, timeout=30) as browser:
+        page = browser.get("/")
+        token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+        status = browser.post(
+            "/sign-in/", data={**facts["operator"], "csrfmiddlewaretoken": token, "next": "/"}
+        )
+        assert status.url.path == "/status/"
+        assert "8 of 8 replicas answer" in status.text
+
+    # A killed gateway comes back, under the same address and policy.
+    os.kill(pids["gateway"], signal.SIGKILL)
+    run.wait_until(lambda: run.pids()["gateway"] not in (None, pids["gateway"]), "another gateway")
+    run.wait_until(lambda: _answers(facts), "an answer of the new gateway")
+
+    last = run.pids()
+    assert run.end(signal.SIGINT) == 0
+    assert alive(last) == []
+    assert not (run.var / "demo.json").exists()
+    assert not (run.var / "processes.json").exists()
+
+
+def _answers(facts: dict[str, Any]) -> bool:
+    try:
+        return ask(facts).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_after_a_killed_run_the_next_start_heals_what_was_left(start):
+    run = start()
+    run.wait_started()
+    pids = run.pids()
+    run.process.kill()
+    run.process.wait()
+    assert (run.var / "demo.json").exists()
+    again = start()
+    again.wait_until(lambda: "an earlier run was killed" in again.said, "the healing")
+    again.wait_until(lambda: again.said.count("Ctrl-C stops it") == 2, "the second summary")
+    assert alive(pids) == []
+    assert ask(again.facts()).status_code == 200
+    assert again.end() == 0
+
+
+def test_without_the_demo_there_is_a_console_a_gateway_and_advice(start):
+    run = start("--no-demo")
+    run.wait_started()
+    assert list(run.pids()) == ["web", "gateway"]
+    assert "createsuperuser" in run.said
+    assert not (run.var / "demo.json").exists()
+    assert run.end() == 0
+
+
+def test_a_second_run_on_the_same_state_is_refused(start):
+    run = start("--no-demo")
+    run.wait_started()
+    second = start("--no-demo")
+    assert second.process.wait(STARTS_WITHIN) == 1
+    assert "already runs with the state folder" in second.said
+    assert run.process.poll() is None
+    assert run.end() == 0
+
+
+def test_a_signal_while_it_starts_leaves_nothing(start):
+    run = start()
+    run.wait_until(lambda: (run.var / "processes.json").exists(), "the first process")
+    pids = run.pids()
+    assert run.end() == 0
+    assert alive(pids) == []
+    assert not (run.var / "demo.json").exists()
+
+
+@pytest.mark.parametrize("option", ["--port", "--gateway-port", "--admin-port", "--fleet-port"])
+def test_a_taken_port_is_named_and_nothing_starts(start, option):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        run = start(option, str(port))
+        assert run.process.wait(STARTS_WITHIN) == 1
+        assert f"Port {port} " in run.said
+        assert f"{option} N" in run.said
+        assert not (run.var / "processes.json").exists()
