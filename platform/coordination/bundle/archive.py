@@ -109,7 +109,7 @@ def _header(name: str, size: int) -> bytes:
         zero = b"0000000\0"
         return _HEADER.pack(
             name.encode(), b"0000644\0", zero, zero, b"%011o\0" % size, b"00000000000\0",
-            checksum, b"0", b"", b"ustar\0", b"00", b"", b"", zero, zero, b"",
+            checksum, b"0", b"", b"ustar\0", b"00", b"", b"", b"", b"", b"",
         )  # fmt: skip
 
     return fields(b"%06o\0 " % sum(fields(b" " * 8)))
