@@ -9,12 +9,18 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import uvloop
 
 from simfleet.fleet import Fleet, running
 from simfleet.replica import ReplicaSettings
 
 HANG = 20.0
 """Seconds after which a test is taken to hang; never a figure."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop the fleet really runs on: its timers and transports differ from asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
