@@ -15,7 +15,7 @@ from coordination.bundle.refusals import Refused
 from gateway.activation import source_of
 from gateway.clock import PolicyClock
 from gateway.log import log
-from gateway.process import GatewayProcess
+from gateway.process import CannotListen, GatewayProcess
 from gateway.settings import GatewaySettings
 
 REFUSED = 2
@@ -35,7 +35,6 @@ def run(settings: GatewaySettings) -> int:
     active = source.load(PolicyClock().now())
     if isinstance(active, Refused):
         log("policy_refused", code=active.code, message=active.message, file=active.file)
-        sys.stderr.write(f"headway gateway: {active}\n")
         return REFUSED
 
     async def serve() -> int:
@@ -46,9 +45,8 @@ def run(settings: GatewaySettings) -> int:
             loop.add_signal_handler(number, stopping.set)
         try:
             await gateway.start()
-        except OSError as error:
-            log("port_taken", message=error.strerror, port=settings.port, admin_port=settings.admin_port)
-            sys.stderr.write(f"headway gateway: cannot listen: {error.strerror}\n")
+        except CannotListen as error:
+            log("cannot_listen", message=str(error))
             return PORT_TAKEN
         # What exists now stays: the collector need not walk it again, nor run at every 700 objects.
         gc.collect()
@@ -71,10 +69,10 @@ def _announce(gateway: GatewayProcess, settings: GatewaySettings) -> None:
     """Say where it listens: on stdout for people, in the ready file for a supervisor."""
     facts = gateway.ready_facts()
     log("serving", **facts, bundle=gateway.active.digest, stale=gateway.active.stale)
-    sys.stdout.write(f"gateway on http://{settings.host}:{facts['port']}/v1")
-    sys.stdout.write(f", admin on http://{settings.admin_host}:{facts['admin_port']}\n")
-    sys.stdout.flush()
     if settings.ready_file is not None:
         partial = settings.ready_file.with_name(settings.ready_file.name + ".partial")
         partial.write_text(json.dumps(facts))
         os.replace(partial, settings.ready_file)
+    sys.stdout.write(f"gateway on http://{settings.host}:{facts['port']}/v1")
+    sys.stdout.write(f", admin on http://{settings.admin_host}:{facts['admin_port']}\n")
+    sys.stdout.flush()

@@ -22,6 +22,10 @@ from gateway.upstream.pool import Replicas
 from gateway.watcher import Watcher
 
 
+class CannotListen(Exception):
+    """A port could not be bound; the message says which, why, and what to do."""
+
+
 class GatewayProcess:
     """A gateway on the running loop. ``start`` serves; ``stop`` drains."""
 
@@ -53,12 +57,12 @@ class GatewayProcess:
         return self.coordinator.active
 
     async def start(self) -> None:
-        """Listen on both ports. OSError if one is taken; then nothing is left open."""
+        """Listen on both ports, then watch replicas and policy. Raises ``CannotListen``."""
         settings = self._settings
-        await self.admin.start(settings.admin_host, settings.admin_port)
+        await _listen(self.admin, settings.admin_host, settings.admin_port, "--admin-port")
         try:
-            await self.data.start(settings.host, settings.port)
-        except OSError:
+            await _listen(self.data, settings.host, settings.port, "--port")
+        except CannotListen:
             self.admin.close()
             raise
         self.plane.start()
@@ -137,3 +141,13 @@ class GatewayProcess:
 
     def _activate(self, active: Active) -> None:
         self.coordinator.activate(active)
+
+
+async def _listen(listener: Listener, host: str, port: int, option: str) -> None:
+    try:
+        await listener.start(host, port)
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {host}:{port}: {error.strerror or error}. "
+            f"Another process may hold the port: end it, or choose another {option}."
+        ) from error

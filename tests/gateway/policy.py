@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from coordination.bundle.apikeys import mint
 from coordination.bundle.directory import Directory, new_entry
 from coordination.bundle.keys import SigningKey
@@ -199,4 +201,14 @@ def state_files(packed: PackedBundle, *, serial: int = 1, revoked: tuple[str, ..
         version=serial,
         issued_at=time.time_ns() // 1000,
         lifetime=3600 * SECOND,
+    )
+
+
+def renamed_pool(policy: ProgramRecords, name: str) -> ProgramRecords:
+    """The same policy with its pool under another name."""
+    (pool,), (route,) = policy.pools, policy.routes
+    return replace(
+        policy,
+        pools=(replace(pool, name=name),),
+        routes=(replace(route, targets=(RouteTarget(pool=name, weight=1),)),),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class RawClient:
             answer.body = await self._guarded(self.reader.read())
         return answer
 
-    async def chunks(self):
+    async def chunks(self) -> AsyncIterator[bytes]:
         while True:
             size = int(await self._guarded(self.reader.readuntil(b"\r\n")), 16)
             data = await self._guarded(self.reader.readexactly(size + 2))

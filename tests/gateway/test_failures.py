@@ -17,7 +17,7 @@ from tests.gateway.upstream import answer, replicas
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+        return int(sock.getsockname()[1])
 
 
 async def die_before(call):

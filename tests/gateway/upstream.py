@@ -100,7 +100,7 @@ class Upstream:
         self.connections = 0
         self.port = 0
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -115,15 +115,12 @@ class Upstream:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in list(self._writers):
+            writer.transport.abort()
+        await until(lambda: not self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
         writer.transport.set_write_buffer_limits(high=1024)
         self.connections += 1
         call: Call | None = None
@@ -153,6 +150,7 @@ class Upstream:
             if call is not None:
                 call.gone.set()
             writer.transport.abort()
+            self._writers.discard(writer)
 
 
 async def _until_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,84 @@
+"""Where does a subscribed gateway's policy come from? From its console, or from its disk without one.
+
+The acceptance machine decides what may serve (``subscriber.loop``); this turns what it accepted into
+what the data plane enforces. Loading happens beside what serves, in a thread; the swap is one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from coordination.bundle.candidates import Candidate
+from coordination.bundle.refusals import Refused
+from coordination.program.index import Program, load
+from coordination.program.records import ProgramRecords, Vector
+from coordination.scheduling import run_vectors
+from gateway.activation import Active
+from subscriber.identity import Identity
+from subscriber.loop import Delivery
+
+
+class Subscription:
+    """One gateway's feed of policies."""
+
+    def __init__(self, identity: Identity, folder: Path) -> None:
+        """Raises ``RefusedError`` when the folder holds no root this gateway may trust."""
+        self._prepared: tuple[ProgramRecords, Program] | None = None
+        self._sink: Callable[[Active], None] | None = None
+        self._first: asyncio.Future[Active] = asyncio.get_running_loop().create_future()
+        self._delivery = Delivery(identity, folder, self)
+
+    async def first(self) -> Active:
+        """Begin, and wait for something to serve: what the disk holds, or what the console sends."""
+        await self._delivery.start()
+        return await self._first
+
+    def start(self, activate: Callable[[Active], None]) -> None:
+        """Call ``activate`` with everything that comes after the first."""
+        self._sink = activate
+
+    async def stop(self) -> None:
+        await self._delivery.stop()
+
+    @property
+    def refused(self) -> Refused | None:
+        """Why the newest policy is not what is served; ``None`` if it is."""
+        return self._delivery.state.error
+
+    @property
+    def stale(self) -> bool:
+        """The pointer has run out with no word from the console. Serving goes on."""
+        return self._delivery.state.is_stale
+
+    # -- what delivery asks of a runtime -------------------------------------------------------
+
+    def prepare(self, records: ProgramRecords, vectors: list[Vector]) -> list[str]:
+        """In a thread: load, then put the policy's own tests to it."""
+        program = load(records)
+        failures = run_vectors(program, vectors)
+        if not failures:
+            self._prepared = (records, program)
+        return failures
+
+    def activate(self, candidate: Candidate) -> None:
+        """On the loop: one assignment further down. A new directory alone keeps the program."""
+        records = candidate.bundle.records
+        if self._prepared is None or self._prepared[0] is not records:
+            raise RuntimeError("a bundle was activated that was never prepared")
+        pointer = self._delivery.state.attempted
+        active = Active(
+            digest=candidate.bundle.digest,
+            environment=records.environment,
+            program=self._prepared[1],
+            directory=candidate.directory,
+            stale=self.stale,
+            pointer=None
+            if pointer is None
+            else {"ring": pointer.ring, "serial": pointer.serial, "version": pointer.version},
+        )
+        if not self._first.done():
+            self._first.set_result(active)
+        elif self._sink is not None:
+            self._sink(active)

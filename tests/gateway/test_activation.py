@@ -1,0 +1,194 @@
+"""Is only a wholly verified policy served, swapped at once, and the old one kept when the new is bad?"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from coordination.bundle import dsse
+from coordination.bundle.keys import SigningKey
+from coordination.bundle.refusals import Refused
+from gateway.activation import Active, BundleFiles, StateFolder, source_of
+from gateway.settings import GatewaySettings
+from tests.gateway import policy
+from tests.gateway import upstream as up
+from tests.gateway.raw_client import RawClient, until
+from tests.gateway.running import (
+    admin,
+    chat_body,
+    chat_request,
+    gateway,
+    post,
+    write_state,
+)
+from tests.gateway.upstream import replicas
+
+URL = "http://127.0.0.1:9"
+
+
+def good_files(**options) -> dict[str, bytes]:
+    return policy.state_files(policy.bundle(policy.records([URL])), **options)
+
+
+def load(folder: Path) -> Active | Refused:
+    return StateFolder(folder).load(1)
+
+
+def test_a_good_state_folder_is_loaded(tmp_path):
+    write_state(tmp_path / "state", good_files())
+    active = load(tmp_path / "state")
+    assert isinstance(active, Active)
+    assert active.pointer == {"ring": "0", "serial": 1, "version": 1}
+
+
+@pytest.mark.parametrize("name", sorted(good_files()))
+def test_one_flipped_byte_in_any_file_is_refused(tmp_path, name):
+    files = good_files()
+    for position in range(0, len(files[name]), max(1, len(files[name]) // 7)):
+        data = bytearray(files[name])
+        data[position] ^= 1
+        folder = tmp_path / f"state-{position}"
+        write_state(folder, files | {name: bytes(data)})
+        assert isinstance(load(folder), Refused)
+
+
+@pytest.mark.parametrize("name", sorted(good_files()))
+def test_a_missing_file_is_refused(tmp_path, name):
+    write_state(tmp_path / "state", {k: v for k, v in good_files().items() if k != name})
+    refused = load(tmp_path / "state")
+    assert isinstance(refused, Refused)
+    assert refused.code == "missing_file"
+
+
+def test_a_policy_that_fails_its_own_self_test_is_refused(tmp_path):
+    records = policy.records([URL])
+    (vector,) = policy.vectors(records)
+    broken = type(vector)(
+        name="wrong",
+        request=vector.request,
+        expect=type(vector.expect)(
+            verdict="refuse", code="no_route", tier=None, pool=None, route=None, reservation="none"
+        ),
+    )
+    write_state(tmp_path / "state", policy.state_files(policy.bundle(records, [broken])))
+    refused = load(tmp_path / "state")
+    assert isinstance(refused, Refused)
+    assert refused.code == "self_test_failed"
+
+
+def bundle_files(folder: Path) -> BundleFiles:
+    packed = policy.bundle(policy.records([URL]))
+    (folder / "b.tar").write_bytes(packed.tar)
+    (folder / "b.tar.dsse.json").write_bytes(dsse.sign(packed.manifest, dsse.BUNDLE, [policy.SIGNER]))
+    (folder / "k.pub").write_bytes(policy.SIGNER.public.to_pem())
+    (folder / "directory.json").write_bytes(policy.directory().to_json())
+    return BundleFiles(folder / "b.tar", folder / "k.pub", folder / "directory.json")
+
+
+def test_a_bundle_a_key_and_a_directory_are_loaded(tmp_path):
+    assert isinstance(bundle_files(tmp_path).load(1), Active)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("b.tar", b"not a tar", "archive_malformed"),
+        ("b.tar.dsse.json", b"{}", "malformed_envelope"),
+        ("k.pub", b"not a key", "unknown_key"),
+        ("k.pub", SigningKey.from_seed(b"x" * 32).public.to_pem(), "unknown_key"),
+        ("directory.json", b"{}", "malformed_directory"),
+        ("directory.json", None, "missing_file"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_code(tmp_path, name, data, code):
+    source = bundle_files(tmp_path)
+    if data is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(data)
+    refused = source.load(1)
+    assert isinstance(refused, Refused)
+    assert refused.code == code
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        GatewaySettings(),
+        GatewaySettings(bundle=Path("b")),
+        GatewaySettings(bundle=Path("b"), key=Path("k")),
+        GatewaySettings(state=Path("s"), key=Path("k")),
+    ],
+)
+def test_half_a_set_of_arguments_is_refused(settings):
+    with pytest.raises(ValueError, match="--state"):
+        source_of(settings)
+
+
+async def test_a_revoked_key_stops_working_while_the_gateway_runs(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        assert (await post(gw)).status == 200
+        packed = policy.bundle(policy.records([one.url]))
+        write_state(tmp_path / "state", policy.state_files(packed, serial=2, revoked=("acme",)))
+        await until(lambda: gw.active.directory.serial == 2)
+        assert (await post(gw)).status == 401
+
+
+async def test_a_new_bundle_is_swapped_in_under_a_running_stream(tmp_path):
+    release = asyncio.Event()
+
+    async def slow(call):
+        await call.begin_stream()
+        await call.chunk(up.event("one "))
+        await release.wait()
+        await call.chunk(up.event("two ") + up.USAGE_EVENT + up.DONE)
+        await call.end_stream()
+
+    async with replicas(2, slow) as (one, two), gateway(tmp_path, [one.url]) as gw:
+        client = await RawClient.to(gw.data.port)
+        await client.send(chat_request(chat_body(stream=True)))
+        old = (await client.head()).headers["x-headway-bundle"]
+        packed = policy.bundle(policy.records([two.url]))
+        write_state(tmp_path / "state", policy.state_files(packed, serial=2))
+        await until(lambda: gw.active.digest == packed.digest)
+        release.set()
+        body = b"".join([chunk async for chunk in client.chunks()])
+        assert body.endswith(up.DONE)
+        await until(lambda: not gw.plane.live)
+        await client.send(chat_request(chat_body(stream=True)))
+        assert (await client.answer()).headers["x-headway-bundle"] == packed.digest != old
+        assert [len(one.calls), len(two.calls)] == [1, 1]
+
+
+async def test_a_bad_new_state_is_reported_and_the_old_one_goes_on(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        digest = gw.active.digest
+        files = policy.state_files(policy.bundle(policy.records([URL])), serial=2)
+        write_state(tmp_path / "state", files | {"bundle.tar": files["bundle.tar"][:-512] + b"x" * 512})
+        await until(lambda: gw.readiness()["refused"])
+        ready = await admin(gw, "/readyz")
+        assert ready["ready"]
+        assert ready["bundle"] == digest
+        assert ready["refused"]["code"]
+        assert (await post(gw)).status == 200
+        write_state(tmp_path / "state", files)
+        await until(lambda: gw.active.digest != digest)
+        assert gw.readiness()["refused"] is None
+
+
+async def test_requests_waiting_for_a_pool_that_a_new_policy_drops_are_refused(tmp_path):
+    async def never(call):
+        await asyncio.Event().wait()
+
+    async with replicas(script=never) as (one,), gateway(tmp_path, [one.url], sequences=1) as gw:
+        held = await RawClient.to(gw.data.port)
+        await held.send(chat_request(chat_body()))
+        await until(lambda: one.calls)
+        waiting = asyncio.ensure_future(post(gw))
+        await until(lambda: gw.coordinator.queue_depths().total() == 1)
+        records = policy.records([one.url])
+        renamed = policy.renamed_pool(records, "chat-z")
+        write_state(tmp_path / "state", policy.state_files(policy.bundle(renamed), serial=2))
+        assert (await waiting).status == 503
