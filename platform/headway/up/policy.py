@@ -13,13 +13,10 @@ import tzdata
 
 from coordination.bundle.directory import Directory, new_entry
 from coordination.bundle.keys import SigningKey
-from coordination.bundle.pack import PackedBundle, pack
+from coordination.bundle.pack import PackedBundle
 from coordination.bundle.state_folder import make_embedded_state
-from coordination.bundle.tree import Entry, root_of
-from coordination.compiler import COMPILER, build
+from coordination.compiler.emitting import emit
 from coordination.diagnostics import in_reading_order, render_text
-from coordination.program.canonical import sha256_digest
-from coordination.program.source_map import SourceEntry, SourceMap
 from coordination.spec import SourceFile, read
 from headway.place import EXAMPLES
 from headway.up.demo import Cast
@@ -62,22 +59,18 @@ def _compile(files: Sequence[SourceFile]) -> Compiled:
     """``CannotStart`` with every mistake if the files do not make a policy."""
     policy_set, misread = read(files)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    records, _, vectors, problems = build(
-        policy_set, environment=ENVIRONMENT, at=int(midnight.timestamp()) * MICROS
-    )
-    if records is None:
-        mistakes = render_text(in_reading_order([*misread, *problems]), policy_set.texts, colour=False)
-        raise CannotStart(f"the policy in {QUICKSTART} does not compile:\n{mistakes}")
-    digests = {(item.kind, item.name): sha256_digest(item.canonical()) for item in policy_set.documents}
-    bundle = pack(
-        records,
-        SourceMap.of(SourceEntry(kind=k, name=n, document=d, fields={}) for (k, n), d in digests.items()),
-        vectors,
-        root_tree=root_of(Entry(kind, name, digest) for (kind, name), digest in digests.items()),
-        compiler=COMPILER,
+    emitted = emit(
+        policy_set,
+        environment=ENVIRONMENT,
+        at=int(midnight.timestamp()) * MICROS,
         tzdata=tzdata.IANA_VERSION,
     )
-    return Compiled(bundle, tuple(tenant.name for tenant in records.tenants))
+    if emitted.bundle is None:
+        mistakes = in_reading_order([*misread, *emitted.diagnostics])
+        shown = render_text(mistakes, policy_set.texts, colour=False)
+        raise CannotStart(f"the policy in {QUICKSTART} does not compile:\n{shown}")
+    tenants = sorted(document.name for document in policy_set.documents if document.kind == "Tenant")
+    return Compiled(emitted.bundle, tuple(tenants))
 
 
 def install(compiled: Compiled, folder: Path, *, cast: Cast | None, key: SigningKey, route_salt: str) -> None:
