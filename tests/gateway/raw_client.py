@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 GUARD_SECONDS = 20.0
 """Far above anything a test waits for: it only turns a hang into a failure."""
@@ -80,5 +82,5 @@ class RawClient:
         """Gone without a word."""
         self.writer.transport.abort()
 
-    async def _guarded(self, awaitable):
+    async def _guarded(self, awaitable: Awaitable[T]) -> T:
         return await asyncio.wait_for(awaitable, GUARD_SECONDS)

@@ -85,4 +85,4 @@ async def explanation(process: GatewayProcess, answered: Answer) -> Any:
 
 
 def error_code(answered: Answer) -> str:
-    return json.loads(answered.body)["error"]["code"]
+    return str(json.loads(answered.body)["error"]["code"])

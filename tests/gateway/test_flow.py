@@ -77,7 +77,8 @@ async def test_a_slow_reader_of_10_mb_holds_at_most_64_kb_and_pauses_the_replica
 
 
 def dechunked(data: bytes) -> bytes:
-    out, position = [], 0
+    out: list[bytes] = []
+    position = 0
     while True:
         end = data.index(b"\r\n", position)
         size = int(data[position:end], 16)

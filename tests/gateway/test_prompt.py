@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from gateway.prompt import estimate_tokens, normalised_text, read_chat, upstream
 GOOD = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
 
-def read(**members):
+def read(**members: Any) -> Any:
     return read_chat(json.dumps(GOOD | members).encode())
 
 
