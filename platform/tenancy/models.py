@@ -58,3 +58,72 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user.username}: {self.role}{' of ' + self.tenant if self.tenant else ''}"
+
+
+class ApiKey(models.Model):
+    """A tenant's key to the gateways. The secret is shown once; its digest is kept."""
+
+    key_id = models.CharField(max_length=10, primary_key=True, editable=False)
+    sha256 = models.CharField(max_length=71, unique=True, editable=False)
+    environment = models.CharField(max_length=63)
+    tenant = models.CharField(max_length=512, help_text="Full path of the tenant.")
+    name = models.CharField(max_length=100, help_text="What it is for.")
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    created_by_name = models.CharField(max_length=200)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaces"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["environment", "tenant", "created_at"]
+        indexes: ClassVar = [models.Index(fields=["environment", "tenant"], name="apikey_by_tenant")]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.tenant} ({self.key_id})"
+
+
+class TeamShare(models.Model):
+    """The weight a tenant's administrators gave one of its teams, within the delegation."""
+
+    environment = models.CharField(max_length=63)
+    tenant = models.CharField(max_length=512, help_text="Full path of the team.")
+    weight_ppm = models.PositiveBigIntegerField(help_text="Millionths; 1,000,000 is a weight of one.")
+    changed_at = models.DateTimeField()
+    changed_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering: ClassVar = ["environment", "tenant"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["environment", "tenant"], name="team_share_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: {self.weight_ppm} ppm"
+
+
+class ServiceToken(models.Model):
+    """A program's sign-in to the REST API: scoped, expiring, kept as a digest."""
+
+    class Scope(models.TextChoices):
+        READ = "read", "Read"
+        POLICY = "policy", "Change policy"
+        RELEASE = "release", "Release and roll back"
+
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="service_tokens")
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.owner}"

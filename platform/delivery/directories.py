@@ -1,0 +1,73 @@
+"""What do gateways need to know of tenants' keys and shares? Made anew whenever one changes.
+
+A directory only goes forward: each has the next serial, and a rollback takes the newest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from coordination.bundle.directory import Directory, KeyEntry, read_directory
+from delivery.models import DirectoryVersion
+from delivery.pointers import Movement, advance
+from fleet.models import Environment
+from fleet.selectors import rings
+from tenancy.models import ApiKey, TeamShare
+
+
+def current(environment: Environment) -> DirectoryVersion:
+    """The newest directory on record; made if there is none, or if it is behind the keys."""
+    newest = DirectoryVersion.objects.filter(environment=environment).first()
+    known = read_directory(bytes(newest.content)) if newest else None
+    made = _make(environment, serial=newest.serial if newest else 1)
+    if newest is not None and made == known:
+        return newest
+    if newest is not None:
+        made = _make(environment, serial=newest.serial + 1)
+    return DirectoryVersion.objects.create(
+        digest=made.digest, environment=environment, serial=made.serial, content=made.to_json()
+    )
+
+
+@transaction.atomic
+def refresh(*, environment: str) -> bool:
+    """Post the directory to every ring that runs something, if it changed. Whether it did."""
+    place = Environment.objects.select_for_update().filter(name=environment).first()
+    if place is None:
+        return False
+    newest = current(place)
+    moved = False
+    for ring in rings(environment).select_related("environment", "pointer__directory"):
+        pointer = getattr(ring, "pointer", None)
+        if pointer is None or pointer.directory_id == newest.digest:
+            continue
+        advance(ring=ring, reason="directory", movement=Movement(directory=newest))
+        moved = True
+    return moved
+
+
+def _make(environment: Environment, *, serial: int) -> Directory:
+    keys = ApiKey.objects.filter(environment=environment.name)
+    shares = TeamShare.objects.filter(environment=environment.name)
+    return Directory(
+        environment=environment.name,
+        serial=serial,
+        route_salt=environment.route_salt,
+        keys={
+            key.key_id: KeyEntry(
+                sha256=key.sha256,
+                tenant=key.tenant,
+                scopes=tuple(key.scopes),
+                expires_at=_micros(key.expires_at),
+                revoked_at=_micros(key.revoked_at),
+            )
+            for key in keys.iterator()
+        },
+        shares={share.tenant: share.weight_ppm for share in shares.iterator()},
+    )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp()) * 1_000_000 + at.microsecond
