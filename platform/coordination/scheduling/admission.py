@@ -362,6 +362,7 @@ def _enqueue(
     ticket.amounts = amounts
     ticket.matches, ticket.matched_at = attempt.matches, attempt.matched_at
     ticket.held_at = ticket.enqueued = now
+    ticket.order = state.next_order()
     ticket.expires = now + scope.tier.max_wait
     if request.deadline is not None and request.deadline < ticket.expires:
         ticket.expires = max(now, request.deadline)
@@ -386,7 +387,7 @@ def _enqueue(
     )
     if delay:
         decision.verdict = "queue"
-        heappush(pool.delayed, (now + delay, state.next_order(), ticket))
+        heappush(pool.delayed, (now + delay, ticket.order, ticket))
         return
     pool.waiting += 1
     ticket.queue.append(ticket)

@@ -124,6 +124,7 @@ class Ticket:
         "matched_at",
         "matches",
         "on_replica_us",
+        "order",
         "output",
         "pool",
         "prefilling",
@@ -177,6 +178,8 @@ class Ticket:
         self.leaf: Leaf | None = None
         self.weights: tuple[int, ...] = scope.weights
         self.enqueued: Micros = 0
+        self.order = 0
+        """Position among all requests ever admitted: who came first."""
         self.expires: Micros = 0
         self.home: Replica | None = None
         self.home_prefill = 0

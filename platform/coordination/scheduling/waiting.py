@@ -155,7 +155,10 @@ class Queue:
         leaf = ticket.leaf
         assert leaf is not None  # noqa: S101
         ticket.home = home
-        leaf.homed.append(ticket)
+        homed = leaf.homed
+        homed.append(ticket)
+        if len(homed) > 1 and homed[-2].order > ticket.order:
+            homed.sort(key=_order)  # a retry, or one that lost its home: it keeps its place
         home.parked_us += ticket.home_prefill
         home.parked += 1
         self.fresh_homes.append(ticket)
@@ -256,6 +259,10 @@ def last_of(leaf: Leaf) -> Ticket | None:
             return ticket
         leaf.rest.pop()
     return leaf.homed[-1] if leaf.homed else None
+
+
+def _order(ticket: Ticket) -> int:
+    return ticket.order
 
 
 def _weight(leaf: Leaf) -> Ppm:
