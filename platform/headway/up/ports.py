@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from itertools import chain
 
 from headway.up.options import LOOPBACK, REPLICAS, Options, Ports
 from headway.up.trouble import CannotStart
@@ -88,7 +89,7 @@ def _any_port(*, avoid: set[int]) -> int:
 def _any_block(*, avoid: set[int]) -> int:
     # Two starts at once look in different places first.
     offset = os.getpid() % len(BLOCKS)
-    for base in (*BLOCKS[offset:], *BLOCKS[:offset]):
+    for base in chain(BLOCKS[offset:], BLOCKS[:offset]):
         block = range(base, base + REPLICAS)
         if not avoid.intersection(block) and all(map(is_free, block)):
             return base
