@@ -19,7 +19,7 @@ TWO_CORES = 2
 CHECKS: dict[str, tuple[str, ...]] = {
     # The slowest first: the others run beside it.
     "types (mypy --strict)": (str(BIN / "mypy"), *(name for name in CODE if (ROOT / name).exists())),
-    "lint (ruff check)": (str(BIN / "ruff"), "check", "--quiet", "."),
+    "lint (ruff check)": (str(BIN / "ruff"), "check", "--quiet", "--output-format", "concise", "."),
     "format (ruff format)": (str(BIN / "ruff"), "format", "--check", "--quiet", "."),
     "imports (import-linter)": (str(BIN / "lint-imports"), "--no-logo"),
     "django check": (sys.executable, "manage.py", "check", "--fail-level", "WARNING"),
