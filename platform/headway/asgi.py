@@ -1,4 +1,4 @@
-"""What answers a connection to the console? HTTP goes to Django; there is no socket to open yet."""
+"""What answers a connection? Gateways' endpoints before Django, everything else by Django."""
 
 from __future__ import annotations
 
@@ -6,7 +6,26 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headway.settings.base")
 
+from typing import Any
+
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+pages = get_asgi_application()
+
+# Django is set up by now, so that the apps may be imported.
+from delivery.endpoints import DeliveryApplication  # noqa: E402
+from headway.background import Background  # noqa: E402
+from headway.lifespan import Lifespan  # noqa: E402
+
+BACKGROUND = Background()
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    if DeliveryApplication.answers(scope["path"]):
+        await BACKGROUND.delivery(scope, receive, send)
+    else:
+        await pages(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": http, "lifespan": Lifespan(BACKGROUND)})

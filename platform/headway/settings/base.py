@@ -8,6 +8,7 @@ HEADWAY_HTTPS          the console is reached over https only: secure cookies, H
 HEADWAY_DEBUG          tracebacks in the browser
 HEADWAY_GATEWAY_URL, HEADWAY_GATEWAY_ADMIN_URL    where tenants call, and where the console asks
 DATABASE_URL           default: SQLite in the state folder
+HEADWAY_KEYS           folder of the online signing key (default: keys/ in the state folder)
 HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
 REDIS_URL              shared cache, and later the live layer and the work queue (default: in-process)
 """
@@ -33,6 +34,7 @@ CSRF_TRUSTED_ORIGINS = env.names("HEADWAY_ORIGINS", default=())
 
 HEADWAY_GATEWAY_URL = os.environ.get("HEADWAY_GATEWAY_URL", "http://127.0.0.1:8080")
 HEADWAY_GATEWAY_ADMIN_URL = os.environ.get("HEADWAY_GATEWAY_ADMIN_URL", "http://127.0.0.1:8081")
+HEADWAY_KEYS = os.environ.get("HEADWAY_KEYS", str(VAR / "keys"))
 HEADWAY_PROCESSES = VAR / "processes.json"  # written by `headway up`; absent when something else supervises
 
 INSTALLED_APPS = [
@@ -46,7 +48,10 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "foundation",
+    "fleet",
     "tenancy",
+    "policies",
+    "delivery",
     "console",
 ]
 

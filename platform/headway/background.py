@@ -1,0 +1,117 @@
+"""What runs beside the pages in one web process? Started and stopped with the ASGI lifespan.
+
+Always: the delivery board, the writer of gateways' reports, a drainer that a commit wakes. Embedded
+(no ``REDIS_URL``): a Celery worker and beat too, and the lock that keeps a second web process out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from typing import Any
+
+from django.conf import settings
+
+from delivery import notice
+from delivery.board import Board
+from delivery.endpoints import DeliveryApplication
+from delivery.enrolments import enroll
+from delivery.posting import DatabaseArchive, read_posting
+from delivery.statuses import now_us, record
+from foundation.offload import OFFLOAD
+from foundation.outbox.drainer import Drainer
+from foundation.writer import Writer
+
+log = logging.getLogger(__name__)
+
+
+class SecondWebProcess(RuntimeError):
+    """Two web processes need Redis between them."""
+
+
+class Background:
+    """The parts, wired together."""
+
+    def __init__(self) -> None:
+        self.board = Board(read_posting)
+        self.writer = Writer()
+        self.drainer = Drainer()
+        self.delivery = DeliveryApplication(
+            self.board,
+            DatabaseArchive(),
+            enroll,
+            lambda gateway, status: self._report(gateway, status),
+        )
+        self._workers: list[Any] = []
+        self._lock: int | None = None
+
+    def _report(self, gateway: str, status: Any) -> None:
+        received = now_us()
+        self.writer.submit(lambda: record(gateway, status, received))
+
+    async def start(self) -> None:
+        embedded = not settings.REDIS_URL
+        if embedded:
+            self._lock = _only_one()
+        OFFLOAD.start()
+        self.writer.start()
+        await self.board.start()
+        notice.listen(self.board.wake)
+        self.drainer.start()
+        if embedded:
+            self._workers = start_celery()
+
+    def release(self) -> None:
+        """Let everybody go who waits for news: the process is about to stop."""
+        self.board.release()
+
+    async def stop(self) -> None:
+        notice.forget(self.board.wake)
+        await self.board.stop()
+        for worker in self._workers:
+            worker.stop()
+        self.drainer.stop(timeout=1.0)
+        self.writer.stop(timeout=1.0)
+        OFFLOAD.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _only_one() -> int:
+    """A lock held while this process lives. Raises ``SecondWebProcess``."""
+    path = settings.VAR / "web.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise SecondWebProcess(
+            f"another web process serves from {settings.VAR}; set REDIS_URL to run more than one"
+        ) from None
+    return handle
+
+
+def start_celery() -> list[Any]:
+    """A worker with one thread, and beat; both in threads of this process, stopped by ``stop()``."""
+    from celery.beat import Scheduler, Service
+    from celery.worker import WorkController
+
+    from headway.celery import app
+
+    worker = WorkController(
+        app=app,
+        pool="threads",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    beat = Service(app, scheduler_cls=Scheduler)
+    threading.Thread(target=worker.start, name="celery-worker", daemon=True).start()
+    threading.Thread(
+        target=beat.start, kwargs={"embedded_process": True}, name="celery-beat", daemon=True
+    ).start()
+    return [worker, beat]

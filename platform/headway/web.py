@@ -1,0 +1,50 @@
+"""``python -m headway.web``: one web process. What uvicorn does, and a stop that keeps nobody waiting.
+
+uvicorn waits for open requests when it stops; gateways hold theirs open for as long as there is
+nothing new, so they are let go first.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Annotated
+
+import typer
+import uvicorn
+
+GRACE = 2
+"""Seconds that requests in progress get when the process is told to stop."""
+
+
+class WebServer(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from headway.asgi import BACKGROUND
+
+        BACKGROUND.release()
+        await super().shutdown(sockets)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the console, the API and the gateways' endpoints."""
+    config = uvicorn.Config(
+        "headway.asgi:application",
+        host=host,
+        port=port,
+        lifespan="on",
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = WebServer(config)
+    server.run()
+    sys.exit(0 if server.started else 1)
+
+
+if __name__ == "__main__":
+    typer.run(serve)
