@@ -23,10 +23,10 @@ def nothing_idles(fleet: VirtualFleet) -> None:
         for queue in pool.queues:
             for leaf in queue.leaves():
                 assert not leaf.rest or len(leaf.homed) == 8, "the first eight of a leaf have a home"
-            heads = [leaf.homed[0] for leaf in queue.leaves() if leaf.homed]
-            if not heads:
+            leaves = [leaf for leaf in queue.leaves() if leaf.homed]
+            if not leaves:
                 continue
-            least = min(heads, key=lambda ticket: ticket.leaf.start)
+            least = min(leaves, key=lambda leaf: leaf.start).homed[0]
             assert least.home is not None
             assert not least.home.mask & open_mask, "its home is open, yet it waits"
             wait = least.home.backlog_us + least.home.parked_us

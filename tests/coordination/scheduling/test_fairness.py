@@ -43,8 +43,8 @@ class Tree:
 def siblings(tree: Tree) -> list[tuple[Node, Node]]:
     nodes: dict[str, Node] = {}
     for leaf in tree.leaves:
-        node: Node | None = leaf
-        while node is not None and node.parent is not None:
+        node: Node = leaf
+        while node.parent is not None:
             nodes[node.name] = node
             node = node.parent
     found = list(nodes.values())
@@ -65,19 +65,19 @@ def test_f1_backlogged_siblings_never_drift_apart_by_more_than_the_bound(seed, l
     low = {(a.name, b.name): 0 for a, b in pairs}
     high = dict(low)
     for _ in range(1500):
-        leaf = pick(tree.root)
-        assert isinstance(leaf, Leaf)
+        chosen = pick(tree.root)
         if locality:
             eligible = [one for one in tree.leaves if within(one, LOCALITY_SLACK)]
-            leaf = random_.choice(eligible[:3] if random_.random() < 0.7 else eligible[-3:])
+            chosen = random_.choice(eligible[:3] if random_.random() < 0.7 else eligible[-3:])
+        assert isinstance(chosen, Leaf)
         cost = random_.randint(1, 60_000) * MILLION
-        weights = tree.weights[leaf.name]
-        enter(leaf, weights)  # it stays backlogged
-        serve(leaf, cost, weights)
-        node: Node = leaf
-        while node.parent is not None:
-            largest[node.name] = max(largest.get(node.name, 0), cost * MILLION // tree.weights[node.name][-1])
-            node = node.parent
+        weights = tree.weights[chosen.name]
+        enter(chosen, weights)  # it stays backlogged
+        serve(chosen, cost, weights)
+        at: Node = chosen
+        while at.parent is not None:
+            largest[at.name] = max(largest.get(at.name, 0), cost * MILLION // tree.weights[at.name][-1])
+            at = at.parent
         for a, b in pairs:
             gap = (a.start - start[a.name]) - (b.start - start[b.name])
             key = (a.name, b.name)
@@ -85,6 +85,23 @@ def test_f1_backlogged_siblings_never_drift_apart_by_more_than_the_bound(seed, l
     for a, b in pairs:
         bound = largest.get(a.name, 0) + largest.get(b.name, 0) + (2 * LOCALITY_SLACK if locality else 0)
         assert high[a.name, b.name] - low[a.name, b.name] <= bound
+
+
+def test_locality_alone_may_cost_twice_q_between_two_instants():
+    """The witness for the 2 Q of ADR 0010: first only f has a request at home, then only g."""
+    root = Node("", None, 0)
+    f, g = Leaf("f", root, 1), Leaf("g", root, 2)
+    cost = 1000 * MILLION
+    for leaf in (f, g):
+        for _ in range(1000):
+            enter(leaf, (MILLION,))
+    while within(f, LOCALITY_SLACK):
+        serve(f, cost, (MILLION,))
+    ahead = f.start - g.start
+    while within(g, LOCALITY_SLACK):
+        serve(g, cost, (MILLION,))
+    drift = ahead - (f.start - g.start)
+    assert LOCALITY_SLACK + 2 * cost < drift <= 2 * LOCALITY_SLACK + 2 * cost
 
 
 def test_f3_idleness_earns_no_credit():
