@@ -9,6 +9,7 @@ from coordination.compiler.regions import Space
 from coordination.diagnostics import Location, ObjectRef
 from coordination.program.records import Micros
 from coordination.spec import Document, PolicySet
+from coordination.spec.declaration import Mention
 from coordination.spec.kinds import (
     Model,
     Pool,
@@ -75,6 +76,11 @@ class Catalogue:
     def space(self) -> Space:
         """All requests the catalogue knows of, and what each route matches."""
         return Space(self)
+
+    @cached_property
+    def mentions(self) -> list[tuple[Document, Mention]]:
+        """Every reference from one document to another object, with the document it stands in."""
+        return [(document, mention) for document in self.documents for mention in document.mentions()]
 
     @cached_property
     def environments_of(self) -> dict[tuple[str, str], list[str]]:

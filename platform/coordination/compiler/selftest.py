@@ -60,21 +60,22 @@ def _of_reservations(records: ProgramRecords) -> Iterator[Named]:
 
 def _of_routes(records: ProgramRecords) -> Iterator[Named]:
     """The shortest request each route is written for."""
+    tenants = {tenant.name: tenant for tenant in records.tenants}
     for route in islice(records.routes, MOST_VECTORS // 4):
-        request = _meant_for(route, records)
+        request = _meant_for(route, records, tenants)
         if request is not None:
             yield f"route {route.name}", request
 
 
-def _meant_for(route: RouteRecord, records: ProgramRecords) -> VectorRequest | None:
+def _meant_for(
+    route: RouteRecord, records: ProgramRecords, tenants: dict[str, TenantRecord]
+) -> VectorRequest | None:
     match = route.match
     served, said = _served_names(records), _service_tiers(records)
     models = match.models or tuple(served)
     if not models:
         return None
-    for tenant in records.tenants:
-        if match.tenants and not any(_below(tenant.name, name) for name in match.tenants):
-            continue
+    for tenant in [tenants[name] for name in match.tenants] or records.tenants:
         tier = next((t for t in tenant.tiers if not match.tiers or t in match.tiers), None)
         if tier is not None:
             low, high = match.prompt_tokens_min, match.prompt_tokens_max
@@ -122,7 +123,3 @@ def _service_tiers(records: ProgramRecords) -> dict[str, str]:
 def _served_names(records: ProgramRecords) -> dict[str, str]:
     """Model -> what a client says for it."""
     return {model.name: model.served_name for model in records.models}
-
-
-def _below(path: str, ancestor: str) -> bool:
-    return path == ancestor or path.startswith(ancestor + "/")

@@ -25,11 +25,9 @@ class SourceMap:
 
 def _entry(document: Document) -> dict[str, Any]:
     start = document.locate("/metadata/name")
-    positions = document.positions
     fields: dict[str, list[int]] = {}
-    for pointer, span in positions.leaves():
+    for pointer, place in document.positions.leaves():
         if pointer.startswith("/spec/"):
-            place = positions.place(span)
             fields[pointer] = [place.line, place.column]
     return {
         "file": start.file,

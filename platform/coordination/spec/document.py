@@ -46,39 +46,30 @@ class Metadata(Block, frozen=True, kw_only=True):
 class Positions:
     """Places of one document's parts, found when first asked for."""
 
-    def __init__(self, file: str, text: str, first_line: int, prefix: str, *, is_json: bool) -> None:
-        self.file, self.text, self.first_line, self.prefix = file, text, first_line, prefix
-        self.is_json = is_json
-        self.outer: Positions | None = None
-
-    def within(self, prefix: str) -> Positions:
-        """Places of one object of a JSON array; they are found for all of them at once."""
-        inner = Positions(self.file, self.text, self.first_line, prefix, is_json=self.is_json)
-        inner.outer = self
-        return inner
+    def __init__(
+        self, file: str, text: str, line: int = 0, column: int = 0, *, is_json: bool = False
+    ) -> None:
+        self.file, self.text, self.is_json = file, text, is_json
+        self.line, self.column = line, column
+        """Where the text begins in its file, counted from 0."""
 
     @cached_property
     def marks(self) -> Marks:
-        if self.outer is not None:
-            return self.outer.marks
         return json_text.marks_of(self.text) if self.is_json else yaml_text.marks_of(self.text)
 
     def locate(self, where: str, on: Literal["key", "value"] = "value") -> Location:
         """The place of a JSON pointer within the document."""
-        return self.place(self.marks.find(self.prefix + where, on))
+        return self.place(self.marks.find(where, on))
 
-    def leaves(self) -> Iterator[tuple[str, Span]]:
-        """Every value that is not a mapping or list, by its JSON pointer within the document."""
-        start = len(self.prefix)
+    def leaves(self) -> Iterator[tuple[str, Location]]:
+        """Every value that is not a mapping or list, by its JSON pointer."""
         for where in self.marks.leaves:
-            if where.startswith(self.prefix):
-                yield where[start:], self.marks.values[where]
+            yield where, self.place(self.marks.values[where])
 
     def place(self, span: Span) -> Location:
-        line = self.first_line + 1
-        return Location(
-            self.file, span.line + line, span.column + 1, span.end_line + line, span.end_column + 1
-        )
+        """A stretch of the document's text, in its file."""
+        line, column, end_line, end_column = span.after(self.line, self.column)
+        return Location(self.file, line + 1, column + 1, end_line + 1, end_column + 1)
 
 
 class Document:

@@ -149,7 +149,7 @@ def read_money(value: Plain) -> Money:
     if not re.fullmatch(r"[A-Z]{3}", currency):
         raise SPEC007_unit.wrong(text_of(value), "a currency of three capitals", "20000 USD")
     exact = number * scale
-    if exact > LARGEST // NANO:
+    if exact * NANO > LARGEST:
         raise SPEC008_out_of_range.above(text_of(value), f"{LARGEST // NANO:,} {currency}")
     if exact < 0:
         raise SPEC008_out_of_range.below(text_of(value), f"0 {currency}")
@@ -190,7 +190,12 @@ def read_instant(value: Plain) -> int:
         since = moment - EPOCH
     except (ValueError, OverflowError):
         raise SPEC006_wrong_type.expected(f"{what} that exists", value) from None
-    return since // timedelta(microseconds=1)
+    micros = since // timedelta(microseconds=1)
+    if micros < 0:
+        raise SPEC008_out_of_range.below(value, write_instant(0))
+    if micros > LARGEST:
+        raise SPEC008_out_of_range.above(value, write_instant(LARGEST))
+    return micros
 
 
 def write_count(n: int) -> str | int:

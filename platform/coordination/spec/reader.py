@@ -82,7 +82,7 @@ def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft]:
         return
     text, misreads = decode(file.text)
     reading.texts[file.name] = text
-    whole = Positions(file.name, text, 0, "", is_json=False)
+    whole = Positions(file.name, text)
     for slip in misreads:
         reading.diagnostics.append(diagnose(slip.misread, whole.place(slip.span), None, ""))
     if misreads:
@@ -99,7 +99,7 @@ def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft]:
 
 def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
     for stretch, first_line in yaml_text.documents(text):
-        positions = Positions(name, stretch, first_line, "", is_json=False)
+        positions = Positions(name, stretch, first_line)
         slips: list[Slip] = []
         try:
             if len(stretch) > LARGEST_DOCUMENT:
@@ -115,19 +115,13 @@ def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
 
 
 def _json_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
-    positions = Positions(name, text, 0, "", is_json=True)
     slips: list[Slip] = []
     try:
-        tree = json_text.load(text, slips)
+        for item in json_text.items(text, slips):
+            yield Draft(item.tree, Positions(name, item.text, item.line, item.column, is_json=True))
     except Broken as broken:
-        _report_slips([broken.slip], positions, reading)
-        return
-    _report_slips(slips, positions, reading)
-    if isinstance(tree, list):
-        for i, item in enumerate(tree):
-            yield Draft(item, positions.within(f"/{i}"))
-    else:
-        yield Draft(tree, positions)
+        slips.append(broken.slip)
+    _report_slips(slips, Positions(name, text), reading)
 
 
 def _report_slips(slips: list[Slip], positions: Positions, reading: _Reading) -> None:

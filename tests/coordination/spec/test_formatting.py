@@ -34,9 +34,9 @@ def test_every_quickstart_document_is_written_and_read_back(document):
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Cn", "Co"]), max_size=30)
 TRAPS = st.sampled_from(
-    ["no", "null", "~", "true", "0x10", "1e3", ".5", "12", "- a", "a: b", "a #b", "#", "", " ", "x ", "'", '"',
-     "{a}", "[a", "a,b", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "?", ":", "a:", "http://x:1/", "---",
-     "2026-01-01", "+1", "0o7", "\\", "a\\n", "=", "<<", "a  b"]
+    ["no", "null", "~", "true", "0x10", "1e3", ".5", "12", "- a", "a: b", "a #b", "#", "", " ", "x ", "'",
+     '"', "{a}", "[a", "a,b", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "?", ":", "a:", "http://x:1/",
+     "---", "2026-01-01", "+1", "0o7", "\\", "a\\n", "=", "<<", "a  b"]
 )  # fmt: skip
 
 
@@ -57,8 +57,9 @@ def test_no_text_is_taken_for_anything_else(description, labels):
 
 def test_fields_stand_in_the_order_of_the_language_and_defaults_are_left_out():
     given = b"""
-spec: {overflow: spill, burn: {cached_input: 0.25}, throughput: {output: 1000 tokens/min, input: 600000 tokens/min},
-       window: {until: 2027-03-01T00:00:00Z, from: 2026-12-01T00:00:00Z}, tier: priority, pool: chat, tenant: acme}
+spec: {overflow: spill, burn: {cached_input: 0.25}, tier: priority, pool: chat, tenant: acme,
+       throughput: {output: 1000 tokens/min, input: 600000 tokens/min},
+       window: {until: 2027-03-01T00:00:00Z, from: 2026-12-01T00:00:00Z}}
 metadata: {name: booked}
 kind: Reservation
 apiVersion: headway/v1

@@ -16,25 +16,24 @@ NEEDS_WHOLE = False
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     nearest: dict[str, Nearest] = {}
-    for document in catalogue.documents:
-        for mention in document.mentions():
-            kind, name = mention.kind, mention.name
-            if catalogue.knows(kind, name) or name in catalogue.kinds_by_name:
-                continue
-            if kind not in nearest:
-                nearest[kind] = Nearest(catalogue.by_kind.get(kind, ()))
-            near = nearest[kind].to(name)
-            where = f" in environment `{catalogue.environment}`" if catalogue.environment else ""
-            yield report(
-                RULE,
-                document,
-                mention.path,
-                f"there is no {kind} {quoted(name)}{where if _elsewhere(catalogue, kind, name) else ''}"
-                + (f"; did you mean `{near}`?" if near else ""),
-                on=mention.on,
-                notes=_notes(catalogue, kind, name),
-                fix=_fix(mention, near) if near else None,
-            )
+    for document, mention in catalogue.mentions:
+        kind, name = mention.kind, mention.name
+        if catalogue.knows(kind, name) or name in catalogue.kinds_by_name:
+            continue
+        if kind not in nearest:
+            nearest[kind] = Nearest(catalogue.by_kind.get(kind, ()))
+        near = nearest[kind].to(name)
+        where = f" in environment `{catalogue.environment}`" if catalogue.environment else ""
+        yield report(
+            RULE,
+            document,
+            mention.path,
+            f"there is no {kind} {quoted(name)}{where if _elsewhere(catalogue, kind, name) else ''}"
+            + (f"; did you mean `{near}`?" if near else ""),
+            on=mention.on,
+            notes=_notes(catalogue, kind, name),
+            fix=_fix(mention, near) if near else None,
+        )
 
 
 def _fix(mention: Mention, near: str) -> Fix:

@@ -13,19 +13,18 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    for document in catalogue.documents:
-        for mention in document.mentions():
-            if catalogue.knows(mention.kind, mention.name):
-                continue
-            kinds = catalogue.kinds_by_name.get(mention.name)
-            if not kinds:
-                continue
-            other = catalogue.by_kind[kinds[0]][mention.name]
-            yield report(
-                RULE,
-                document,
-                mention.path,
-                f"`{mention.name}` is a {' and a '.join(kinds)}; a {mention.kind} is asked for here",
-                on=mention.on,
-                related=(see(other, "/metadata/name", f"the {other.kind} is defined here"),),
-            )
+    for document, mention in catalogue.mentions:
+        if catalogue.knows(mention.kind, mention.name):
+            continue
+        kinds = catalogue.kinds_by_name.get(mention.name)
+        if not kinds:
+            continue
+        other = catalogue.by_kind[kinds[0]][mention.name]
+        yield report(
+            RULE,
+            document,
+            mention.path,
+            f"`{mention.name}` is a {' and a '.join(kinds)}; a {mention.kind} is asked for here",
+            on=mention.on,
+            related=(see(other, "/metadata/name", f"the {other.kind} is defined here"),),
+        )

@@ -20,10 +20,9 @@ USED_BY = {
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     used: set[tuple[str, str]] = set()
-    for document in catalogue.documents:
-        for mention in document.mentions():
-            if mention.kind in USED_BY and document.kind in USED_BY[mention.kind][0]:
-                used.add((mention.kind, mention.name))
+    for document, mention in catalogue.mentions:
+        if mention.kind in USED_BY and document.kind in USED_BY[mention.kind][0]:
+            used.add((mention.kind, mention.name))
     for tier in catalogue.tiers.values():
         if tier.spec.overflow.tier is not None:
             used.add(("Tier", tier.spec.overflow.tier))

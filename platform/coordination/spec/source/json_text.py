@@ -8,41 +8,117 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from coordination.spec.plain import Plain
 from coordination.spec.rules import SPEC001_syntax, SPEC003_too_much, SPEC004_duplicate_key
-from coordination.spec.source.marks import NOWHERE, Broken, Marks, Slip, Span
+from coordination.spec.source.marks import Broken, Marks, Slip, Span
 from coordination.spec.source.yaml_text import BREAK, DEEPEST, LONGEST_NUMBER
 
+BLANK = re.compile(r"[ \t\n\r]*")
+ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 TOKEN = re.compile(r'[\s]*(?:([{}\[\],:])|("(?:[^"\\]|\\.)*")|([^\s{}\[\],:"]+))', re.DOTALL)
 
 
-def load(text: str, slips: list[Slip]) -> Plain:
-    """The tree of a JSON text. Repeated keys go to ``slips``; raises ``Broken`` when malformed."""
-    repeated = False
+class Item(NamedTuple):
+    """An object of a file, the text it was read from, and where that begins."""
 
-    def gather(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
+    tree: Plain
+    text: str
+    line: int
+    column: int
+
+
+def items(text: str, slips: list[Slip]) -> Iterator[Item]:
+    """The objects of a file: itself, or the entries of its array, each with its own stretch of text.
+
+    Repeated keys go to ``slips``; raises ``Broken`` where the rest makes no sense.
+    """
+    decoder = _Decoder()
+    lines = Lines(text)
+    at = _skip(text, 0)
+    if not text.startswith("[", at):
+        item, at = decoder.item(text, at, lines, slips)
+        yield item
+    else:
+        at = _skip(text, at + 1)
+        while not text.startswith("]", at):
+            item, at = decoder.item(text, at, lines, slips)
+            yield item
+            at = _skip(text, at)
+            if text.startswith(",", at):
+                at = _skip(text, at + 1)
+            elif not text.startswith("]", at):
+                raise Broken(SPEC001_syntax.malformed("expecting `,` or `]`"), lines.span(at, at + 1))
+        at += 1
+    at = _skip(text, at)
+    if at != len(text):
+        raise Broken(SPEC001_syntax.malformed("something follows the end"), lines.span(at, at + 1))
+
+
+class _Decoder:
+    """The standard decoder, its numbers exact, with an eye on repeated keys."""
+
+    def __init__(self) -> None:
+        self.repeated = False
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=self.gather, parse_float=_fraction, parse_int=_whole, parse_constant=str
+        )
+
+    def gather(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key, value in pairs:
             made.setdefault(key, value)
-        repeated = repeated or len(made) != len(pairs)
+        self.repeated = self.repeated or len(made) != len(pairs)
         return made
 
-    try:
-        tree: Plain = json.loads(
-            text, object_pairs_hook=gather, parse_float=_fraction, parse_int=_whole, parse_constant=_constant
-        )
-    except json.JSONDecodeError as error:
-        span = _span(text, error.pos, error.pos + 1)
-        raise Broken(SPEC001_syntax.malformed(error.msg[:1].lower() + error.msg[1:]), span) from None
-    except RecursionError:
-        raise Broken(SPEC003_too_much.depth(DEEPEST), NOWHERE) from None
-    if repeated:
-        _scan(text, Marks(), slips)
-    return tree
+    def item(self, text: str, at: int, lines: Lines, slips: list[Slip]) -> tuple[Item, int]:
+        """The value that begins at an offset, and the offset after it."""
+        start = lines.span(at, at)
+        try:
+            tree, end = self.decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            said = error.msg[:1].lower() + error.msg[1:]
+            span = lines.span(error.pos, error.pos + 1)
+            raise Broken(SPEC001_syntax.malformed(said), span) from None
+        except RecursionError:
+            raise Broken(SPEC003_too_much.depth(DEEPEST), start) from None
+        item = Item(tree, text[at:end], start.line, start.column)
+        lone = lone_surrogate(item.text)
+        if lone is not None:
+            span = lines.span(at + lone, at + lone + 6)
+            raise Broken(SPEC001_syntax.malformed("half of a surrogate pair is not a character"), span)
+        if self.repeated:
+            self.repeated = False
+            found: list[Slip] = []
+            _scan(item.text, Marks(), found)
+            slips.extend(Slip(s.misread, s.span.after(start.line, start.column)) for s in found)
+        return item, end
+
+
+def lone_surrogate(text: str) -> int | None:
+    """Offset of the first ``\\uD83D`` in JSON without its other half, which no UTF-8 could hold."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return None
+    high: re.Match[str] | None = None
+    for escape in ESCAPE.finditer(text):
+        code = int(escape[1], 16) if escape[1] else 0
+        if high is not None:
+            if not (0xDC00 <= code < 0xE000 and escape.start() == high.end()):
+                return high.start()
+            high = None
+        elif 0xD800 <= code < 0xDC00:
+            high = escape
+        elif 0xDC00 <= code < 0xE000:
+            return escape.start()
+    return high.start() if high else None
+
+
+def _skip(text: str, at: int) -> int:
+    blank = BLANK.match(text, at)
+    return blank.end() if blank else at
 
 
 def marks_of(text: str) -> Marks:
@@ -61,12 +137,8 @@ def _fraction(text: str) -> Plain:
     return number if number is not None and abs(number.adjusted()) < 10_000 else text
 
 
-def _constant(text: str) -> Plain:
-    return text
-
-
 def _scan(text: str, marks: Marks, slips: list[Slip]) -> None:
-    lines = _Lines(text)
+    lines = Lines(text)
     frames: list[tuple[str, bool]] = []
     keys: list[str | None] = [None]
     indices: list[int] = [0]
@@ -114,7 +186,7 @@ def _where(frames: list[tuple[str, bool]], keys: list[str | None], indices: list
     return keys[-1] or "" if mapping else f"{pointer}/{indices[-1]}"
 
 
-class _Lines:
+class Lines:
     """Turns rising offsets into lines and columns in one sweep."""
 
     def __init__(self, text: str) -> None:
@@ -126,7 +198,3 @@ class _Lines:
             self.next += 1
         base = self.breaks[self.next - 1] if self.next else 0
         return Span(self.next, start - base, self.next, stop - base)
-
-
-def _span(text: str, start: int, stop: int) -> Span:
-    return _Lines(text[:stop]).span(start, stop)

@@ -19,6 +19,15 @@ class Span(NamedTuple):
     end_line: int
     end_column: int
 
+    def after(self, line: int, column: int) -> Span:
+        """The same stretch in a text that begins at a place of a larger one."""
+        return Span(
+            self.line + line,
+            self.column + (0 if self.line else column),
+            self.end_line + line,
+            self.end_column + (0 if self.end_line else column),
+        )
+
 
 NOWHERE = Span(0, 0, 0, 1)
 

@@ -9,7 +9,7 @@ CASES = [
     Case("a document of many megabytes", "a: " + "x" * 4_200_000, (("1:1", "4,200,003 characters"),)),
     Case("a file of more than 32 MiB", b"#" * (32 * 1024 * 1024 + 1), (("1:1", "at least 32.0 MiB"),)),
     Case(
-        "JSON nested beyond the decoder", "[" * 100_000, (("1:1", "more than 32 levels"),), file="case.json"
+        "JSON nested beyond the decoder", "[" * 100_000, (("1:2", "more than 32 levels"),), file="case.json"
     ),
     Case(
         "a thousand unknown fields",
