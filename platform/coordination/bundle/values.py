@@ -19,7 +19,8 @@ Instant = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Count = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 _T = TypeVar("_T", bound="Value")
-_WHERE = re.compile(r" - at `(?:key in )?\$([^`]*)`\Z")
+_WHERE = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,9 +54,14 @@ def convert(parsed: object, shape: type[_T], *, code: Code, file: str) -> _T:
     except msgspec.ValidationError as error:
         text = str(error)
         where = _WHERE.search(text)
-        pointer = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", where[1]).replace(".", "/") if where else ""
         message = text[: where.start()] if where else text
-        raise refuse(code, message, file=file, json_pointer=pointer.replace("///", "/*")) from None
+        raise refuse(code, message, file=file, json_pointer=_pointer(where[1] if where else "")) from None
+
+
+def _pointer(path: str) -> str:
+    """``.keys[...].scopes[0]``, as the decoder says it, as a JSON pointer; ``*`` for a key it hides."""
+    steps = (name or index for name, index in _STEP.findall(path))
+    return "".join(f"/{'*' if step == '...' else step}" for step in steps)
 
 
 def check(value: _T) -> _T:
