@@ -17,10 +17,12 @@ class Person(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """Something that is not a person. ``on_behalf`` is the user who answers for it, if there is one."""
+    """Something that is not a person: a token, with the user who answers for it, or the system."""
 
     name: str
     on_behalf: Person | None = None
+    scopes: frozenset[str] = frozenset()
+    """What a token may be used for; its owner's rights are the upper bound."""
 
 
 SYSTEM = Automaton("headway")

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponseBase | None:
+def exception_handler(error: Exception, _context: Mapping[str, Any]) -> HttpResponse | None:
     """REST framework's ``EXCEPTION_HANDLER``: every refusal in one shape; what is a bug stays a 500."""
     refused = as_refused(error)
     if refused is None:
@@ -75,7 +74,7 @@ class Idempotent(APIView):
             raise _Repeated(earlier)
         self._claimed = (principal, key)
 
-    def handle_exception(self, exc: Exception) -> Response:
+    def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, _Repeated):
             return _again(exc.answer)
         if self._claimed and as_refused(exc) is None:
@@ -83,9 +82,7 @@ class Idempotent(APIView):
             self._claimed = None
         return super().handle_exception(exc)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)
         if self._claimed is not None:
             principal, key = self._claimed
@@ -104,7 +101,7 @@ class _Repeated(Exception):
         self.answer = answer
 
 
-def _again(answer: idempotency.Answer) -> Any:
+def _again(answer: idempotency.Answer) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
     response["Idempotency-Replayed"] = "true"
     return response

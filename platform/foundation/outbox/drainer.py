@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from django.db import connection
 
@@ -17,6 +18,10 @@ PERIOD = 1.0
 BATCH = 100
 
 
+def _nothing() -> None:
+    """Not started yet: there is nobody to forget."""
+
+
 class Drainer:
     """A thread that drains until it is stopped. ``stop`` waits for the handler that is running."""
 
@@ -25,7 +30,7 @@ class Drainer:
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox-drainer", daemon=True)
-        self._forget = lambda: None
+        self._forget: Callable[[], None] = _nothing
 
     def start(self) -> None:
         self._forget = on_wake(self._wanted.set)

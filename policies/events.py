@@ -1,0 +1,25 @@
+"""What do other apps hear of policy? Topics, and what each event says."""
+
+from __future__ import annotations
+
+from foundation import outbox
+from policies.models import Build, Revision
+
+MERGED = "policies.merged"
+"""``{environment, revision}``: the environment is at this revision, or was a moment ago."""
+BUILT = "policies.built"
+"""``{environment, revision, bundle}``: this revision's bundle is stored."""
+
+
+def merged(revision: Revision) -> None:
+    payload = {"environment": revision.environment, "revision": revision.digest}
+    outbox.emit(MERGED, payload, key=revision.environment)
+
+
+def built(build: Build) -> None:
+    payload = {
+        "environment": build.environment,
+        "revision": build.revision_id,
+        "bundle": build.bundle_id,
+    }
+    outbox.emit(BUILT, payload, key=build.environment)

@@ -1,0 +1,1 @@
+"""Where do rows become values, and values rows?"""

@@ -1,0 +1,124 @@
+"""How is a proposal written, operation by operation, before it is merged?"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from coordination.spec import KINDS
+from foundation import audit
+from foundation.actors import Actor, name_of, person_behind
+from foundation.http import Invalid
+from policies import selectors, store
+from policies.mapping.documents import Body
+from policies.mapping.proposals import edits_of, head_digest
+from policies.models import ChangeSet, Operation, Revision
+from policies.permissions import require_editor
+from policies.services.environments import require_environment
+from policies.services.merging import ended, read_as
+
+
+def open_change_set(
+    *, actor: Actor, environment: str, base: Revision | None = None, reason: str = "", ticket: str = ""
+) -> ChangeSet:
+    """An empty proposal against ``base``, which is what is current now unless told otherwise."""
+    require_editor(actor, environment)
+    require_environment(environment)
+    base = base or selectors.current_revision(environment)
+    with transaction.atomic():
+        change_set = ChangeSet.objects.create(
+            environment=environment,
+            base=base,
+            head_digest=head_digest(base.digest if base else None, []),
+            reason=reason,
+            ticket=ticket,
+            author_id=person_behind(actor),
+            author_name=name_of(actor),
+            created_at=timezone.now(),
+        )
+        _record(actor, "policies.change_set_opened", change_set)
+    return change_set
+
+
+def put_operation(
+    *,
+    actor: Actor,
+    change_set: ChangeSet,
+    kind: str,
+    name: str,
+    body: Body | None,
+    base_digest: str | None,
+) -> Operation:
+    """Have the change set write this object (or, without a body, delete it). Replaces an earlier one.
+
+    Raises ``Invalid`` (``invalid_document``) with the errors of each field.
+    """
+    require_editor(actor, change_set.environment)
+    if kind not in KINDS:
+        raise Invalid("unknown_kind", f"There is no kind `{kind[:63]}`.")
+    written = (
+        None if body is None else read_as(body, environment=change_set.environment, kind=kind, name=name)
+    )
+    with transaction.atomic():
+        _lock_open(change_set)
+        if written is not None:
+            store.add_documents([written.row()])
+        operation, _ = Operation.objects.update_or_create(
+            change_set=change_set,
+            kind=kind,
+            name=name,
+            defaults={
+                "base_digest": base_digest or "",
+                "new_document_id": written.digest if written else None,
+            },
+        )
+        _renew_head(change_set)
+        details = {"kind": kind, "name": name, "from": base_digest, "to": operation.new_document_id}
+        _record(actor, "policies.operation_put", change_set, **details)
+    return operation
+
+
+def drop_operation(*, actor: Actor, change_set: ChangeSet, kind: str, name: str) -> None:
+    """Have the change set leave this object alone; nothing happens if it already does."""
+    require_editor(actor, change_set.environment)
+    with transaction.atomic():
+        _lock_open(change_set)
+        dropped, _ = change_set.operations.filter(kind=kind, name=name).delete()
+        if dropped:
+            _renew_head(change_set)
+            _record(actor, "policies.operation_dropped", change_set, kind=kind, name=name)
+
+
+def close_change_set(*, actor: Actor, change_set: ChangeSet) -> None:
+    """Give the proposal up."""
+    require_editor(actor, change_set.environment)
+    with transaction.atomic():
+        _lock_open(change_set)
+        change_set.state, change_set.ended_at = ChangeSet.State.CLOSED, timezone.now()
+        change_set.save(update_fields=["state", "ended_at"])
+        _record(actor, "policies.change_set_closed", change_set)
+
+
+def _lock_open(change_set: ChangeSet) -> None:
+    """Hold the row until the end of the transaction; ``Conflict`` when the proposal has ended."""
+    held = ChangeSet.objects.select_for_update().get(pk=change_set.pk)
+    change_set.state, change_set.head_digest = held.state, held.head_digest
+    if held.state != ChangeSet.State.OPEN:
+        raise ended(change_set)
+
+
+def _renew_head(change_set: ChangeSet) -> None:
+    """Name the proposal anew: whatever was bound to its former digest no longer holds."""
+    change_set.head_digest = head_digest(change_set.base_id, edits_of(change_set))
+    change_set.save(update_fields=["head_digest"])
+
+
+def _record(actor: Actor, action: str, change_set: ChangeSet, **details: str | None) -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        object_kind="ChangeSet",
+        object_name=str(change_set.pk),
+        environment=change_set.environment,
+        details={"head_digest": change_set.head_digest, **details},
+    )
