@@ -38,11 +38,11 @@ class CouldNotReplay(Exception):
 
 
 def replayed(strategy: PlacementStrategy, trace: Path, limit: int, speed: float) -> dict[str, Any]:
-    """One replay over fresh processes: ``headway replay``'s summary, and what the gateway took for it."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with stack.fleet(REPLICAS, folder) as urls:
-            records = policy.with_far_limits(policy.over_replicas(policy.quickstart(), urls))
+    """One replay over fresh processes: ``headway replay``'s summary, and what the processes took for it."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        with stack.fleet(REPLICAS, folder) as replicas:
+            records = policy.with_far_limits(policy.over_replicas(policy.quickstart(), replicas.urls))
             keys = policy.write_state(policy.with_placement(records, strategy), folder / "state")
             keys_file = folder / "keys.json"
             tenants = [{"name": tenant, "api_key": key} for tenant, key in keys.items()]
@@ -55,8 +55,9 @@ def replayed(strategy: PlacementStrategy, trace: Path, limit: int, speed: float)
                 if ended.returncode not in (0, 1):
                     raise CouldNotReplay(f"headway replay ended with {ended.returncode}")
                 summary: dict[str, Any] = json.loads(ended.stdout)
-                used = spent(served.process.pid)
-                summary["gateway_cpu_s"], summary["gateway_rss_mb"] = used.cpu_s, used.rss_mb
+                for name, process in (("gateway", served.process), ("fleet", replicas.process)):
+                    used = spent(process.pid)
+                    summary[f"{name}_cpu_s"], summary[f"{name}_rss_mb"] = used.cpu_s, used.rss_mb
                 return summary
 
 
@@ -84,7 +85,8 @@ def described(strategy: str, summary: dict[str, Any]) -> str:
         f"  TTFT ms: mean {ttft['mean']:.0f}, p50 {ttft['p50']:.0f}, "
         f"p90 {ttft['p90']:.0f}, p99 {ttft['p99']:.0f}",
         f"  {summary['elapsed_s']:.0f} s; gateway {summary['gateway_cpu_s']:.1f} CPU-s, "
-        f"{summary['gateway_rss_mb']:.0f} MB; sent {summary['send_lag_ms']['p99']:.1f} ms late (p99)",
+        f"{summary['gateway_rss_mb']:.0f} MB; fleet {summary['fleet_cpu_s']:.1f} CPU-s; "
+        f"sent {summary['send_lag_ms']['p99']:.1f} ms late (p99)",
     ]
     if interrupted:
         lines.append(f"  interrupted: {interrupted}")

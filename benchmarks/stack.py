@@ -40,14 +40,22 @@ def gateway(state: Path, folder: Path, cores: set[int] | None = None) -> Iterato
         yield Served(process, f"http://{LOOPBACK}:{told['port']}", f"http://{LOOPBACK}:{told['admin_port']}")
 
 
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Engines in one process, and where each serves."""
+
+    process: subprocess.Popen[bytes]
+    urls: list[str]
+
+
 @contextmanager
-def fleet(replicas: int, folder: Path, options: Sequence[str] = ()) -> Iterator[list[str]]:
-    """``headway simfleet`` on free ports; gives the replicas' URLs."""
+def fleet(replicas: int, folder: Path, options: Sequence[str] = ()) -> Iterator[Replicas]:
+    """``headway simfleet`` on free ports."""
     ready, log = _files(folder, "simfleet")
     command = [sys.executable, "-m", "headway", "simfleet", "--port", "0", "--replicas", str(replicas)]
     with running([*command, "--ready-file", str(ready), *options], log=log) as process:
         told = json.loads(wait_for_file(ready, process, log))
-        yield [replica["url"] for replica in told["replicas"]]
+        yield Replicas(process, [replica["url"] for replica in told["replicas"]])
 
 
 @contextmanager

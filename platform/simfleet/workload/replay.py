@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from simfleet.workload.summary import Summary
 NOT_SERVED = "none"
 NOT_SAID = "unknown"
 PROGRESS_EVERY_S = 0.5
+BODIES_AHEAD = 32
+"""Requests made before their instant: some megabytes, and more than a burst of the public traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,37 @@ class _Replay:
     async def arrivals(self, requests: Iterator[TraceRequest]) -> None:
         """Sends each request at its instant; returns when all are answered, lost or timed out."""
         start = self._loop.time()
-        try:
-            for request in itertools.islice(requests, self._plan.limit):
-                # The body is made ahead of the instant, so that making it delays nothing.
-                body = self._body(request)
-                due = start + request.arrival_us / 1e6 / self._plan.speed
+        upcoming = itertools.islice(requests, self._plan.limit)
+        ahead: deque[tuple[TraceRequest, bytes, float]] = deque()
+        more = True
+        while more or ahead:
+            # Bodies are made ahead of their instant, so that making one delays neither it nor a burst.
+            while more and len(ahead) < BODIES_AHEAD and (not ahead or self._loop.time() < ahead[0][2]):
+                more = self._make(upcoming, start, ahead)
+                await asyncio.sleep(0)
+            if ahead:
+                request, body, due = ahead.popleft()
                 await asyncio.sleep(due - self._loop.time())
                 await self._slots.acquire()
                 task = self._loop.create_task(self._one(request, body, due))
                 self._open.add(task)
                 task.add_done_callback(self._open.discard)
-        except TraceError as problem:
-            self.summary.trace_error = str(problem)
         while self._open:
             await asyncio.wait(self._open)
+
+    def _make(
+        self, upcoming: Iterator[TraceRequest], start: float, ahead: deque[tuple[TraceRequest, bytes, float]]
+    ) -> bool:
+        """Readies the next request; false when there is none."""
+        try:
+            request = next(upcoming, None)
+        except TraceError as problem:
+            self.summary.trace_error = str(problem)
+            return False
+        if request is None:
+            return False
+        ahead.append((request, self._body(request), start + request.arrival_us / 1e6 / self._plan.speed))
+        return True
 
     async def abandon(self) -> None:
         """Closes what is still open; each of them counts as abandoned."""

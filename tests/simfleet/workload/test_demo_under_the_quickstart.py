@@ -17,8 +17,8 @@ HANG_GUARD_S = 180
 @pytest.mark.slow
 @pytest.mark.timeout(2 * HANG_GUARD_S)
 async def test_a_wait_a_429_a_spill_and_a_cache_hit_come_about(tmp_path):
-    with stack.fleet(8, tmp_path) as urls:
-        records = policy.over_replicas(policy.quickstart(), urls)
+    with stack.fleet(8, tmp_path) as replicas:
+        records = policy.over_replicas(policy.quickstart(), replicas.urls)
         keys = policy.write_state(records, tmp_path / "state")
         with stack.gateway(tmp_path / "state", tmp_path) as served:
             seen, stop = Witnessed(), asyncio.Event()
