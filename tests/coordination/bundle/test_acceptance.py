@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from coordination.bundle import dsse
 from coordination.bundle.acceptance import FIRST_RETRY, LAST_RETRY, step, subscribe, verify_parts
+from coordination.bundle.candidates import Verify
 from coordination.bundle.pointer import renew, sign_pointer
 from coordination.bundle.refusals import Refused
 from coordination.bundle.root import make_root, open_root, sign_root
@@ -14,6 +17,7 @@ from coordination.bundle.subscription import (
     Activated,
     BundleReceived,
     DirectoryReceived,
+    Effect,
     FetchBundle,
     FetchDirectory,
     FetchFailed,
@@ -27,7 +31,6 @@ from coordination.bundle.subscription import (
     Started,
     Ticked,
     Verified,
-    Verify,
 )
 from tests.coordination.bundle import samples
 from tests.coordination.bundle.samples import AT, KEY, OTHER_KEY, SECOND
@@ -42,11 +45,15 @@ class Gateway:
 
     def __init__(self):
         self.now = subscribe(open_root(ROOT), ROOT, environment="dev", ring="main")
-        self.effects = ()
+        self.effects: tuple[Effect, ...] = ()
 
     def __call__(self, event):
         self.now, self.effects = step(self.now, event)
         return self.effects
+
+    @property
+    def state(self) -> str:
+        return self.now.state
 
     @property
     def code(self):
@@ -62,7 +69,7 @@ class Gateway:
 
     def settle(self, bundles=(FIRST, SECOND_BUNDLE), directories=(KEYS,), *, until=None):
         """Carry out every effect without a fault; stop before one of type ``until``."""
-        todo = list(self.effects)
+        todo: list[Any] = list(self.effects)
         by_digest = {made.digest: made for made in bundles}
         names = {found.digest: found for found in directories}
         while todo and not (until and isinstance(todo[0], until)):
@@ -99,18 +106,18 @@ def active():
 
 def test_the_way_from_nothing_to_active():
     gateway = Gateway()
-    assert gateway.now.state == "fetching"
+    assert gateway.state == "fetching"
     effects = gateway.receive(pointer())
     assert effects == (FetchBundle(1, FIRST.digest), FetchDirectory(1, KEYS.digest))
     assert gateway(DirectoryReceived(1, KEYS.to_json())) == ()
     envelope = dsse.sign(FIRST.manifest, dsse.BUNDLE, [KEY])
     (verify,) = gateway(BundleReceived(1, FIRST.tar, envelope))
-    assert gateway.now.state == "verifying"
+    assert gateway.state == "verifying"
     (test,) = gateway(Verified(1, verify_parts(verify)))
-    assert gateway.now.state == "testing"
+    assert gateway.state == "testing"
     assert test.vectors == samples.vectors()
     (persist,) = gateway(SelfTested(1, []))
-    assert gateway.now.state == "activating"
+    assert gateway.state == "activating"
     assert set(persist.files) == {
         "root.json",
         "pointer.dsse.json",
@@ -122,7 +129,7 @@ def test_the_way_from_nothing_to_active():
     (activate,) = gateway(Persisted(1, persist.digests))
     assert gateway.serves is None
     gateway(Activated(activate.number))
-    assert gateway.now.state == "active"
+    assert gateway.state == "active"
     assert gateway.serves == (FIRST.digest, KEYS.digest)
 
 
@@ -150,11 +157,11 @@ def test_status_tells_attempted_and_applied_apart(active):
 )
 def test_a_pointer_is_refused_and_what_serves_is_untouched(active, bad, code):
     assert active.receive(bad) == ()
-    assert (active.now.state, active.code) == ("rejected", code)
+    assert (active.state, active.code) == ("rejected", code)
     assert active.serves == (FIRST.digest, KEYS.digest)
     assert active.now.desired.serial == 1
     active.receive(pointer(1, issued_at=AT + 5))
-    assert (active.now.state, active.code) == ("active", None), "and the next good one clears it"
+    assert (active.state, active.code) == ("active", None), "and the next good one clears it"
 
 
 def test_order_is_lexicographic_a_new_serial_may_carry_an_older_time(active):
@@ -164,7 +171,7 @@ def test_order_is_lexicographic_a_new_serial_may_carry_an_older_time(active):
 def test_a_replay_does_not_disturb_an_attempt_under_way(active):
     active.receive(pointer(2, SECOND_BUNDLE))
     active.receive(pointer(1, issued_at=AT - 1))
-    assert (active.now.state, active.code) == ("fetching", "replayed_serial")
+    assert (active.state, active.code) == ("fetching", "replayed_serial")
     active(FetchFailed(2, "x"))
     active(Ticked(FIRST_RETRY))
     active.settle()
@@ -180,7 +187,7 @@ def test_a_heartbeat_is_persisted_and_fetches_nothing(active):
 
 def test_the_same_pointer_again_does_nothing(active):
     assert active.receive(pointer()) == ()
-    assert active.now.state == "active"
+    assert active.state == "active"
 
 
 def test_a_heartbeat_does_not_restart_a_download(active):
@@ -234,7 +241,7 @@ def test_rollback_does_not_revive_a_revoked_key(active):
     active.settle(directories=[later])
     active.receive(pointer(3, FIRST, KEYS))
     active.settle()
-    assert (active.now.state, active.code) == ("rejected", "replayed_serial")
+    assert (active.state, active.code) == ("rejected", "replayed_serial")
     assert active.serves == (SECOND_BUNDLE.digest, later.digest)
     active.receive(pointer(4, FIRST, later))
     active.settle(directories=[later])
@@ -245,7 +252,7 @@ def test_content_that_was_refused_is_not_fetched_again_until_something_else_is_a
     active.receive(pointer(2, SECOND_BUNDLE))
     (test,) = active.settle(until=SelfTest)
     active(SelfTested(test.number, ["v failed"]))
-    assert (active.now.state, active.code) == ("rejected", "self_test_failed")
+    assert (active.state, active.code) == ("rejected", "self_test_failed")
     assert active.receive(pointer(2, SECOND_BUNDLE, issued_at=AT + 9)) == ()
     assert active(Ticked(10**12)) == ()
     assert active.code == "self_test_failed"
@@ -279,7 +286,7 @@ def test_a_damaged_transfer_is_refused_and_tried_again(active, tar, envelope, co
     envelope = envelope or dsse.sign(SECOND_BUNDLE.manifest, dsse.BUNDLE, [KEY])
     (verify,) = active(BundleReceived(fetch.number, tar, envelope))
     active(Verified(fetch.number, verify_parts(verify)))
-    assert (active.now.state, active.code) == ("rejected", code)
+    assert (active.state, active.code) == ("rejected", code)
     assert active.serves == (FIRST.digest, KEYS.digest)
     assert active(Ticked(FIRST_RETRY)) == (FetchBundle(3, SECOND_BUNDLE.digest),)
     active.settle()
@@ -302,7 +309,7 @@ def test_a_full_disk_stops_a_new_bundle(active):
     active.receive(pointer(2, SECOND_BUNDLE))
     (persist,) = active.settle(until=Persist)
     assert active(PersistFailed(persist.number, "No space left on device")) == ()
-    assert (active.now.state, active.code) == ("rejected", "persist_failed")
+    assert (active.state, active.code) == ("rejected", "persist_failed")
     assert active.serves == (FIRST.digest, KEYS.digest)
 
 
@@ -313,19 +320,19 @@ def test_a_full_disk_does_not_keep_a_revoked_key_alive(active):
     (activate,) = active(PersistFailed(persist.number, "No space left on device"))
     active(Activated(activate.number))
     assert active.serves == (FIRST.digest, later.digest)
-    assert (active.now.state, active.code) == ("active", "persist_failed"), "and it is reported"
+    assert (active.state, active.code) == ("active", "persist_failed"), "and it is reported"
     (heartbeat,) = active.receive(pointer(2, FIRST, later, issued_at=AT + 1))
     assert heartbeat.files["directory.json"] == later.to_json(), "and made up for"
 
 
 def test_age_runs_on_the_monotonic_clock_from_the_last_contact(active):
     active(Ticked(600 * SECOND - 1))
-    assert active.now.state == "active"
+    assert active.state == "active"
     active(Ticked(600 * SECOND))
-    assert (active.now.state, active.now.status()["stale"]) == ("stale", True)
+    assert (active.state, active.now.status()["stale"]) == ("stale", True)
     assert active.serves == (FIRST.digest, KEYS.digest), "stale still serves"
     active.receive(pointer(1, issued_at=AT + 601 * SECOND), mono=601 * SECOND)
-    assert active.now.state == "active"
+    assert active.state == "active"
 
 
 def test_a_replayed_pointer_does_not_make_a_gateway_fresh(active):
@@ -339,7 +346,7 @@ def test_a_wall_clock_behind_is_reported_and_changes_nothing():
     gateway.receive(pointer(), wall=AT - 86_400 * SECOND)
     assert gateway.now.skew == 86_400 * SECOND
     gateway.settle()
-    assert gateway.now.state == "active"
+    assert gateway.state == "active"
     other = Gateway()
     other.receive(pointer(), wall=AT - 5 * SECOND)
     assert other.now.skew == 0
@@ -349,7 +356,7 @@ def test_a_pointer_that_had_expired_when_it_came_is_followed_but_stale():
     gateway = Gateway()
     gateway.receive(pointer(), wall=AT + 10**12)
     gateway.settle()
-    assert gateway.now.state == "stale"
+    assert gateway.state == "stale"
     assert gateway.serves == (FIRST.digest, KEYS.digest)
 
 
@@ -362,9 +369,9 @@ def test_a_monotonic_clock_never_goes_back(active):
 def test_a_restart_verifies_and_tests_the_folder_again():
     gateway = Gateway()
     gateway(Started(samples.state(), wall=AT, mono=7))
-    assert gateway.now.state == "verifying"
+    assert gateway.state == "verifying"
     gateway.settle()
-    assert gateway.now.state == "active"
+    assert gateway.state == "active"
     assert gateway.now.fresh_until == 7 + 600 * SECOND
 
 
@@ -372,17 +379,17 @@ def test_a_restart_on_an_expired_pointer_is_stale_and_a_clock_behind_is_floored(
     late, early = Gateway(), Gateway()
     late(Started(samples.state(), wall=AT + 10**12, mono=0))
     late.settle()
-    assert late.now.state == "stale"
+    assert late.state == "stale"
     early(Started(samples.state(), wall=0, mono=0))
     early.settle()
-    assert early.now.state == "active"
+    assert early.state == "active"
     assert early.now.fresh_until == 600 * SECOND, "no longer than the pointer was ever good for"
 
 
 def test_a_restart_on_an_empty_folder_waits():
     gateway = Gateway()
     assert gateway(Started({}, wall=AT, mono=0)) == ()
-    assert gateway.now.state == "fetching"
+    assert gateway.state == "fetching"
 
 
 def test_a_damaged_folder_is_healed_by_the_same_pointer_from_the_server():
@@ -390,11 +397,11 @@ def test_a_damaged_folder_is_healed_by_the_same_pointer_from_the_server():
     gateway = Gateway()
     gateway(Started({**files, "bundle.tar": _tampered(files["bundle.tar"])}, wall=AT, mono=0))
     gateway.settle()
-    assert (gateway.now.state, gateway.code) == ("rejected", "digest_mismatch")
+    assert (gateway.state, gateway.code) == ("rejected", "digest_mismatch")
     made, keys = samples.bundle(), samples.directory()
     gateway(PointerReceived(files["pointer.dsse.json"], wall=AT, mono=1))
     gateway.settle(bundles=[made], directories=[keys])
-    assert gateway.now.state == "active"
+    assert gateway.state == "active"
 
 
 def test_an_incomplete_folder_is_refused():
@@ -402,7 +409,7 @@ def test_an_incomplete_folder_is_refused():
     del files["directory.json"]
     gateway = Gateway()
     gateway(Started(files, wall=AT, mono=0))
-    assert (gateway.now.state, gateway.code) == ("rejected", "missing_file")
+    assert (gateway.state, gateway.code) == ("rejected", "missing_file")
 
 
 def test_a_new_root_takes_over_and_is_persisted_with_the_next_pointer(active):

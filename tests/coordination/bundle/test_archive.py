@@ -45,7 +45,9 @@ def test_it_is_the_tar_that_everyone_else_reads():
     with tarfile.open(fileobj=io.BytesIO(write_tar(FILES))) as archive:
         assert archive.getnames() == sorted(FILES)
         for info in archive:
-            assert archive.extractfile(info).read() == FILES[info.name]
+            member = archive.extractfile(info)
+            assert member is not None
+            assert member.read() == FILES[info.name]
             assert (info.mtime, info.uid, info.gid, info.mode) == (0, 0, 0, 0o644)
 
 

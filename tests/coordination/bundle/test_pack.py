@@ -110,12 +110,21 @@ def test_the_manifest_says_what_the_build_was_a_function_of():
 
 
 def test_targets_travel_along_and_nothing_else_does():
-    parts = (samples.program(), samples.source_map(), samples.vectors())
-    facts = {"root_tree": samples.ROOT_TREE, "compiler": "c", "tzdata": "t"}
-    made = pack(*parts, **facts, targets={"targets/envoy/rates.json": b"{}"})
+    def packed(targets):
+        return pack(
+            samples.program(),
+            samples.source_map(),
+            samples.vectors(),
+            root_tree=samples.ROOT_TREE,
+            compiler="c",
+            tzdata="t",
+            targets=targets,
+        )
+
+    made = packed({"targets/envoy/rates.json": b"{}"})
     assert unpack(made.tar).under("targets") == {"targets/envoy/rates.json": b"{}"}
     with pytest.raises(ValueError, match="targets/"):
-        pack(*parts, **facts, targets={"program/all.json": b"{}"})
+        packed({"program/all.json": b"{}"})
 
 
 def test_a_bundle_by_the_right_key_is_accepted():
@@ -220,7 +229,12 @@ def test_a_failing_self_test_is_told_in_the_authors_words():
 def test_vectors_are_run_against_the_program_of_the_bundle():
     seen = []
     made = samples.bundle()
-    accept(made.tar, signed(made), TRUSTED, Expectations(), lambda *parts: seen.append(parts) or [])
+
+    def remember(records, vectors):
+        seen.append((records, vectors))
+        return []
+
+    accept(made.tar, signed(made), TRUSTED, Expectations(), remember)
     assert seen == [(samples.program(), samples.vectors())]
 
 

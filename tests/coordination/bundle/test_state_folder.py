@@ -169,10 +169,17 @@ def test_an_override_a_gateway_cannot_enforce_stops_it_from_pretending():
     assert code_of(files, features=frozenset({"override-block-tenant"})) is None
 
 
-def test_the_embedded_folder_loads_and_only_grows():
-    made = samples.bundle()
-    options = {"bundle": made, "directory": samples.directory(), "key": KEY, "ring": "0", "version": 1}
-    first = make_embedded_state(**options, serial=1, issued_at=AT, lifetime=SECOND)
+def test_the_embedded_folder_loads():
+    first = make_embedded_state(
+        bundle=samples.bundle(),
+        directory=samples.directory(),
+        key=KEY,
+        ring="0",
+        serial=1,
+        version=1,
+        issued_at=AT,
+        lifetime=SECOND,
+    )
     state = load(first, environment="dev", ring="0")
     assert isinstance(state, LoadedState)
     assert state.pointer.order == (1, AT)

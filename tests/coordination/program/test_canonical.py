@@ -80,7 +80,7 @@ def test_refuses(value, why):
 
 
 def test_hostile_nesting_is_refused_before_it_hurts():
-    deep: list = []
+    deep: list[object] = []
     for _ in range(MAX_DEPTH):
         deep = [deep]
     with pytest.raises(NotCanonicalError, match="nested"):
