@@ -1,12 +1,14 @@
 """Which real services are there to test against?
 
-From ``TEST_DATABASE_URL`` and ``TEST_REDIS_URL``, or on their standard local ports. Decided once, in
+PostgreSQL and Redis from ``TEST_DATABASE_URL`` and ``TEST_REDIS_URL``, or on their standard local ports;
+Chromium from PATH. Decided once, in
 the process that starts first; xdist's workers inherit the answer through the environment.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from urllib.parse import urlsplit
 
@@ -40,7 +42,10 @@ REDIS = find("TEST_REDIS_URL", LOCAL_REDIS)
 if POSTGRES:
     os.environ["HEADWAY_TEST_POSTGRES"] = POSTGRES  # headway.settings.test makes it a database
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
 WANTED = {
+    "e2e": (CHROMIUM, "no Chromium is on PATH"),
     "postgres": (POSTGRES, "nothing listens on 127.0.0.1:5432; give TEST_DATABASE_URL"),
     "redis": (REDIS, "nothing listens on 127.0.0.1:6379; give TEST_REDIS_URL"),
 }
