@@ -37,7 +37,7 @@ def unsound(diagnostics: Sequence[Diagnostic], edited: Mapping[tuple[str, str], 
     reservation that no longer fits beside the new one) is shown at the edited place it is related to,
     or, when there is none, with an empty pointer and the object's name in front.
     """
-    errors = [_placed(found, edited) for found in diagnostics if _is_error(found)]
+    errors = [placed(found, edited) for found in diagnostics if _is_error(found)]
     only = next(iter(edited)) if len(edited) == 1 else ("", "")
     return Invalid(
         "unsound_policy",
@@ -53,7 +53,8 @@ def _is_error(found: Diagnostic) -> bool:
     return found.severity == "error"
 
 
-def _placed(found: Diagnostic, edited: Mapping[tuple[str, str], Document]) -> FieldError:
+def placed(found: Diagnostic, edited: Mapping[tuple[str, str], Document]) -> FieldError:
+    """A finding at the field of what was edited that it is about or related to."""
     about = found.object
     if about is None or (about.kind, about.name) in edited:
         return FieldError(found.json_pointer, found.code, found.message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from coordination.spec.declaration import Fields, notation_of
@@ -37,6 +37,11 @@ def to_yaml(document: Document) -> str:
         "metadata": _tree(notation_of(Metadata), document.metadata),
         "spec": _tree(NOTATIONS[document.kind], document.spec),
     }
+    return write(tree)
+
+
+def write(tree: Mapping[str, Any]) -> str:
+    """A document that is still a tree, such as one that is being written: in the order it comes in."""
     lines: list[str] = []
     for key, value in tree.items():
         # The spec is what people edit: its fields have a line each, however few they are.
