@@ -1,8 +1,7 @@
 """Which real services are there to test against?
 
 PostgreSQL and Redis from ``TEST_DATABASE_URL`` and ``TEST_REDIS_URL``, or on their standard local ports;
-Chromium from PATH. Decided once, in
-the process that starts first; xdist's workers inherit the answer through the environment.
+Chromium from PATH.
 """
 
 from __future__ import annotations
