@@ -8,7 +8,7 @@ from policies.models import Build, Revision
 MERGED = "policies.merged"
 """``{environment, revision}``: the environment is at this revision, or was a moment ago."""
 BUILT = "policies.built"
-"""``{environment, revision, bundle}``: this revision's bundle is stored."""
+"""``{environment, revision, bundle, refresh}``: this revision's bundle is stored."""
 
 
 def merged(revision: Revision) -> None:
@@ -16,10 +16,12 @@ def merged(revision: Revision) -> None:
     outbox.emit(MERGED, payload, key=revision.environment)
 
 
-def built(build: Build) -> None:
+def built(build: Build, *, refresh: bool) -> None:
+    """``refresh``: the revision had been built before, and only its timeline moves on."""
     payload = {
         "environment": build.environment,
         "revision": build.revision_id,
         "bundle": build.bundle_id,
+        "refresh": refresh,
     }
     outbox.emit(BUILT, payload, key=build.environment)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from celery import shared_task
+
 from foundation import outbox
 from policies import events, selectors
 from policies.services import builds
@@ -20,7 +22,11 @@ def build_what_is_current(event: Mapping[str, Any]) -> None:
     builds.build_current(environment=event["environment"])
 
 
-def refresh() -> None:
-    """Build every environment's policy for today: the timeline moves on, the documents stay."""
+@shared_task(name="policies.build_missing")
+def build_missing() -> None:
+    """Build what is current in every environment, where today's build is not there yet.
+
+    Finds a merge whose event was lost; and after midnight, the timeline moves on.
+    """
     for environment in selectors.environments():
         builds.build_current(environment=environment)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import tzdata
@@ -11,9 +10,10 @@ from django.utils import timezone
 
 from coordination.bundle.pack import PackedBundle
 from coordination.compiler import COMPILER
-from coordination.compiler.emitting import Emitted, emit
+from coordination.compiler.emitting import Emitted, emit, emit_bodies
 from foundation import audit
 from foundation.actors import SYSTEM, Actor
+from foundation.offload import OFFLOAD
 from policies import events, selectors, store
 from policies.mapping import bundles, findings, sets
 from policies.models import Build, Bundle, Revision
@@ -21,16 +21,6 @@ from policies.services import clock
 
 IN_PROCESS = 500
 """Documents of a policy that is compiled in this process: above, the event loop would feel it."""
-
-Compile = Callable[[Sequence[bytes], str, int], Emitted]
-"""(canonical bodies of the documents, environment, at) -> what they make, in another process."""
-_elsewhere: list[Compile] = []
-
-
-def compile_large_with(compiler: Compile) -> Callable[[], None]:
-    """Have policies above ``IN_PROCESS`` documents compiled by ``compiler``; returns how to stop that."""
-    _elsewhere.append(compiler)
-    return lambda: _elsewhere.remove(compiler)
 
 
 def build_revision(*, revision: Revision, at: datetime | None = None, actor: Actor = SYSTEM) -> Bundle:
@@ -59,9 +49,10 @@ def _compile(revision: Revision, at: datetime) -> Emitted:
     if stored.broken:
         broken = [diagnostic for found in stored.broken.values() for diagnostic in found]
         raise findings.unsound(broken, {})
-    if len(stored.documents) > IN_PROCESS and _elsewhere:
+    if len(stored.documents) > IN_PROCESS:
         bodies = [document.canonical() for document in stored.documents.values()]
-        return _elsewhere[-1](bodies, revision.environment, clock.micros(at))
+        midnight = clock.micros(at)
+        return OFFLOAD.run(emit_bodies, bodies, revision.environment, midnight, tzdata.IANA_VERSION)
     return emit(
         stored.policy_set(),
         environment=revision.environment,
@@ -87,7 +78,7 @@ def _keep(actor: Actor, revision: Revision, at: datetime, packed: PackedBundle) 
             defaults={"bundle_id": bundle.digest, "created_at": now},
         )
         if made:
-            events.built(build)
+            events.built(build, refresh=revision.builds.exclude(pk=build.pk).exists())
             audit.record(
                 actor=actor,
                 action="policies.built",

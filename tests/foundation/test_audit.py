@@ -72,9 +72,9 @@ def test_a_token_is_named_and_its_owner_kept():
 @pytest.mark.django_db
 def test_a_deed_undone_leaves_no_entry_and_no_gap():
     record()
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         audit.record(actor=SYSTEM, action="policies.merged")
-        1 / 0  # noqa: B018
+        transaction.set_rollback(True)
     record()
     assert list(AuditEntry.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2]
     assert audit.verify().holds
@@ -174,8 +174,11 @@ def a_chain(texts):
     return links
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8), st.data())
+@given(st.lists(TEXTS, min_size=1, max_size=8), st.data())
 def test_leaving_out_swapping_or_doubling_links_breaks_any_chain(texts, data):
     links = a_chain(texts)
     head = Anchor(len(links), links[-1].digest)

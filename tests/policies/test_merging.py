@@ -139,20 +139,24 @@ def test_an_oversold_edit_is_refused_at_its_field_whichever_object_the_finding_i
     assert selectors.current_revision("dev") == before
 
 
+ELSEWHERE = b"""
+apiVersion: headway/v1
+kind: Tier
+metadata: {name: flex, environments: [production]}
+spec: {band: 1}
+"""
+TWO = text("Tier", "flex", FLEX) + b"---\n" + text("Tier", "batch", "spec: {band: 50}")
 BAD_BODIES = {
-    "an unknown field": (b"apiVersion: headway/v1\nkind: Tier\nmetadata: {name: flex}\nspec: {bandd: 1, band: 2}",
-                         "/spec/bandd", "SPEC005"),
+    "an unknown field": (text("Tier", "flex", "spec: {bandd: 1, band: 2}"), "/spec/bandd", "SPEC005"),
     "a value out of range": (text("Tier", "flex", "spec: {band: 5000}"), "/spec/band", "SPEC008"),
     "another object's name": (text("Tier", "other", FLEX), "/metadata/name", "wrong_object"),
     "another kind": (text("Model", "flex", "spec: {context_window: 1k}"), "/kind", "wrong_object"),
-    "another environment": (
-        b"apiVersion: headway/v1\nkind: Tier\nmetadata: {name: flex, environments: [production]}\nspec: {band: 1}",
-        "/metadata/environments", "wrong_environment"),
-    "two documents": (text("Tier", "flex", FLEX) + b"---\n" + text("Tier", "b", "spec: {band: 1}"), "", "one_document"),
+    "another environment": (ELSEWHERE, "/metadata/environments", "wrong_environment"),
+    "two documents": (TWO, "", "one_document"),
     "nothing": (b"", "", "one_document"),
     "not YAML": (b"a: [", "", "SPEC001"),
     "not text": (b"\xff\xfe\x00", "", "SPEC001"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD_BODIES)

@@ -6,16 +6,15 @@ from is worked out here, once, for whoever builds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coordination.bundle.pack import PackedBundle, pack
 from coordination.bundle.tree import Entry, root_of
 from coordination.compiler.pipeline import COMPILER, build
 from coordination.diagnostics import Diagnostic
-from coordination.program.canonical import sha256_digest
 from coordination.program.records import Micros
-from coordination.program.source_map import SourceEntry, SourceMap
-from coordination.spec import PolicySet
+from coordination.spec import PolicySet, SourceFile, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +27,16 @@ class Emitted:
 
 def emit(policy_set: PolicySet, *, environment: str, at: Micros, tzdata: str) -> Emitted:
     """Build and pack. ``at`` is midnight UTC; ``tzdata`` names the zone data that is installed."""
-    records, _, vectors, diagnostics = build(policy_set, environment=environment, at=at)
+    records, source_map, vectors, diagnostics = build(policy_set, environment=environment, at=at)
     if records is None:
         return Emitted(None, tuple(diagnostics))
-    entries = [
-        Entry(document.kind, document.name, sha256_digest(document.canonical()))
-        for document in policy_set.documents
-        if document.applies_in(environment)
-    ]
-    source_map = SourceMap.of(
-        SourceEntry(kind=entry.kind, name=entry.name, document=entry.digest, fields={}) for entry in entries
-    )
+    entries = [Entry(origin.kind, origin.name, origin.document) for origin in source_map.entries]
     bundle = pack(records, source_map, vectors, root_tree=root_of(entries), compiler=COMPILER, tzdata=tzdata)
     return Emitted(bundle, tuple(diagnostics))
+
+
+def emit_bodies(bodies: Sequence[bytes], environment: str, at: Micros, tzdata: str) -> Emitted:
+    """``emit`` for documents given as canonical JSON: what another process can be asked to do."""
+    policy_set, misread = read(SourceFile(f"{n:07}.json", body) for n, body in enumerate(bodies))
+    emitted = emit(policy_set, environment=environment, at=at, tzdata=tzdata)
+    return Emitted(emitted.bundle, (*misread, *emitted.diagnostics))
