@@ -89,13 +89,22 @@ class BundleFiles:
 
 
 class StateFolder:
-    """The folder of 03: root, pointer, bundle, envelope, directory; replaced as a whole."""
+    """The folder of 03: root, pointer, bundle, envelope, directory; replaced as a whole.
+
+    In a subscriber's folder that is ``current`` inside it.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._given = folder
+
+    @property
+    def _folder(self) -> Path:
+        current = self._given / "current"
+        return current if current.is_dir() else self._given
 
     def fingerprint(self) -> Fingerprint:
-        return tuple(_stamp(name, self._folder / name) for name in FILES)
+        folder = self._folder
+        return tuple(_stamp(name, folder / name) for name in FILES)
 
     def load(self, now_us: int) -> Active | Refused:
         try:
@@ -127,16 +136,11 @@ class StateFolder:
 
 
 def source_of(settings: GatewaySettings) -> Source:
-    """ValueError unless exactly one of both ways to be given a policy is used."""
-    parts = (settings.bundle, settings.key, settings.directory)
-    if settings.state is not None:
-        if any(part is not None for part in parts):
-            raise ValueError("give either --state or --bundle, --key and --directory, not both")
-        return StateFolder(settings.state)
-    bundle, key, directory = parts
-    if bundle is None or key is None or directory is None:
-        raise ValueError("give --state DIR, or all of --bundle FILE, --key PUB and --directory FILE")
-    return BundleFiles(bundle, key, directory)
+    """The files that ``settings`` name. ``ValueError`` as from ``require_one_way``."""
+    settings.require_one_way()
+    if settings.bundle and settings.key and settings.directory:
+        return BundleFiles(settings.bundle, settings.key, settings.directory)
+    return StateFolder(settings.state or Path())
 
 
 def _active(

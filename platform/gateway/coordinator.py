@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from coordination import scheduling
 from coordination.program.index import Program
 from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Refusal
+from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
 from gateway.clock import PolicyClock
@@ -36,6 +37,7 @@ class Coordinator:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._salt = salt
+        self._salts: dict[tuple[str, str, str], int] = {}
         self._waiting: dict[str, tuple[Waiter, Decision]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
@@ -55,6 +57,7 @@ class Coordinator:
             scheduling.activate(self._state, active.program, self._clock.now())
         self.active = active
         self._program = active.program
+        self._salts = {}
         for pool in self._program.pools:
             self.pump(pool)
         if self._waiting:
@@ -67,7 +70,12 @@ class Coordinator:
 
     def blocks(self, classified: Classified, tenant: str, text: bytes) -> list[int]:
         """Chained hashes of the prompt's 512-byte blocks, under the salt of who may share them."""
-        salt = scheduling.salt(self._program, classified, tenant, self._salt)
+        if len(text) < BLOCK_BYTES:
+            return []
+        key = (classified.model, classified.tier, tenant)
+        salt = self._salts.get(key)
+        if salt is None:
+            salt = self._salts[key] = scheduling.salt(self._program, classified, tenant, self._salt)
         return scheduling.block_hashes(text, salt)
 
     def admit(self, waiter: Waiter, request: Request) -> Decision:

@@ -173,15 +173,14 @@ class DataPlane:
         if directory is not self._known_in:
             self._known_keys = {}
             self._known_in = directory
-        now = self.clock.now()
         digest = sha256(authorization).digest()
         known = self._known_keys.get(digest)
-        if known is not None and (known.expires_at is None or now < known.expires_at):
+        if known is not None and (known.expires_at is None or self.clock.now() < known.expires_at):
             return known
         scheme, _, secret = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             return Problem("invalid_api_key", "The Authorization header must read: Bearer <key>.")
-        found = directory.authenticate(secret.strip().decode("latin-1"), now)
+        found = directory.authenticate(secret.strip().decode("latin-1"), self.clock.now())
         if not isinstance(found, KeyFacts):
             return Problem("invalid_api_key", found.message)
         if "inference" not in found.scopes:

@@ -243,18 +243,12 @@ class Exchange:
         assert dispatch is not None  # noqa: S101 - a replica speaks
         self._answered = True
         self.deadline = self._total_at
-        self._note_first_byte()
+        self._explanation.first_byte = self._plane.clock.now()
         fields = self._plane.answer_fields(self._explanation, dispatch)
         self._connection.begin(
             200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
         )
         self._plane.coordinator.first_byte(dispatch)
-
-    def _note_first_byte(self) -> None:
-        explanation = self._explanation
-        explanation.first_byte = self._plane.clock.now()
-        tier = self._dispatch.decision.tier if self._dispatch else None
-        self._plane.metrics.ttft(tier or "", explanation.first_byte - explanation.arrived)
 
     def _stream_ended(self, events: EventStream) -> None:
         rest = events.close()
@@ -270,7 +264,7 @@ class Exchange:
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         dispatch, status = self._dispatch, self._status
         assert dispatch is not None  # noqa: S101 - a replica spoke
-        self._note_first_byte()
+        self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
             usage, body = _read_answer(body, self._plane.tier_name(dispatch.decision.tier))
             self._settle("completed", usage or self._counted())
@@ -328,7 +322,6 @@ class Exchange:
         dispatch, self._dispatch = self._dispatch, None
         if dispatch is not None:
             self._explanation.charge = self._plane.coordinator.settle(dispatch, usage, outcome)
-            self._plane.metrics.tokens(self._explanation.charge)
 
     def _release(self) -> None:
         """Let go of the replica, whatever it is doing."""

@@ -8,15 +8,21 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
+import msgspec
 import uvloop
 
-from coordination.bundle.refusals import Refused
+from coordination.bundle.refusals import Refused, RefusedError
 from gateway.activation import source_of
 from gateway.clock import PolicyClock
+from gateway.feed import Feed
 from gateway.log import log
 from gateway.process import CannotListen, GatewayProcess
 from gateway.settings import GatewaySettings
+from gateway.watcher import Watcher
+from subscriber import identity as identities
+from subscriber.identity import NoIdentity
 
 REFUSED = 2
 """Exit code: the policy may not be served, or the arguments make no sense."""
@@ -27,18 +33,23 @@ PORT_TAKEN = 3
 def run(settings: GatewaySettings) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code: 0, ``REFUSED`` or ``PORT_TAKEN``."""
     try:
-        source = source_of(settings)
+        settings.require_one_way()
     except ValueError as error:
         log("bad_arguments", message=str(error))
         return REFUSED
-    fingerprint = source.fingerprint()
-    active = source.load(PolicyClock().now())
-    if isinstance(active, Refused):
-        log("policy_refused", code=active.code, message=active.message, file=active.file)
-        return REFUSED
 
     async def serve() -> int:
-        gateway = GatewayProcess(settings, source, active, fingerprint)
+        clock = PolicyClock()
+        try:
+            feed = _feed(settings, clock)
+        except (NoIdentity, RefusedError) as error:
+            log("not_enrolled", message=str(error))
+            return REFUSED
+        active = await feed.first()
+        if isinstance(active, Refused):
+            log("policy_refused", code=active.code, message=active.message, file=active.file)
+            return REFUSED
+        gateway = GatewayProcess(settings, feed, active, clock)
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,6 +74,20 @@ def run(settings: GatewaySettings) -> int:
         finally:
             if settings.ready_file is not None:
                 settings.ready_file.unlink(missing_ok=True)
+
+
+def _feed(settings: GatewaySettings, clock: PolicyClock) -> Feed:
+    """Raises ``NoIdentity`` or ``RefusedError`` for a folder no gateway was enrolled into."""
+    if settings.server is None:
+        return Watcher(source_of(settings), clock)
+    # Only a subscribed gateway needs a client of its console, so only that one pays for the import.
+    from gateway.subscription import Subscription
+
+    folder = settings.state or Path()
+    identity = identities.load(folder)
+    if settings.server:
+        identity = msgspec.structs.replace(identity, server=settings.server)
+    return Subscription(identity, folder)
 
 
 def _announce(gateway: GatewayProcess, settings: GatewaySettings) -> None:

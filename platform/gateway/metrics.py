@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import resource
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable
 
-from coordination.scheduling.values import Charge
 from gateway.explanations import Explanation
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -29,36 +27,49 @@ class Histogram:
         self.total_us += micros
 
 
+class Served:
+    """What one tier was served."""
+
+    __slots__ = ("cached_input", "duration", "output", "queue", "ttft", "uncached_input")
+
+    def __init__(self) -> None:
+        self.ttft = Histogram()
+        """Arrival of the request to the first byte from the engine."""
+        self.queue = Histogram()
+        self.duration = Histogram()
+        self.uncached_input = 0
+        self.cached_input = 0
+        self.output = 0
+
+
 class Metrics:
     """Everything counted since start."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[int, str, str]] = Counter()
-        """(HTTP status, error code or empty, tier asked for)."""
-        self.token_counts: Counter[tuple[str, str]] = Counter()
-        """(tier served, token class)."""
-        self._ttft: dict[str, Histogram] = {}
-        self._queue: dict[str, Histogram] = {}
-        self._duration: dict[str, Histogram] = {}
-
-    def ttft(self, tier: str, micros: int) -> None:
-        """Arrival of the request to the first byte from the engine."""
-        _of(self._ttft, tier).add(micros)
-
-    def tokens(self, charge: Charge) -> None:
-        usage, counts = charge.usage, self.token_counts
-        counts[charge.tier, "uncached_input"] += usage.uncached_input
-        counts[charge.tier, "cached_input"] += usage.cached_input
-        counts[charge.tier, "output"] += usage.output
+        self.requests: dict[tuple[int, str, str], int] = {}
+        """(HTTP status, error code or empty, tier served) -> requests."""
+        self._served: dict[str, Served] = {}
 
     def finished(self, explanation: Explanation) -> None:
         """One request is over, however it ended."""
         tier = explanation.decision.tier if explanation.decision else ""
         code = explanation.problem.code if explanation.problem else ""
-        self.requests[explanation.status, code, tier] += 1
-        if explanation.dispatches:
-            _of(self._queue, tier).add(explanation.dispatches[-1].queue_us)
-            _of(self._duration, tier).add(explanation.finished - explanation.arrived)
+        key = (explanation.status, code, tier)
+        self.requests[key] = self.requests.get(key, 0) + 1
+        if not explanation.dispatches:
+            return
+        served = self._served.get(tier)
+        if served is None:
+            served = self._served[tier] = Served()
+        served.queue.add(explanation.dispatches[-1].queue_us)
+        served.duration.add(explanation.finished - explanation.arrived)
+        if explanation.first_byte:
+            served.ttft.add(explanation.first_byte - explanation.arrived)
+        if explanation.charge is not None:
+            usage = explanation.charge.usage
+            served.uncached_input += usage.uncached_input
+            served.cached_input += usage.cached_input
+            served.output += usage.output
 
     def page(
         self,
@@ -75,17 +86,27 @@ class Metrics:
         for (status, code, tier), count in sorted(self.requests.items()):
             lines.append(f'headway_requests_total{{status="{status}",code="{code}",tier="{tier}"}} {count}')
         _family(lines, "headway_tokens_total", "counter", "Tokens settled, by tier served and class.")
-        for (tier, kind), count in sorted(self.token_counts.items()):
-            lines.append(f'headway_tokens_total{{tier="{tier}",class="{kind}"}} {count}')
+        tiers = sorted(self._served.items())
+        for tier, served in tiers:
+            for kind in ("uncached_input", "cached_input", "output"):
+                count = getattr(served, kind)
+                lines.append(f'headway_tokens_total{{tier="{tier}",class="{kind}"}} {count}')
         _family(lines, "headway_queue_depth", "gauge", "Requests waiting, by pool and band.")
         for (pool, band), depth in sorted(queue_depths.items()):
             lines.append(f'headway_queue_depth{{pool="{pool}",band="{band}"}} {depth}')
         _family(lines, "headway_replica_up", "gauge", "Whether the replica answered the last scrape.")
         for pool, url, up in replicas:
             lines.append(f'headway_replica_up{{pool="{pool}",replica="{url}"}} {int(up)}')
-        _histograms(lines, "headway_time_to_first_token_seconds", "Arrival to first byte.", self._ttft)
-        _histograms(lines, "headway_queue_seconds", "Arrival in the queue to dispatch.", self._queue)
-        _histograms(lines, "headway_request_seconds", "Arrival to last byte.", self._duration)
+        for name, text, histograms in (
+            (
+                "headway_time_to_first_token_seconds",
+                "Arrival to first byte.",
+                [(t, s.ttft) for t, s in tiers],
+            ),
+            ("headway_queue_seconds", "Arrival in the queue to dispatch.", [(t, s.queue) for t, s in tiers]),
+            ("headway_request_seconds", "Arrival to last byte.", [(t, s.duration) for t, s in tiers]),
+        ):
+            _histograms(lines, name, text, histograms)
         used = resource.getrusage(resource.RUSAGE_SELF)
         for name, kind, text, value in (
             ("headway_connections", "gauge", "Client connections.", connections),
@@ -100,21 +121,14 @@ class Metrics:
         return ("\n".join(lines) + "\n").encode()
 
 
-def _of(histograms: dict[str, Histogram], label: str) -> Histogram:
-    found = histograms.get(label)
-    if found is None:
-        found = histograms[label] = Histogram()
-    return found
-
-
 def _family(lines: list[str], name: str, kind: str, text: str) -> None:
     lines.append(f"# HELP {name} {text}")
     lines.append(f"# TYPE {name} {kind}")
 
 
-def _histograms(lines: list[str], name: str, text: str, histograms: dict[str, Histogram]) -> None:
+def _histograms(lines: list[str], name: str, text: str, histograms: list[tuple[str, Histogram]]) -> None:
     _family(lines, name, "histogram", text)
-    for tier, histogram in sorted(histograms.items()):
+    for tier, histogram in histograms:
         running = 0
         for bound, count in zip(SECONDS, histogram.buckets, strict=False):
             running += count

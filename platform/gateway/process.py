@@ -8,18 +8,18 @@ import random
 from contextlib import suppress
 from typing import Any
 
-from gateway.activation import Active, Fingerprint, Source
+from gateway.activation import Active
 from gateway.admin import AdminPlane
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.data_plane import DataPlane
 from gateway.downstream.listener import Listener
 from gateway.downstream.request import Limits
+from gateway.feed import Feed
 from gateway.log import log
 from gateway.observer import Observer
 from gateway.settings import GatewaySettings
 from gateway.upstream.pool import Replicas
-from gateway.watcher import Watcher
 
 
 class CannotListen(Exception):
@@ -32,14 +32,14 @@ class GatewayProcess:
     def __init__(
         self,
         settings: GatewaySettings,
-        source: Source,
+        feed: Feed,
         active: Active,
-        fingerprint: Fingerprint,
+        clock: PolicyClock,
         limits: Limits | None = None,
     ) -> None:
-        """``fingerprint``: of the source when ``active`` was read from it."""
+        """``active``: what ``feed`` gave first."""
         self._settings = settings
-        self.clock = PolicyClock()
+        self.clock = clock
         system = random.SystemRandom()
         self.coordinator = Coordinator(
             active, self.clock, seed=system.getrandbits(64), salt=system.getrandbits(64)
@@ -49,8 +49,7 @@ class GatewayProcess:
         self.data = Listener(self.plane, limits)
         self.admin = Listener(AdminPlane(self))
         self._observer = Observer(self.coordinator, self.replicas, self.clock)
-        self._watcher = Watcher(source, fingerprint, self.clock, self._activate)
-        self._watching: asyncio.Task[None] | None = None
+        self._feed = feed
 
     @property
     def active(self) -> Active:
@@ -67,13 +66,12 @@ class GatewayProcess:
             raise
         self.plane.start()
         self._observer.start()
-        self._watching = asyncio.create_task(self._watcher.watch())
+        self._feed.start(self._activate)
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then cut it off."""
         self.data.stop_accepting()
-        if self._watching is not None:
-            self._watching.cancel()
+        await self._feed.stop()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
         left = len(self.data.connections)
@@ -94,14 +92,14 @@ class GatewayProcess:
 
     def readiness(self) -> dict[str, Any]:
         """Ready means: a verified policy is enforced and new requests are accepted."""
-        active, refused = self.active, self._watcher.refused
+        active, refused = self.active, self._feed.refused
         return {
             "ready": not self.data.draining,
             "bundle": active.digest,
             "environment": active.environment,
             "directory_serial": active.directory.serial,
             "pointer": active.pointer,
-            "stale": active.stale,
+            "stale": self._feed.stale,
             "refused": None
             if refused is None
             else {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """Either ``bundle``, ``key`` and ``directory``, or ``state``."""
+    """``bundle``, ``key`` and ``directory``; or ``state``; or ``server`` and ``state``."""
 
     bundle: Path | None = None
     """A bundle file; its envelope is expected beside it, as ``<name>.dsse.json``."""
@@ -17,7 +17,9 @@ class GatewaySettings:
     directory: Path | None = None
     """JSON file of keys and shares."""
     state: Path | None = None
-    """A state folder, written by a subscriber or a supervisor."""
+    """A state folder: somebody else's to write, or (with ``server``) this gateway's own."""
+    server: str | None = None
+    """Follow the console this gateway was enrolled with; a URL here moves it to a new address."""
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free port and prints it."""
@@ -26,3 +28,13 @@ class GatewaySettings:
     ready_file: Path | None = None
     """Written, as JSON {port, admin_port, pid}, once requests are served."""
     drain_seconds: float = 2.0
+
+    def require_one_way(self) -> None:
+        """``ValueError`` unless exactly one way to be given a policy is used, and wholly."""
+        parts = (self.bundle, self.key, self.directory)
+        if self.server is not None and self.state is None:
+            raise ValueError("--server needs --state DIR: the folder this gateway was enrolled into")
+        if self.state is not None and any(part is not None for part in parts):
+            raise ValueError("give either --state or --bundle, --key and --directory, not both")
+        if self.state is None and None in parts:
+            raise ValueError("give --state DIR, or all of --bundle FILE, --key PUB and --directory FILE")

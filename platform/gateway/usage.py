@@ -15,12 +15,10 @@ def read_usage(usage: dict[str, Any]) -> Usage | None:
     prompt = usage.get("prompt_tokens")
     output = usage.get("completion_tokens", 0)
     details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    if cached is None:
-        cached = 0
-    for count in (prompt, output, cached):
-        if type(count) is not int or count < 0:
-            return None
-    assert isinstance(prompt, int)  # noqa: S101 - the loop above has seen it
+    cached = (details.get("cached_tokens") or 0) if isinstance(details, dict) else 0
+    if type(prompt) is not int or type(output) is not int or type(cached) is not int:
+        return None
+    if prompt < 0 or output < 0 or cached < 0:
+        return None
     cached = min(cached, prompt)
-    return Usage(uncached_input=prompt - cached, cached_input=cached, output=output)
+    return Usage(prompt - cached, cached, output)

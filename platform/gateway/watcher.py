@@ -18,25 +18,36 @@ PERIOD_SECONDS = 0.5
 
 
 class Watcher:
-    """Polls one source."""
+    """The feed of a source of files."""
 
-    def __init__(
-        self,
-        source: Source,
-        fingerprint: Fingerprint,
-        clock: PolicyClock,
-        activate: Callable[[Active], None],
-    ) -> None:
-        """``fingerprint``: of what was loaded at start."""
+    def __init__(self, source: Source, clock: PolicyClock) -> None:
         self._source = source
-        self._seen = fingerprint
         self._clock = clock
-        self._activate = activate
+        self._seen: Fingerprint = ()
+        self._stale = False
+        self._task: asyncio.Task[None] | None = None
         self.refused: Refused | None = None
-        """Why the newest files are not what is served; ``None`` if they are."""
 
-    async def watch(self) -> None:
-        """Until cancelled."""
+    @property
+    def stale(self) -> bool:
+        return self._stale
+
+    async def first(self) -> Active | Refused:
+        self._seen = self._source.fingerprint()
+        result = self._source.load(self._clock.now())
+        if isinstance(result, Active):
+            self._stale = result.stale
+        return result
+
+    def start(self, activate: Callable[[Active], None]) -> None:
+        self._task = asyncio.create_task(self._watch(activate), name="policy-watcher")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self, activate: Callable[[Active], None]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
@@ -51,6 +62,6 @@ class Watcher:
                 self.refused = result
                 log("policy_refused", code=result.code, message=result.message, file=result.file)
                 continue
-            self._activate(result)
-            self.refused = None
+            activate(result)
+            self.refused, self._stale = None, result.stale
             log("policy_activated", bundle=result.digest, pointer=result.pointer, stale=result.stale)

@@ -10,9 +10,11 @@ from typing import Any
 
 from coordination.bundle.refusals import Refused
 from gateway.activation import StateFolder
+from gateway.clock import PolicyClock
 from gateway.downstream.request import Limits
 from gateway.process import GatewayProcess
 from gateway.settings import GatewaySettings
+from gateway.watcher import Watcher
 from tests.gateway import policy
 from tests.gateway.raw_client import Answer, RawClient
 
@@ -36,11 +38,11 @@ async def gateway(
     state = folder / "state"
     write_state(state, policy.state_files(policy.bundle(policy.records(replicas, **policy_options))))
     settings = GatewaySettings(state=state, port=0, admin_port=0, drain_seconds=0.2)
-    source = StateFolder(state)
-    fingerprint = source.fingerprint()
-    active = source.load(1)
+    clock = PolicyClock()
+    feed = Watcher(StateFolder(state), clock)
+    active = await feed.first()
     assert not isinstance(active, Refused), active
-    process = GatewayProcess(settings, source, active, fingerprint, limits)
+    process = GatewayProcess(settings, feed, active, clock, limits)
     await process.start()
     try:
         yield process

@@ -83,7 +83,7 @@ class ClientConnection(RequestReader):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._listener.limits.write_high)
-        self.deadline = self._listener.time() + self._listener.limits.idle_seconds
+        self.deadline = self._listener.now + self._listener.limits.idle_seconds
         self._listener.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -216,7 +216,7 @@ class ClientConnection(RequestReader):
         if self._lingering or self.transport.is_closing():
             self.transport.abort()
         elif self._busy:
-            self.deadline = self._listener.time() + self._listener.limits.body_seconds
+            self.deadline = self._listener.now + self._listener.limits.body_seconds
         elif self._request is not None:
             self._refuse(Problem("request_timeout", "The request took too long to arrive."))
         else:
@@ -268,7 +268,7 @@ class ClientConnection(RequestReader):
             self._shut()
             return
         if self._request is None:
-            self.deadline = self._listener.time() + self._listener.limits.idle_seconds
+            self.deadline = self._listener.now + self._listener.limits.idle_seconds
         if self._queue or self._awaits_continue or not self.transport.is_reading():
             self._pump()
 
@@ -276,13 +276,13 @@ class ClientConnection(RequestReader):
         """Close; after a refusal, read and drop for a moment so that the answer is not reset away."""
         self._queue.clear()
         self._input_closed = True
-        self.deadline = self._listener.time() + self._listener.limits.linger_seconds
+        self.deadline = self._listener.now + self._listener.limits.linger_seconds
         if self._lingering and self.transport.can_write_eof():
             self.transport.write_eof()
             if not self.transport.is_reading():
                 self.transport.resume_reading()
         else:
-            self.deadline = self._listener.time() + self._listener.limits.idle_seconds
+            self.deadline = self._listener.now + self._listener.limits.idle_seconds
             self.transport.close()
 
     def _leave(self) -> None:

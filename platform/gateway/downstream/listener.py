@@ -26,7 +26,8 @@ class Listener:
         self.draining = False
         self.date = b""
         self._loop = asyncio.get_running_loop()
-        self.time = self._loop.time
+        self.now = self._loop.time()
+        """Loop time at the last sweep: deadlines need no better clock."""
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
@@ -69,7 +70,7 @@ class Listener:
 
     def _sweep(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
-        now = self.time()
+        now = self.now = self._loop.time()
         for connection in [c for c in self.connections if c.deadline < now]:
             connection.expire()
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)

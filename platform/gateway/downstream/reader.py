@@ -95,7 +95,7 @@ class RequestReader(asyncio.BufferedProtocol):
         self._body_size = 0
         self._fields = 0
         self._repeated = None
-        self.deadline = self._listener.time() + self._listener.limits.head_seconds
+        self.deadline = self._listener.now + self._listener.limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
         if self._request is not None:
@@ -122,7 +122,7 @@ class RequestReader(asyncio.BufferedProtocol):
         request.method = self._parser.get_method().decode("ascii")
         request.http_1_0 = version == "1.0"
         request.keep_alive = self._parser.should_keep_alive() and not request.http_1_0
-        self.deadline = self._listener.time() + limits.body_seconds
+        self.deadline = self._listener.now + limits.body_seconds
         problem = ambiguity(request.headers, self._repeated, version)
         if problem is None and fields > limits.fields:
             problem = Problem("headers_too_large", "The request has too many headers.")

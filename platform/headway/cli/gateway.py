@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-def command(
+
+@app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
     bundle: Annotated[
         Path | None, typer.Option(help="Bundle file; its envelope beside it is FILE.dsse.json.")
     ] = None,
@@ -21,9 +25,15 @@ def command(
     admin_port: Annotated[
         int, typer.Option(help="Port for operators and metrics; 0 takes a free one.")
     ] = 8081,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Follow the console at this URL; --state is the folder it was enrolled into."),
+    ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written as JSON once requests are served.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible endpoint under a verified policy."""
+    if context.invoked_subcommand is not None:
+        return
     from gateway.main import run
     from gateway.settings import GatewaySettings
 
@@ -32,6 +42,7 @@ def command(
         key=key,
         directory=directory,
         state=state,
+        server=server,
         host=host,
         port=port,
         admin_host=admin_host,
@@ -39,3 +50,23 @@ def command(
         ready_file=ready_file,
     )
     raise typer.Exit(run(settings))
+
+
+@app.command()
+def enroll(
+    server: Annotated[str, typer.Option(help="URL of the console.")],
+    token: Annotated[str, typer.Option(help="Enrolment token, from the console's Gateways page.")],
+    root: Annotated[str, typer.Option(help="Digest of the root to trust: sha256:<64 hex>.")],
+    state: Annotated[Path, typer.Option(help="Folder to keep this gateway's identity and state in.")],
+    name: Annotated[str, typer.Option(help="Name of this gateway in its ring.")] = "gateway",
+) -> None:
+    """Join an environment: afterwards `headway gateway --server URL --state DIR` follows it."""
+    from subscriber.enrolment import EnrolmentRefused
+    from subscriber.enrolment import enroll as join
+
+    try:
+        made = join(server=server, token=token, root=root, folder=state, name=name)
+    except EnrolmentRefused as refused:
+        typer.echo(f"headway: {refused}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{made.gateway} joined {made.environment}, ring {made.ring}; identity in {state}")
