@@ -81,8 +81,7 @@ class Board:
         self.closed = True
         for waiting in self._waiting.values():
             for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+                _let_go(future)
 
     async def refresh(self) -> None:
         before = self.posting.pointers
@@ -100,7 +99,7 @@ class Board:
         future = self._loop.create_future()
         waiting = self._waiting.setdefault(ring, set())
         waiting.add(future)
-        timer = self._loop.call_later(seconds, lambda: future.done() or future.set_result(None))
+        timer = self._loop.call_later(seconds, _let_go, future)
         try:
             await future
         finally:
@@ -122,3 +121,8 @@ class Board:
             except Exception:
                 log.exception("delivery.board.refresh_failed")
                 await asyncio.sleep(PERIOD)
+
+
+def _let_go(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -6,6 +6,7 @@ Always: the delivery board, the writer of gateways' reports, a drainer that a co
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import logging
 import os
@@ -61,7 +62,7 @@ class Background:
         notice.listen(self.board.wake)
         self.drainer.start()
         if embedded:
-            self._workers = start_celery()
+            self._workers = await asyncio.to_thread(start_celery)
 
     def release(self) -> None:
         """Let everybody go who waits for news: the process is about to stop."""
@@ -101,6 +102,8 @@ def start_celery() -> list[Any]:
 
     from headway.celery import app
 
+    # A line for each of a dozen sweeps a minute would bury what matters.
+    logging.getLogger("celery").setLevel(logging.WARNING)
     worker = WorkController(
         app=app,
         pool="threads",

@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headway.settings.base")
 from celery import Celery
 from django.conf import settings
 
-EMBEDDED_BROKER = "memory://"
+EMBEDDED_BROKER = "memory://localhost"
 
 app = Celery("headway")
 app.conf.update(
