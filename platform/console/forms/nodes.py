@@ -1,0 +1,204 @@
+"""How does a document stand in a form? A tree of what a template draws, with errors at their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from console.forms.reading import escaped, literal
+from console.mapping.findings import Remark
+from console.mapping.shapes import FieldShape, Group, Leaf, OneOf, Pairs, Rows, Shape
+
+MOST_OPTIONS = 150
+"""Names in a drop-down; beyond that they are suggested while somebody types."""
+Names = Mapping[str, Sequence[str]]
+"""Kind -> the names of its objects."""
+Draws = Literal["input", "area", "select", "suggest", "group", "rows", "chips", "checks", "pairs", "oneof"]
+
+
+@dataclass(slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool = False
+
+
+@dataclass(slots=True)
+class Node:
+    """One part of a form. ``name`` is its path; ``id`` the same for the page."""
+
+    draws: Draws
+    name: str
+    label: str = ""
+    help: str = ""
+    unit: str = ""
+    required: bool = False
+    value: str = ""
+    placeholder: str = ""
+    options: list[Option] = field(default_factory=list)
+    suggestions: str = ""
+    """Kind whose names are suggested, or ``zones``."""
+    errors: Sequence[Remark] = ()
+    children: list[Node] = field(default_factory=list)
+    row: str = ""
+    """The last step of the path, for a row of a list."""
+    room: bool = True
+    """Whether another row may be added."""
+    wide: bool = False
+
+    @property
+    def id(self) -> str:
+        return "f-" + self.name.replace("/", "-")
+
+    @property
+    def invalid(self) -> bool:
+        return any(remark.severity == "error" for remark in self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What every node needs to know: the names to refer to, and what is wrong where."""
+
+    names: Names
+    remarks: Mapping[str, Sequence[Remark]]
+
+    def draw(self, shape: Group, tree: Any, path: str = "", pointer: str = "") -> list[Node]:
+        """The fields of a group."""
+        held = tree if isinstance(tree, dict) else {}
+        return [
+            self._field(
+                each, held.get(each.name), f"{path}/{each.name}".lstrip("/"), f"{pointer}/{each.name}"
+            )
+            for each in shape.fields
+        ]
+
+    def _field(self, each: FieldShape, value: Any, name: str, pointer: str) -> Node:
+        node = self._node(
+            each.shape, each.default if value is None and _listed(each) else value, name, pointer
+        )
+        node.label, node.help, node.required = each.label, each.help, each.required
+        if each.fallback:
+            node.placeholder = each.fallback
+            if node.options and not node.options[0].value:
+                node.options[0].label = f"{words(each.fallback)} (default)"
+        return node
+
+    def _node(self, shape: Shape, value: Any, name: str, pointer: str) -> Node:
+        errors = self.remarks.get(pointer, ())
+        if isinstance(shape, Leaf):
+            node = self._leaf(shape, value, name)
+        elif isinstance(shape, Group):
+            node = Node("group", name, children=self.draw(shape, value, name, pointer))
+        elif isinstance(shape, Rows):
+            node = self._rows(shape, value if isinstance(value, list) else [], name, pointer)
+        elif isinstance(shape, Pairs):
+            node = self._pairs(shape, value if isinstance(value, dict) else {}, name, pointer)
+        else:
+            node = self._one_of(shape, value, name, pointer)
+        node.errors = errors
+        return node
+
+    def _leaf(self, leaf: Leaf, value: Any, name: str) -> Node:
+        shown = leaf.shown(value) if not isinstance(value, (dict, list)) else ""
+        node = Node("input", name, unit=leaf.unit, placeholder=leaf.example)
+        if leaf.control in ("choice", "flag"):
+            node.draws, node.options = "select", _options(leaf.choices, shown)
+        elif leaf.control == "zone":
+            node.draws, node.suggestions = "suggest", "zones"
+        elif leaf.control == "reference":
+            known = self.names.get(leaf.kind, ())
+            if len(known) > MOST_OPTIONS:
+                node.draws, node.suggestions = "suggest", leaf.kind
+            else:
+                node.draws, node.options = "select", _options(known, shown, say=False)
+        elif leaf.control == "area":
+            node.draws, node.wide = "area", True
+        node.value = literal(shown) if value is not None and shown != "" else _blank(value)
+        return node
+
+    def _rows(self, shape: Rows, values: list[Any], name: str, pointer: str) -> Node:
+        if isinstance(shape.of, Leaf) and shape.of.control == "choice":
+            return Node("checks", name, options=_checks(shape.of.choices, [str(value) for value in values]))
+        chips = isinstance(shape.of, Leaf)
+        node = Node("chips" if chips else "rows", name, room=len(values) < shape.most, wide=not chips)
+        for position, value in enumerate(values):
+            row = self._node(shape.of, value, f"{name}/{position}", f"{pointer}/{position}")
+            row.row, row.label = str(position), f"{position + 1}"
+            node.children.append(row)
+        return node
+
+    def _pairs(self, shape: Pairs, values: dict[str, Any], name: str, pointer: str) -> Node:
+        node = Node("pairs", name, room=len(values) < shape.most, wide=True)
+        for position, (key, value) in enumerate(values.items()):
+            below = f"{pointer}/{escaped(key)}"
+            row = Node("group", f"{name}/{position}", row=str(position), errors=self.remarks.get(below, ()))
+            left = self._leaf(shape.key, key or None, f"{name}/{position}/key")
+            right = self._leaf(shape.of, value or None, f"{name}/{position}/value")
+            left.label, right.label, right.errors = "Key", "Value", row.errors
+            row.children = [left, right]
+            node.children.append(row)
+        return node
+
+    def _one_of(self, shape: OneOf, value: Any, name: str, pointer: str) -> Node:
+        word = next(iter(value), "") if isinstance(value, dict) else str(value or "")
+        node = Node("oneof", name, value=word, options=_options(shape.words.choices, word))
+        if word in shape.more:
+            below = f"{name}/{word}"
+            inner = self._leaf(shape.more[word], value[word] if isinstance(value, dict) else None, below)
+            inner.label = f"{words(word)} to" if shape.more[word].kind else words(word)
+            inner.required = True
+            inner.errors = self.remarks.get(f"{pointer}/{escaped(word)}", ())
+            node.children = [inner]
+        return node
+
+
+def words(value: str) -> str:
+    """A word of the language as people read it: ``total_tokens`` -> ``total tokens``."""
+    return value.replace("_", " ")
+
+
+def fits(shape: Shape, value: Any) -> bool:
+    """Whether a form can show all of ``value``; what it cannot show, it would lose."""
+    if value is None:
+        return True
+    if isinstance(shape, Group):
+        known = {each.name: each.shape for each in shape.fields}
+        return isinstance(value, dict) and all(
+            name in known and fits(known[name], inner) for name, inner in value.items()
+        )
+    if isinstance(shape, Rows):
+        return isinstance(value, list) and all(inner is not None and fits(shape.of, inner) for inner in value)
+    if isinstance(shape, Pairs):
+        return isinstance(value, dict) and all(fits(shape.of, inner) for inner in value.values())
+    if isinstance(shape, OneOf) and isinstance(value, dict):
+        return (
+            len(value) == 1
+            and set(value) <= set(shape.more)
+            and not isinstance(next(iter(value.values())), (dict, list))
+        )
+    return not isinstance(value, (dict, list))
+
+
+def _listed(each: FieldShape) -> bool:
+    """A list with a filled default is shown filled: blank means something else there."""
+    return isinstance(each.shape, Rows) and bool(each.default)
+
+
+def _blank(value: Any) -> str:
+    return '""' if value == "" and isinstance(value, str) else ""
+
+
+def _options(choices: Sequence[str], chosen: str, *, say: bool = True) -> list[Option]:
+    """A blank one, the choices, and what is written even if it is none of them."""
+    known = list(choices) if chosen in choices or not chosen else [*choices, chosen]
+    return [
+        Option("", "–", not chosen),
+        *(Option(value, words(value) if say else value, value == chosen) for value in known),
+    ]
+
+
+def _checks(choices: Sequence[str], chosen: list[str]) -> list[Option]:
+    """What is chosen first and in its order, so that the order survives being posted."""
+    rest = [value for value in choices if value not in chosen]
+    return [Option(value, words(value), value in chosen) for value in (*chosen, *rest)]
