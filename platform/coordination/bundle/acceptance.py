@@ -14,8 +14,8 @@ from coordination.bundle import directory as directories
 from coordination.bundle import pointer as pointers
 from coordination.bundle import root as roots
 from coordination.bundle.candidates import Candidate, Verify, verify_parts
-from coordination.bundle.pointer import Pointer, open_pointer
-from coordination.bundle.refusals import Refused, RefusedError, refuse
+from coordination.bundle.pointer import Pointer, open_pointer, require_after
+from coordination.bundle.refusals import Refused, RefusedError
 from coordination.bundle.root import Root, next_root
 from coordination.bundle.state_folder import FILES, require_addressed
 from coordination.bundle.subscription import (
@@ -150,20 +150,13 @@ def _started(subscriber: Subscriber, event: Started) -> Outcome:
 def _pointer_received(subscriber: Subscriber, event: PointerReceived) -> Outcome:
     try:
         pointer = _open(subscriber, event.envelope)
-        known = subscriber.desired
-        if known is not None and pointer != known and pointer.order <= known.order:
-            raise refuse(
-                "replayed_serial",
-                f"(serial, issued_at) {pointer.order} does not follow {known.order}",
-                file=pointers.FILE,
-                json_pointer="/serial",
-            )
+        require_after(pointer, subscriber.desired)
     except RefusedError as error:
         if subscriber.attempt is None:
             return _failed(subscriber, error.refused), ()
         # The attempt under way is none of a bad pointer's business.
         return replace(subscriber, error=error.refused), ()
-    if pointer != known:
+    if pointer != subscriber.desired:
         subscriber = _contact(subscriber, pointer, event)
     return _follow(subscriber, pointer, event.envelope)
 
@@ -304,7 +297,7 @@ def _advance(subscriber: Subscriber, attempt: Attempt) -> Outcome:
             threshold=root.threshold("bundle"),
             features=subscriber.features,
         ),
-        least_serial=(serving.directory.serial, serving.directory_digest) if serving else None,
+        serving_directory=(serving.directory.serial, serving.directory_digest) if serving else None,
     )
     return replace(subscriber, state="verifying"), (work,)
 

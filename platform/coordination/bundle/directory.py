@@ -135,6 +135,34 @@ def read_directory(data: bytes, *, canonical: bool = True) -> Directory:
     return convert(parsed, Directory, code="malformed_directory", file=FILE)
 
 
+def open_directory(
+    data: bytes, *, digest: str, environment: str, after: tuple[int, str] | None = None
+) -> Directory:
+    """The directory a pointer names by ``digest``. Raises ``RefusedError``.
+
+    ``after``: serial and digest of the one that serves. Only a later one may replace it, whatever a
+    pointer says: otherwise a rollback would revive a revoked key.
+    """
+    if sha256_digest(data) != digest:
+        raise refuse("digest_mismatch", "not the directory the pointer names", file=FILE)
+    directory = read_directory(data)
+    if directory.environment != environment:
+        raise refuse(
+            "wrong_environment",
+            f"of {directory.environment}, not of {environment}",
+            file=FILE,
+            json_pointer="/environment",
+        )
+    if after is not None and digest != after[1] and directory.serial <= after[0]:
+        raise refuse(
+            "replayed_serial",
+            f"directory {directory.serial} does not follow {after[0]}: a revoked key would live again",
+            file=FILE,
+            json_pointer="/serial",
+        )
+    return directory
+
+
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

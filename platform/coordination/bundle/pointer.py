@@ -61,6 +61,17 @@ class Pointer(Value, frozen=True, omit_defaults=True):
         return self.expires_at - self.issued_at
 
 
+def require_after(found: Pointer, known: Pointer | None) -> None:
+    """Refuse (``RefusedError``) to move from ``known`` to anything but itself or a greater pointer."""
+    if known is not None and found != known and found.order <= known.order:
+        raise refuse(
+            "replayed_serial",
+            f"(serial, issued_at) {found.order} does not follow {known.order}",
+            file=FILE,
+            json_pointer="/serial",
+        )
+
+
 def sign_pointer(pointer: Pointer, keys: Iterable[SigningKey]) -> bytes:
     """The envelope. ``ValueError`` if the pointer breaks its own rules."""
     checked = check(pointer)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from coordination.bundle import directory as directories
 from coordination.bundle import dsse, pointer, root
-from coordination.bundle.directory import Directory, read_directory
+from coordination.bundle.directory import Directory, open_directory
 from coordination.bundle.keys import SigningKey
 from coordination.bundle.pack import PackedBundle
-from coordination.bundle.pointer import Pointer, open_pointer, sign_pointer
+from coordination.bundle.pointer import Pointer, open_pointer, require_after, sign_pointer
 from coordination.bundle.refusals import Refused, RefusedError, refuse
 from coordination.bundle.root import Root, make_root, open_root, sign_root
 from coordination.bundle.verification import (
@@ -26,7 +26,6 @@ from coordination.bundle.verification import (
     self_test_refusal,
     verify_bundle,
 )
-from coordination.program.canonical import sha256_digest
 from coordination.program.records import Micros
 
 FILES = (root.FILE, pointer.FILE, TAR_FILE, ENVELOPE_FILE, directories.FILE)
@@ -108,15 +107,23 @@ def load_state(
     ring: str | None = None,
     pinned_root: str | None = None,
     features: frozenset[str] = frozenset(),
+    after: LoadedState | None = None,
 ) -> LoadedState | Refused:
     """Verify a folder at wall clock ``now`` and run its self-tests. Never raises for its content.
 
     ``environment`` and ``ring``: the ones this gateway was enrolled for; ``None`` takes the pointer's.
     ``pinned_root``: digest of the ``root.json`` it was enrolled with; ``None`` trusts the folder's.
+    ``after``: the state that serves; an older pointer or directory in its place is a replay.
     """
     try:
         state = verify_state(
-            files, now=now, environment=environment, ring=ring, pinned_root=pinned_root, features=features
+            files,
+            now=now,
+            environment=environment,
+            ring=ring,
+            pinned_root=pinned_root,
+            features=features,
+            after=after,
         )
     except RefusedError as error:
         return error.refused
@@ -131,6 +138,7 @@ def verify_state(
     ring: str | None = None,
     pinned_root: str | None = None,
     features: frozenset[str] = frozenset(),
+    after: LoadedState | None = None,
 ) -> LoadedState:
     """``load_state`` without the self-tests. Raises ``RefusedError``."""
     for name in FILES:
@@ -139,11 +147,13 @@ def verify_state(
     trust = open_root(files[root.FILE], pinned=pinned_root)
     found = open_pointer(files[pointer.FILE], trust.trusted("pointer"), threshold=trust.threshold("pointer"))
     require_addressed(found, environment=environment, ring=ring, features=features)
-    if sha256_digest(files[directories.FILE]) != found.directory:
-        raise refuse("digest_mismatch", "not the directory the pointer names", file=directories.FILE)
-    keys = read_directory(files[directories.FILE])
-    if keys.environment != found.environment:
-        raise refuse("wrong_environment", f"of {keys.environment}", file=directories.FILE)
+    require_after(found, after.pointer if after else None)
+    keys = open_directory(
+        files[directories.FILE],
+        digest=found.directory,
+        environment=found.environment,
+        after=(after.directory.serial, after.pointer.directory) if after else None,
+    )
     accepted = verify_bundle(
         files[TAR_FILE],
         files[ENVELOPE_FILE],

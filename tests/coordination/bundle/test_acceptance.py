@@ -404,6 +404,24 @@ def test_a_damaged_folder_is_healed_by_the_same_pointer_from_the_server():
     assert gateway.state == "active"
 
 
+def test_a_heartbeat_that_comes_while_the_folder_is_read_is_persisted():
+    gateway = Gateway()
+    gateway(Started(samples.state(), wall=AT, mono=0))
+    work = gateway.effects
+    gateway.receive(pointer(issued_at=AT + 1))
+    gateway.effects = work
+    (persist,) = gateway.settle(until=Persist)
+    envelope = sign_pointer(pointer(issued_at=AT + 1), [KEY])
+    assert persist.files["pointer.dsse.json"] == envelope
+
+
+def test_a_directory_of_another_environment_is_refused(active):
+    foreign = samples.directory(serial=2, environment="prod")
+    active.receive(pointer(2, FIRST, foreign))
+    active.settle(directories=[foreign])
+    assert (active.state, active.code) == ("rejected", "wrong_environment")
+
+
 def test_an_incomplete_folder_is_refused():
     files = samples.state()
     del files["directory.json"]

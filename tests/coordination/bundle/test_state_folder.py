@@ -185,6 +185,26 @@ def test_the_embedded_folder_loads():
     assert state.pointer.order == (1, AT)
 
 
+def test_a_directory_of_another_environment_is_refused_though_the_pointer_names_it():
+    foreign = samples.directory(environment="prod")
+    files = {**with_pointer(directory=foreign.digest), "directory.json": foreign.to_json()}
+    assert code_of(files) == "wrong_environment"
+
+
+def test_an_older_folder_does_not_replace_the_one_that_serves():
+    newer = load(samples.state(serial=2, output=61_000))
+    assert isinstance(newer, LoadedState)
+    assert code_of(WHOLE, after=newer) == "replayed_serial"
+    assert code_of(samples.state(serial=2, output=61_000), after=newer) is None, "itself again is none"
+    assert code_of(samples.state(serial=3), after=newer) is None
+
+
+def test_a_newer_pointer_to_an_older_directory_does_not_revive_a_key():
+    serving = load(samples.state(serial=2))
+    assert isinstance(serving, LoadedState)
+    assert code_of(with_pointer(serial=3), after=serving) == "replayed_serial"
+
+
 def test_a_heartbeat_is_the_same_pointer_later():
     pointer = samples.pointer(samples.bundle(), samples.directory())
     beat = renew(pointer, issued_at=AT + 5, lifetime=7)
