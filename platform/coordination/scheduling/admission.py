@@ -202,8 +202,8 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
             return False
     for meter in attempt.chain.spends:
-        wait = meter.wait(amounts[SPEND], now)
-        if wait:
+        if meter.room(amounts[SPEND], now) < 0:
+            wait = meter.wait(amounts[SPEND], now)
             _, quota, _, per = meter.key
             decision.trace.append((reasons.SPEND, quota, per, meter.remaining(now), amounts[SPEND]))
             _refuse(decision, "spend_exceeded", None)
@@ -266,20 +266,22 @@ def _reserve(
 
 def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now: Micros) -> bool:
     """A3 (R9): every ceiling on the path needs room."""
-    longest, tightest, dimension = 0, None, 0
+    remaining: list[int] = []
+    full = False
     for position, meter in chain.rates:
-        wait = meter.wait(amounts[position], now)
-        if wait > longest:
-            longest, tightest, dimension = wait, meter, position
-    if tightest is None:
-        if chain.rates:
-            decision.trace.append(
-                (reasons.LIMITS, chain.labels, tuple([meter.remaining(now) for _, meter in chain.rates]))
-            )
+        left = meter.room(amounts[position], now)
+        remaining.append(left)
+        if left < 0:
+            full = True
+    if not full:
+        if remaining:
+            decision.trace.append((reasons.LIMITS, chain.labels, remaining))
         return True
+    position, tightest = max(chain.rates, key=lambda one: one[1].wait(amounts[one[0]], now))
+    longest = tightest.wait(amounts[position], now)
     _, quota, of, per = tightest.key
     decision.trace.append(
-        (reasons.LIMIT, quota, of, per, tightest.limit, tightest.remaining(now), amounts[dimension])
+        (reasons.LIMIT, quota, of, per, tightest.limit, tightest.remaining(now), amounts[position])
     )
     _refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
     decision.retry_after_us = _until(state, decision, tightest, longest)
@@ -387,6 +389,8 @@ def _enqueue(
     )
     if delay:
         decision.verdict = "queue"
+        if pool not in state.delaying:
+            state.delaying.append(pool)
         heappush(pool.delayed, (now + delay, ticket.order, ticket))
         return
     pool.waiting += 1

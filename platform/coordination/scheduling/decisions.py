@@ -137,6 +137,7 @@ class Ticket:
         "route",
         "scope",
         "status",
+        "timed",
         "uncached",
         "weights",
     )
@@ -159,6 +160,7 @@ class Ticket:
         self.pool = pool
         self.price = price
         self.status = WAITING
+        self.timed = False
         self.attempt = 0
         self.excluded = 0
         """Mask of replicas that failed it already."""

@@ -1,7 +1,7 @@
 """How much of a limit is left, and when is there room again? (R6, R7, R9)
 
-Every meter answers the same five questions: ``wait`` (room test of R6, 0 = room now), ``take``,
-``correct`` (settle, refund), ``remaining`` and ``reset``. Amounts are whole units of the meter's
+Every meter answers the same questions: ``room`` (the room test of R6) and ``wait`` (0 = room now),
+``take``, ``correct`` (settle, refund), ``remaining`` and ``reset``. Amounts are whole units of the meter's
 dimension: requests, tokens, nano-units of money, or millionths of a token in a reservation.
 """
 
@@ -25,6 +25,7 @@ class Meter(Protocol):
     key: MeterKey
     limit: int
 
+    def room(self, amount: int, now: Micros) -> int: ...
     def wait(self, amount: int, now: Micros) -> Micros: ...
     def take(self, amount: int, now: Micros) -> None: ...
     def correct(self, delta: int, taken_at: Micros, now: Micros) -> None: ...
@@ -50,6 +51,13 @@ class Gcra:
         self.empty_at = now * limit
         self.was_empty = now
         """Last instant at which the bucket was seen empty."""
+
+    def room(self, amount: int, now: Micros) -> int:
+        """Whole units left if the amount may pass now, else -1: the hot path's one look."""
+        burst = self.burst
+        level = self.empty_at - now * self.limit
+        left = burst if level <= 0 else burst - -(-level // self.period)
+        return left if left >= amount or (left == burst and self.limit) else -1
 
     def wait(self, amount: int, now: Micros) -> Micros:
         """Microseconds until ``level + min(amount, burst) <= burst``; a larger hold passes when empty."""
@@ -116,6 +124,13 @@ class CalendarCounter:
         self.zone = zone
         self.used = 0
         self.start, self.end = calendar_period(zone, per, now)
+
+    def room(self, amount: int, now: Micros) -> int:
+        """Units left if the amount may pass now, else -1."""
+        if now >= self.end:
+            self._roll(now)
+        left = self.limit - self.used
+        return left if left >= amount or (left == self.limit and self.limit) else -1
 
     def wait(self, amount: int, now: Micros) -> Micros:
         if now >= self.end:

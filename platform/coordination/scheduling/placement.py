@@ -9,6 +9,7 @@ goes where the least work is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
@@ -21,7 +22,8 @@ DEEPEST: Final = 4
 LEAST_LOADED: Final = 4
 STICKY_PPM: Final = MILLION // 5
 """A match below a fifth of the prompt is no reason to stay."""
-NOT_YET: Final = (1 << 62, 0, 0)
+NOT_YET: Final[Micros] = 1 << 62
+NO_MATCHES: Final[list[tuple[int, int]]] = []
 FULL_PENALTY: Final[Micros] = MILLION
 """Estimated wait for a place at a replica that has none left, or no KV memory."""
 
@@ -86,83 +88,63 @@ def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]
 def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tuple[Replica, Micros]:
     blocks = ticket.request.blocks
     prompt = ticket.request.prompt_tokens
-    count = len(blocks)
-    full = pool.prefill_us(prompt)
     least = pool.least_loaded(among, LEAST_LOADED)
-    found = matches(pool, ticket, among) if blocks else []
+    found = matches(pool, ticket, among) if blocks else NO_MATCHES
+    deepest = found[0][0] if found else 0
+    sticky = deepest and deepest * MILLION >= len(blocks) * STICKY_PPM
     opened, troubled = pool.open_mask, pool.troubled
     considered: list[ConsideredTuple] = []
-    deepest = depth = seen = 0
-    left = DEEPEST
+    best = stay = least[0]
+    best_us = stay_us = NOT_YET
+    best_prefill = stay_prefill = 0
+    for depth, replica in _candidates(pool, blocks, least, found):
+        prefill = pool.prefill_us(prompt - prompt * 2 * depth // (2 * len(blocks) + 1) if depth else prompt)
+        load = replica.backlog_us + replica.parked_us
+        is_open = opened & replica.mask != 0
+        considered.append(
+            (replica, load, prefill, depth, replica.recent, is_open, replica.bit not in troubled)
+        )
+        score = load + prefill if is_open else load + prefill + _pressure(pool, replica)
+        if score < best_us or (score == best_us and replica.recent < best.recent):
+            best, best_us, best_prefill = replica, score, prefill
+        if depth == deepest and (score < stay_us or (score == stay_us and replica.recent < stay.recent)):
+            stay, stay_us, stay_prefill = replica, score, prefill
+    ticket.considered = tuple(considered)
+    if sticky and stay is not best and stay_us <= best_us + (release_after(queue, ticket) or 0):
+        return stay, stay_prefill
+    return best, best_prefill
+
+
+def _candidates(
+    pool: PoolState, blocks: Sequence[int], least: list[Replica], found: list[tuple[int, int]]
+) -> list[tuple[int, Replica]]:
+    """(matched blocks, replica): the four deepest matches, then whoever of the least loaded is left.
+
+    Where more replicas match equally than may be looked at, the least loaded of them are taken, not
+    the first by number: everybody shares block 0.
+    """
+    candidates: list[tuple[int, Replica]] = []
+    replicas = pool.replicas
+    seen, left, depth = 0, DEEPEST, 0
     for depth, mask in found:
-        deepest = deepest or depth
-        prefill = pool.prefill_us(prompt - prompt * 2 * depth // (2 * count + 1))
         for replica in least:
             if replica.mask & mask:
                 seen |= replica.mask
                 left -= 1
-                considered.append(
-                    (
-                        replica,
-                        replica.backlog_us + replica.parked_us,
-                        prefill,
-                        depth,
-                        replica.recent,
-                        opened & replica.mask != 0,
-                        replica.bit not in troubled,
-                    )
-                )
+                candidates.append((depth, replica))
         mask &= ~seen
         while mask and left > 0:
             bit = mask & -mask
             mask ^= bit
-            left -= 1
             seen |= bit
-            replica = pool.replicas[bit.bit_length() - 1]
-            considered.append(
-                (
-                    replica,
-                    replica.backlog_us + replica.parked_us,
-                    prefill,
-                    depth,
-                    replica.recent,
-                    opened & bit != 0,
-                    replica.bit not in troubled,
-                )
-            )
+            left -= 1
+            candidates.append((depth, replicas[bit.bit_length() - 1]))
     # The search stopped at four matches: a replica without one may still match, less deeply.
-    unknown = left <= 0 and depth * MILLION >= count * STICKY_PPM
+    unknown = left <= 0 and depth * MILLION >= len(blocks) * STICKY_PPM
     for replica in least:
         if not replica.mask & seen:
-            shallow = pool.index.depth(blocks, replica.bit) if unknown else 0
-            prefill = pool.prefill_us(prompt - prompt * 2 * shallow // (2 * count + 1)) if shallow else full
-            considered.append(
-                (
-                    replica,
-                    replica.backlog_us + replica.parked_us,
-                    prefill,
-                    shallow,
-                    replica.recent,
-                    opened & replica.mask != 0,
-                    replica.bit not in troubled,
-                )
-            )
-    best = stay = considered[0]
-    best_score = stay_score = NOT_YET
-    for one in considered:
-        replica = one[0]
-        penalty = 0 if one[5] else _pressure(pool, replica)
-        score = (one[1] + one[2] + penalty, one[4], replica.bit)
-        if score < best_score:
-            best, best_score = one, score
-        if one[3] == deepest and score < stay_score:
-            stay, stay_score = one, score
-    if deepest and deepest * MILLION >= count * STICKY_PPM:
-        release = release_after(queue, ticket) or 0
-        if stay_score[0] <= best_score[0] + release:
-            best = stay
-    ticket.considered = tuple(considered)
-    return best[0], best[2]
+            candidates.append((pool.index.depth(blocks, replica.bit) if unknown else 0, replica))
+    return candidates
 
 
 def _pressure(pool: PoolState, replica: Replica) -> Micros:

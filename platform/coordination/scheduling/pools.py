@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from bisect import bisect_left, insort
+from heapq import heappop
 from typing import Final
 
 from coordination.program.index import Pool
@@ -14,6 +15,7 @@ from coordination.scheduling.replicas import GATE_US, RECENT_SLICE, RECENT_SLICE
 from coordination.scheduling.waiting import LANE_BAND, Queue
 
 BIT_SPACE: Final = 16
+BIT_MASK: Final = (1 << BIT_SPACE) - 1
 RECENT_SPACE: Final = 44
 
 
@@ -21,10 +23,10 @@ class PoolState:
     """Mutable, owned by ``State``; kept by name across activations (R3)."""
 
     __slots__ = (
-        "_least",
         "_moved",
         "_next_slice",
         "_oldest_report",
+        "_order",
         "by_url",
         "delayed",
         "index",
@@ -66,7 +68,9 @@ class PoolState:
             pool.input_per_minute * pool.model.uncached_ppm, pool.output_per_minute * pool.model.output_ppm
         )
         self.throughput = Throughput(per_replica * max(1, len(pool.replicas)) // 60, now)
-        self._least: list[int] = []
+        self._order: list[int] = []
+        """Keys of all replicas, sorted: (load, recent work, bit) in one integer. With hundreds of
+        replicas moving an entry of a sorted list is quicker than any heap that has to be cleaned."""
         self._moved: set[Replica] = set()
         self._next_slice = (now // RECENT_SLICE + 1) * RECENT_SLICE
         self._oldest_report: Micros | None = None
@@ -95,6 +99,8 @@ class PoolState:
         self.open_mask &= ~replica.mask
         self.usable_mask &= ~replica.mask
         replica.retired = True
+        if replica.key >= 0:
+            del self._order[bisect_left(self._order, replica.key)]
         replica.key = -1
         del self.replicas[replica.bit], self.by_url[replica.url]
 
@@ -133,39 +139,31 @@ class PoolState:
         self._moved.add(replica)
 
     def _reorder(self) -> None:
-        heap = self._least
+        order = self._order
         for replica in self._moved:
             if replica.retired:
                 continue
             load = replica.backlog_us + replica.parked_us
             key = ((load << RECENT_SPACE | replica.recent) << BIT_SPACE) | replica.bit
             if key != replica.key:
+                if replica.key >= 0:
+                    del order[bisect_left(order, replica.key)]
                 replica.key = key
-                heappush(heap, key)
+                insort(order, key)
         self._moved.clear()
-        if len(heap) > 64 and len(heap) > 8 * len(self.replicas):
-            heap[:] = [one.key for one in self.replicas.values()]
-            heapify(heap)
 
     def least_loaded(self, among: int, count: int) -> list[Replica]:
         """Up to ``count`` replicas of a mask with the least prefill ahead, then least recent work."""
         if self._moved:
             self._reorder()
-        heap, replicas = self._least, self.replicas
+        replicas = self.replicas
         found: list[Replica] = []
-        kept: list[int] = []
-        last = -1
-        while heap and len(found) < count:
-            key = heappop(heap)
-            replica = replicas.get(key & ((1 << BIT_SPACE) - 1))
-            if replica is None or replica.key != key or key == last:
-                continue  # an older key of its, or the same one twice
-            last = key
-            kept.append(key)
+        for key in self._order:
+            replica = replicas[key & BIT_MASK]
             if replica.mask & among:
                 found.append(replica)
-        for key in kept:
-            heappush(heap, key)
+                if len(found) == count:
+                    break
         return found
 
     def least_open(self, among: int) -> list[Replica]:

@@ -34,12 +34,15 @@ class Segment:
 class Share:
     """What one replica is believed to hold."""
 
-    __slots__ = ("capacity", "nominal", "owner", "reports", "segments")
+    __slots__ = ("capacity", "nominal", "reports", "segments", "size", "starts")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.nominal = capacity
-        self.owner: dict[int, Segment] = {}
+        self.size = 0
+        """Blocks in all segments."""
+        self.starts: dict[int, Segment] = {}
+        """First block -> its segment: a chain is found by walking from start to start."""
         self.segments: OrderedDict[Segment, None] = OrderedDict()
         """From the least to the most recent."""
         self.reports = False
@@ -76,8 +79,9 @@ class PrefixIndex:
         if share is None:
             return
         self.version += 1
-        for block in share.owner:
-            self._drop(block, ~(1 << bit))
+        for segment in share.segments:
+            for block in segment.blocks:
+                self._drop(block, ~(1 << bit))
 
     def match(self, blocks: Sequence[int], among: int, limit: int) -> list[tuple[int, int]]:
         """The deepest matches among a mask of replicas: ``(depth, mask)``, deepest first.
@@ -127,12 +131,16 @@ class PrefixIndex:
         elif known > count:
             known = count
         segments = share.segments
-        end = self._ending_at(share, blocks[known - 1]) if known else None
+        end = None
+        if known:
+            end = _ending_at(share, blocks, known)
+            if end is None:
+                return  # two prompts whose hashes collide: what is believed of them stays as it is
         if known < count:
             self.version += 1
             fresh = list(blocks[known:])
-            end = Segment(fresh, end)
-            share.owner.update(dict.fromkeys(fresh, end))
+            end = share.starts[fresh[0]] = Segment(fresh, end)
+            share.size += len(fresh)
             segments[end] = None
             index, mask = self._blocks, 1 << bit
             get = index.get
@@ -141,15 +149,16 @@ class PrefixIndex:
         while end is not None:
             segments.move_to_end(end)
             end = end.parent
-        if len(share.owner) > share.capacity:
+        if share.size > share.capacity:
             self._shrink(share, 1 << bit)
 
     def correct(self, bit: int, predicted_tokens: int, cached_tokens: int) -> None:
         """Learn from the cached tokens an engine reported how much it really keeps.
 
-        Fewer than predicted: it has evicted what we thought it held, so its share shrinks by a
-        sixty-fourth; more: it grows by half of that, up to four times nominal. Engines that never
-        report cached tokens teach nothing.
+        Fewer than predicted by a full share: it has evicted what we thought it held, so the share
+        shrinks by a sixty-fourth; more: it grows by half of that, up to four times nominal. A share
+        that is not full proves nothing by a miss (a prefix may still have been in computation), and
+        engines that never report cached tokens teach nothing.
         """
         share = self._shares.get(bit)
         if share is None:
@@ -158,10 +167,11 @@ class PrefixIndex:
             share.reports = True
         if not share.reports:
             return
-        margin = 2 * TOKENS_PER_BLOCK
+        margin = max(2 * TOKENS_PER_BLOCK, predicted_tokens >> 4)
         if cached_tokens + margin < predicted_tokens:
-            share.capacity = max(16, share.nominal // 8, share.capacity - (share.capacity >> 6) - 1)
-            self._shrink(share, 1 << bit)
+            if share.size * 8 >= share.capacity * 7:
+                share.capacity = max(16, share.nominal // 8, share.capacity - (share.capacity >> 6) - 1)
+                self._shrink(share, 1 << bit)
         elif cached_tokens > predicted_tokens + margin:
             share.capacity = min(4 * share.nominal, share.capacity + (share.capacity >> 7) + 1)
 
@@ -171,42 +181,53 @@ class PrefixIndex:
 
     def held(self, bit: int) -> int:
         """Blocks the replica is believed to hold."""
-        return len(self._shares[bit].owner)
-
-    def _ending_at(self, share: Share, block: int) -> Segment:
-        """The segment whose last block this is; one that goes on behind it is cut in two.
-
-        The later part stays the same object, so that what continues it still does.
-        """
-        later = share.owner[block]
-        if later.blocks[-1] == block:
-            return later
-        cut = later.blocks.index(block) + 1
-        earlier = Segment(later.blocks[:cut], later.parent)
-        del later.blocks[:cut]
-        later.parent = earlier
-        share.owner.update(dict.fromkeys(earlier.blocks, earlier))
-        share.segments[earlier] = None
-        return earlier
+        return self._shares[bit].size
 
     def _shrink(self, share: Share, mask: int) -> None:
         self.version += 1
-        owner, keep = share.owner, ~mask
-        excess = len(owner) - share.capacity
-        while excess > 0:
+        keep = ~mask
+        while share.size > share.capacity:
             leaf = next(iter(share.segments))
             blocks = leaf.blocks
-            while blocks and excess > 0:
-                block = blocks.pop()
-                del owner[block]
-                self._drop(block, keep)
-                excess -= 1
-            if not blocks:
+            for _ in range(min(len(blocks) - 1, share.size - share.capacity)):
+                self._drop(blocks.pop(), keep)
+                share.size -= 1
+            if share.size > share.capacity:
+                self._drop(blocks[0], keep)
+                share.size -= 1
+                share.starts.pop(blocks[0], None)
                 del share.segments[leaf]
 
     def _drop(self, block: int, keep: int) -> None:
-        rest = self._blocks[block] & keep
+        rest = self._blocks.get(block, 0) & keep
         if rest:
             self._blocks[block] = rest
         else:
-            del self._blocks[block]
+            self._blocks.pop(block, None)
+
+
+def _ending_at(share: Share, blocks: Sequence[int], depth: int) -> Segment | None:
+    """The segment that ends after the first ``depth`` blocks of a chain the replica holds.
+
+    One that goes on behind is cut in two; the later part stays the same object, so that what continues
+    it still does. None when the blocks do not follow each other there: their hashes are no chain.
+    """
+    starts = share.starts
+    at = 0
+    while True:
+        segment = starts.get(blocks[at])
+        if segment is None:
+            return None
+        at += len(segment.blocks)
+        if at == depth:
+            return segment
+        if at > depth:
+            break
+    cut = len(segment.blocks) - (at - depth)
+    earlier = Segment(segment.blocks[:cut], segment.parent)
+    del segment.blocks[:cut]
+    segment.parent = earlier
+    starts[earlier.blocks[0]] = earlier
+    starts[segment.blocks[0]] = segment
+    share.segments[earlier] = None
+    return earlier

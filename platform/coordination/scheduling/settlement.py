@@ -64,7 +64,10 @@ def settle(
     if replica is not None:
         if outcome == "completed":
             if not replica.retired:
-                pool.index.correct(replica.bit, ticket.cached, usage.cached_input)
+                # Our prompt length is an estimate: compare in the engine's tokens.
+                real = usage.uncached_input + usage.cached_input
+                predicted = ticket.cached * real // max(1, ticket.request.prompt_tokens)
+                pool.index.correct(replica.bit, predicted, usage.cached_input)
             if replica.health.state != "healthy":
                 replica.health.succeeded()
                 pool.refresh_health(now)
@@ -191,7 +194,7 @@ def next_expiry(state: State) -> Micros | None:
     if state.displaced:
         return 0
     found = state.next_timer()
-    for pool in state.pools.values():
+    for pool in state.delaying:
         if pool.delayed and (found is None or pool.delayed[0][0] < found):
             found = pool.delayed[0][0]
     return found

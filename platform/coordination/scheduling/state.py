@@ -7,8 +7,7 @@ against the meters they were held on.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-from typing import Final
+from heapq import heapify, heappop, heappush
 
 import xxhash
 
@@ -21,17 +20,15 @@ from coordination.scheduling.pools import PoolState
 from coordination.scheduling.reservations import LaneBuckets
 from coordination.scheduling.scopes import Chain, QuotaMeter, build_chain
 
-FRESH_AT_MOST: Final = 256
-
 
 class State:
     """Caller-owned, mutated in place by every function of this package. Not thread-safe."""
 
     __slots__ = (
         "_expiry",
-        "_fresh",
         "_order",
         "chains",
+        "delaying",
         "displaced",
         "lanes",
         "meters",
@@ -59,9 +56,10 @@ class State:
         self.pools = {name: PoolState(pool, now) for name, pool in program.pools.items()}
         self.tickets: dict[str, Ticket] = {}
         """Requests that wait, by id."""
+        self.delaying: list[PoolState] = []
+        """Pools in which a lane request has ever waited to conform."""
         self.displaced: list[Decision] = []
         """Refused after having been queued; ``expire`` hands them over."""
-        self._fresh: list[Ticket] = []
         self._expiry: list[tuple[Micros, int, Ticket]] = []
         self._order = 0
 
@@ -97,30 +95,32 @@ class State:
     # Waiting requests and their timers
 
     def next_order(self) -> int:
-        """Ties between equal instants go to the earlier request."""
+        """Position of a request among all ever admitted."""
         self._order += 1
         return self._order
 
     def waits(self, ticket: Ticket) -> None:
-        self.tickets[ticket.request.request_id] = ticket
-        self._fresh.append(ticket)
-        if len(self._fresh) > FRESH_AT_MOST:
-            self._arm()
-
-    def _arm(self) -> None:
-        """Set the timers of those that still wait; most requests are gone before they need one."""
-        for ticket in self._fresh:
-            if ticket.status == WAITING:
-                heappush(self._expiry, (ticket.expires, self.next_order(), ticket))
-        self._fresh.clear()
-
-    def rearm(self, ticket: Ticket) -> None:
-        """The ticket's expiry has changed, or it waits again."""
-        self._fresh.append(ticket)
+        """The request waits, or its time to expire has changed: it needs a timer (again)."""
+        request_id = ticket.request.request_id
+        self.tickets.pop(request_id, None)
+        self.tickets[request_id] = ticket
+        ticket.timed = False
 
     def next_timer(self) -> Micros | None:
-        self._arm()
+        """When the first waiting request expires.
+
+        Most requests are gone before anybody asks, and never get a timer: the newest tickets without
+        one stand at the end of ``tickets``.
+        """
         heap = self._expiry
+        for ticket in reversed(self.tickets.values()):
+            if ticket.timed:
+                break
+            ticket.timed = True
+            heappush(heap, (ticket.expires, ticket.order, ticket))
+        if len(heap) > 64 and len(heap) > 2 * len(self.tickets):
+            heap[:] = [(one.expires, one.order, one) for one in self.tickets.values()]
+            heapify(heap)
         while heap and (heap[0][2].status != WAITING or heap[0][0] != heap[0][2].expires):
             heappop(heap)
         return heap[0][0] if heap else None
@@ -180,7 +180,7 @@ def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> 
         scope = None
     if scope is None or ticket.pool.pool.name not in program.pools:
         ticket.expires = now
-        state.rearm(ticket)
+        state.waits(ticket)
         return
     moved = ticket.lane is None and scope.leaf_path != ticket.scope.leaf_path
     ticket.scope = scope

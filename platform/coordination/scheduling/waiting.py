@@ -121,7 +121,10 @@ class Queue:
             leaf.listed = True
             self.wanting.append(leaf)
         if self._heavy is not None:
-            heappush(self._heavy, (-_weight(leaf), leaf._order, leaf))
+            if len(self._heavy) > 64 + 4 * self.depth:
+                self._heavy = None  # mostly out of date: made anew when next needed
+            else:
+                heappush(self._heavy, (-_weight(leaf), leaf._order, leaf))
 
     def take(self, ticket: Ticket, cost: int) -> None:
         """The request is dispatched and its path pays ``cost``."""

@@ -192,7 +192,7 @@ def test_a_request_leaves_a_busy_home_once_it_costs_more_than_release_after():
     prompt = tuple(range(40))
     fleet.request(blocks=prompt, prompt=5000, stickiness="s")
     fleet.run(until=600_000)
-    for number in range(12):
+    for number in range(1, 13):
         tail = tuple(1000 * number + extra for extra in range(1, 11))
         fleet.request(at=700_000, blocks=(*prompt, *tail), prompt=6000)
     fleet.run()

@@ -85,7 +85,8 @@ def test_an_unhealthy_replica_is_never_chosen_while_a_healthy_one_exists(changes
     random_ = random.Random(seed)
     pool = fleet.state.pools["p"]
     for step in range(60):
-        fleet.request(at=step * 30_000, blocks=(random_.randint(1, 3), random_.randint(4, 9)), prompt=300)
+        first = random_.randint(1, 3)
+        fleet.request(at=step * 30_000, blocks=(first, first * 100 + random_.randint(4, 9)), prompt=300)
     for step, (number, healthy) in enumerate(changes):
         fleet.run(until=step * 150_000)
         set_health(fleet.program, fleet.state, "p", f"http://p-{number}", healthy, fleet.now)
