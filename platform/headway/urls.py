@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from foundation.http.answers import unknown_address
+from tenancy.api import schema as _describes_tokens  # noqa: F401
 
 urlpatterns = [
+    path("api/v1/", include("policies.urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/", unknown_address),
     path("", include("console.urls")),
     path("", include("tenancy.urls")),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -38,6 +38,8 @@ def as_refused(error: Exception) -> Refused | None:
         return error
     if isinstance(error, Http404):
         return NotFound("not_found", str(error) or "There is nothing of that name.")
+    if isinstance(error, RequestDataTooBig):
+        return Refused("request_too_large", "The request is larger than any policy set.", status=413)
     if isinstance(error, PermissionDenied):
         return Forbidden("forbidden", str(error) or "This is not yours to do.")
     if isinstance(error, exceptions.ValidationError):
