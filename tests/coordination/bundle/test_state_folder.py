@@ -199,6 +199,12 @@ def test_an_older_folder_does_not_replace_the_one_that_serves():
     assert code_of(samples.state(serial=3), after=newer) is None
 
 
+def test_an_older_pointer_is_a_replay_even_with_the_same_bundle_and_directory():
+    serving = load(with_pointer(serial=2))
+    assert isinstance(serving, LoadedState)
+    assert code_of(WHOLE, after=serving) == "replayed_serial"
+
+
 def test_a_newer_pointer_to_an_older_directory_does_not_revive_a_key():
     serving = load(samples.state(serial=2))
     assert isinstance(serving, LoadedState)
