@@ -14,7 +14,7 @@ import msgspec
 import uvloop
 
 from coordination.bundle.refusals import Refused, RefusedError
-from gateway.activation import source_of
+from gateway.activation import Active, source_of
 from gateway.clock import PolicyClock
 from gateway.feed import Feed
 from gateway.log import log
@@ -45,15 +45,17 @@ def run(settings: GatewaySettings) -> int:
         except (NoIdentity, RefusedError) as error:
             log("not_enrolled", message=str(error))
             return REFUSED
-        active = await feed.first()
-        if isinstance(active, Refused):
-            log("policy_refused", code=active.code, message=active.message, file=active.file)
-            return REFUSED
-        gateway = GatewayProcess(settings, feed, active, clock)
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        active = await _first(feed, stopping)
+        if active is None:
+            return 0
+        if isinstance(active, Refused):
+            log("policy_refused", code=active.code, message=active.message, file=active.file)
+            return REFUSED
+        gateway = GatewayProcess(settings, feed, active, clock)
         try:
             await gateway.start()
         except CannotListen as error:
@@ -88,6 +90,19 @@ def _feed(settings: GatewaySettings, clock: PolicyClock) -> Feed:
     if settings.server:
         identity = msgspec.structs.replace(identity, server=settings.server)
     return Subscription(identity, folder)
+
+
+async def _first(feed: Feed, stopping: asyncio.Event) -> Active | Refused | None:
+    """What ``feed`` gives first; ``None`` if the process was told to stop before anything came."""
+    first, stopped = asyncio.ensure_future(feed.first()), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((first, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if first.done():
+        return first.result()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await feed.stop()
+    return None
 
 
 def _announce(gateway: GatewayProcess, settings: GatewaySettings) -> None:

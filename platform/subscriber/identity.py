@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class NoIdentity(Exception):
     """The folder holds no (readable) identity: the gateway has not been enrolled."""
+
+
+def credential_digest(identity: Identity) -> str:
+    """What the control plane knows the credential by: SHA-256, hex."""
+    return sha256(identity.credential.encode()).hexdigest()
 
 
 def load(folder: Path) -> Identity:

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from coordination.bundle.directory import Directory, KeyFacts, new_entry
 from headway.cli.main import app
 from headway.up import lock
 from headway.up.demo import draw_cast, remove_facts, write_facts
-from headway.up.folder import replace_folder
-from headway.up.keys import route_salt, signing_key
 from headway.up.options import REPLICAS, Options, Ports
 from headway.up.ports import is_free, preflight
 from headway.up.run import summary
@@ -94,42 +91,23 @@ class TestLock:
 
 
 class TestSecrets:
-    def test_keys_are_made_once_and_only_their_owner_may_read_them(self, tmp_path):
-        first, salt = signing_key(tmp_path), route_salt(tmp_path)
-        assert signing_key(tmp_path).public == first.public
-        assert route_salt(tmp_path) == salt
-        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()}
-        assert modes == {"dev.pem": 0o600, "route-salt": 0o600}
-
-    def test_each_start_draws_everything_anew(self):
-        one, other = draw_cast(["acme", "globex"]), draw_cast(["acme", "globex"])
+    def test_each_start_draws_every_password_anew(self):
+        one, other = (draw_cast({"acme": "hw_a", "globex": "hw_b"}) for _ in range(2))
         secrets = [
             secret
             for cast in (one, other)
             for secret in (
                 cast.operator.password,
                 cast.approver.password,
-                *(tenant.key.secret for tenant in cast.tenants),
                 *(tenant.sign_in.password for tenant in cast.tenants),
             )
         ]
-        assert len(set(secrets)) == len(secrets) == 12
-
-    def test_the_directory_knows_each_drawn_key_as_its_tenant_s(self, tmp_path):
-        cast = draw_cast(["acme", "globex"])
-        keys = {
-            tenant.key.key_id: new_entry(tenant.key.secret, tenant=tenant.name) for tenant in cast.tenants
-        }
-        directory = Directory(
-            environment="dev", serial=1, route_salt=route_salt(tmp_path), keys=keys, shares={}
-        )
-        facts = [directory.authenticate(tenant.key.secret, 0) for tenant in cast.tenants]
-        assert [known.tenant for known in facts if isinstance(known, KeyFacts)] == ["acme", "globex"]
+        assert len(set(secrets)) == len(secrets) == 8
 
 
 class TestFacts:
     def test_demo_json_holds_what_the_contract_says_and_only_its_owner_reads_it(self, tmp_path):
-        cast = draw_cast(["acme", "acme/research"])
+        cast = draw_cast({"acme": "hw_a", "acme/research": "hw_b"})
         path = write_facts(tmp_path, PORTS, cast)
         assert path.stat().st_mode & 0o777 == 0o600
         facts = json.loads(path.read_text())
@@ -145,32 +123,15 @@ class TestFacts:
         assert not path.exists()
 
     def test_the_summary_can_be_pasted(self, tmp_path):
-        cast = draw_cast(["acme"])
+        cast = draw_cast({"acme": "hw_a"})
         told = summary(PORTS, cast, var=tmp_path, anybody=True)
         assert cast.operator.password in told
-        assert f"Authorization: Bearer {cast.tenants[0].key.secret}" in told
+        assert f"Authorization: Bearer {cast.tenants[0].api_key}" in told
         assert "curl http://127.0.0.1:8080/v1/chat/completions" in told
 
     def test_without_anybody_the_summary_says_how_to_make_the_first_administrator(self, tmp_path):
         assert "createsuperuser" in summary(PORTS, None, var=tmp_path, anybody=False)
         assert "createsuperuser" not in summary(PORTS, None, var=tmp_path, anybody=True)
-
-
-class TestStateFolder:
-    def test_it_holds_exactly_the_new_files(self, tmp_path):
-        folder = tmp_path / "gateway" / "state"
-        replace_folder(folder, {"a": b"1", "b": b"2"})
-        replace_folder(folder, {"b": b"3"})
-        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"b": b"3"}
-        assert [path.name for path in folder.parent.iterdir()] == ["state"]
-
-    def test_what_a_killed_write_left_does_not_stand_in_the_way(self, tmp_path):
-        folder = tmp_path / "state"
-        for leftover in (".state.new", ".state.old"):
-            (tmp_path / leftover).mkdir()
-            (tmp_path / leftover / "half").touch()
-        replace_folder(folder, {"a": b"1"})
-        assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
 class TestReset:

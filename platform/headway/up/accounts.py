@@ -27,8 +27,6 @@ def prepare(var: Path) -> None:
 
 def install(cast: Cast | None) -> bool:
     """Make the demo accounts those of ``cast`` (``None``: there are none); True if anybody can sign in."""
-    from django.db import connections
-
     from tenancy.models import Role
     from tenancy.selectors import anybody
     from tenancy.services import DemoAccount, NameTaken, remove_demo_accounts, replace_demo_accounts
@@ -55,5 +53,10 @@ def install(cast: Cast | None) -> bool:
         return anybody()
     except NameTaken as taken:
         raise CannotStart(str(taken)) from taken
-    finally:
-        connections.close_all()
+
+
+def leave() -> None:
+    """Let the database go: from here on the console's processes have it."""
+    from django.db import connections
+
+    connections.close_all()

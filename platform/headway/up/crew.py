@@ -33,12 +33,8 @@ def web(ports: Ports, var: Path) -> Spec:
     return Spec(
         name="web",
         what="console",
-        module="uvicorn",
-        arguments=(
-            *("headway.asgi:application", "--host", LOOPBACK, "--port", str(ports.console)),
-            *("--ws", "none", "--lifespan", "off", "--no-proxy-headers", "--no-server-header"),
-            *("--no-access-log", "--timeout-graceful-shutdown", "2"),
-        ),
+        module="headway.web",
+        arguments=("--host", LOOPBACK, "--port", str(ports.console)),
         answers=all_serve([f"{ports.console_url}/readyz"]),
         address=ports.console_url,
         environment={
@@ -49,18 +45,22 @@ def web(ports: Ports, var: Path) -> Spec:
     )
 
 
-def gateway(ports: Ports, state: Path) -> Spec:
-    """The data plane, serving what the folder ``state`` holds."""
+def gateway(ports: Ports, state: Path, *, released: bool) -> Spec:
+    """The data plane, following the console from the folder it was enrolled into.
+
+    Until something is ``released`` it has no policy to serve, so there is nothing to wait for.
+    """
+    answers = all_serve([f"{ports.gateway_url}/v1/models", f"{ports.admin_url}/readyz"])
     return Spec(
         name="gateway",
-        what="gateway",
+        what="gateway" if released else "gateway (it waits for a first policy)",
         module="headway",
         arguments=(
-            *("gateway", "--state", str(state), "--host", LOOPBACK),
+            *("gateway", "--server", ports.console_url, "--state", str(state), "--host", LOOPBACK),
             *("--port", str(ports.gateway), "--admin-port", str(ports.admin)),
         ),
-        answers=all_serve([f"{ports.gateway_url}/v1/models", f"{ports.admin_url}/readyz"]),
-        address=ports.gateway_url,
+        answers=answers if released else lambda: True,
+        address=ports.gateway_url if released else "",
     )
 
 

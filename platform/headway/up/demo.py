@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coordination.bundle.apikeys import MINT_BYTES, Minted, mint
 from headway.up.options import Ports
 from headway.up.processes import replace_private
 
@@ -30,7 +28,7 @@ class DemoTenant:
     name: str
     """The tenant's path in the policy."""
     sign_in: SignIn
-    key: Minted
+    api_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,13 @@ class Cast:
     tenants: tuple[DemoTenant, ...]
 
 
-def draw_cast(tenants: Sequence[str]) -> Cast:
-    """Fresh passwords and API keys for the operator, the approver and each of ``tenants``."""
+def draw_cast(keys: Mapping[str, str]) -> Cast:
+    """Fresh passwords for the operator, the approver and each tenant; ``keys``: tenant -> API key."""
     return Cast(
         operator=_sign_in("operator"),
         approver=_sign_in("approver"),
         tenants=tuple(
-            DemoTenant(name, _sign_in(name.replace("/", "-")), mint(os.urandom(MINT_BYTES)))
-            for name in tenants
+            DemoTenant(name, _sign_in(name.replace("/", "-")), key) for name, key in sorted(keys.items())
         ),
     )
 
@@ -67,7 +64,7 @@ def write_facts(var: Path, ports: Ports, cast: Cast) -> Path:
         "operator": cast.operator.facts(),
         "approver": cast.approver.facts(),
         "tenants": [
-            {"name": tenant.name, **tenant.sign_in.facts(), "api_key": tenant.key.secret}
+            {"name": tenant.name, **tenant.sign_in.facts(), "api_key": tenant.api_key}
             for tenant in cast.tenants
         ],
     }

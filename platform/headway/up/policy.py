@@ -1,99 +1,188 @@
-"""Which policy does the gateway of this machine start with, and in what folder does it find it?"""
+"""What does this machine's one environment run, and how does its gateway come to follow it?
+
+Everything here goes through the doors the console uses: documents are merged, keys are created, the
+gateway is enrolled. Needs Django (``accounts.prepare``).
+"""
 
 from __future__ import annotations
 
+import os
 import re
-import time
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tzdata
-
-from coordination.bundle.directory import Directory, new_entry
-from coordination.bundle.keys import SigningKey
-from coordination.bundle.pack import PackedBundle
-from coordination.bundle.state_folder import make_embedded_state
-from coordination.compiler.emitting import emit
-from coordination.diagnostics import in_reading_order, render_text
-from coordination.spec import SourceFile, read
 from headway.place import EXAMPLES
-from headway.up.demo import Cast
-from headway.up.folder import replace_folder
-from headway.up.options import LOOPBACK, Ports
+from headway.up.options import LOOPBACK, REPLICAS, Ports
 from headway.up.trouble import CannotStart
 
+if TYPE_CHECKING:
+    from fleet.models import Ring
+
 ENVIRONMENT = "dev"
-RING = "0"
 QUICKSTART = EXAMPLES / "quickstart"
-EXAMPLE_REPLICA = re.compile(rb"http://127\.0\.0\.1:810([1-8])\b")
-"""The addresses the example names; the fleet's own are put in their place."""
-MICROS = 1_000_000
-POINTER_LIFETIME = 30 * 24 * 3600 * MICROS
+FIRST_EXAMPLE_PORT = 8101
+GATEWAY = "gateway"
+KEY_NAME = "demo"
+_REPLICA = re.compile(rb"http://127\.0\.0\.1:(\d{2,5})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    bundle: PackedBundle
-    tenants: tuple[str, ...]
-    """Every tenant's path."""
+def install(ports: Ports, *, demo: bool) -> list[str]:
+    """Root of trust, environment and (for the demo) the quickstart policy; the tenants' paths.
+
+    A policy that is there stays as people left it, except that the pools of the simulated fleet are
+    given the addresses this run's fleet has. ``CannotStart`` with the reason.
+    """
+    from delivery.trust import NoTrust, ensure_embedded_root
+    from fleet.services import ensure_environment
+    from foundation.actors import SYSTEM
+    from foundation.http import Refused
+    from policies import selectors
+    from policies.services import create_environment
+
+    try:
+        ensure_embedded_root()
+        ensure_environment(actor=SYSTEM, name=ENVIRONMENT)
+        create_environment(actor=SYSTEM, environment=ENVIRONMENT)
+        if demo and selectors.current_revision(ENVIRONMENT) is None:
+            _load_quickstart(ports)
+        elif demo:
+            _readdress(ports)
+    except NoTrust as trouble:
+        raise CannotStart(str(trouble)) from trouble
+    except Refused as refused:
+        told = [f"  {error.pointer}: {error.message}" for error in refused.errors]
+        raise CannotStart("\n".join([f"the policy cannot be loaded: {refused.detail}", *told])) from refused
+    return list(selectors.heads(ENVIRONMENT, "Tenant").order_by("name").values_list("name", flat=True))
 
 
-def compile_quickstart(ports: Ports) -> Compiled:
-    """The quickstart example, its pools made of the replicas this run starts."""
+def _load_quickstart(ports: Ports) -> None:
+    from coordination.spec import SourceFile
+    from foundation.actors import SYSTEM
+    from policies.services import apply, plan
 
     def here(match: re.Match[bytes]) -> bytes:
-        return f"http://{LOOPBACK}:{ports.fleet + int(match[1]) - 1}".encode()
+        return f"http://{LOOPBACK}:{int(match[1]) - FIRST_EXAMPLE_PORT + ports.fleet}".encode()
 
-    files = sorted(QUICKSTART.glob("*.yaml"))
-    return _compile([SourceFile(path.name, EXAMPLE_REPLICA.sub(here, path.read_bytes())) for path in files])
-
-
-def compile_empty() -> Compiled:
-    """No policy yet: a gateway that knows nobody and serves nothing, until it is given one."""
-    return _compile([])
-
-
-def _compile(files: Sequence[SourceFile]) -> Compiled:
-    """``CannotStart`` with every mistake if the files do not make a policy."""
-    policy_set, misread = read(files)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    emitted = emit(
-        policy_set,
+    files = [
+        SourceFile(path.name, _REPLICA.sub(here, path.read_bytes()))
+        for path in sorted(QUICKSTART.glob("*.yaml"))
+    ]
+    planned = plan(actor=SYSTEM, environment=ENVIRONMENT, files=files)
+    apply(
+        actor=SYSTEM,
         environment=ENVIRONMENT,
-        at=int(midnight.timestamp()) * MICROS,
-        tzdata=tzdata.IANA_VERSION,
+        files=files,
+        plan_digest=planned.digest,
+        reason="the quickstart example",
     )
-    if emitted.bundle is None:
-        mistakes = in_reading_order([*misread, *emitted.diagnostics])
-        shown = render_text(mistakes, policy_set.texts, colour=False)
-        raise CannotStart(f"the policy in {QUICKSTART} does not compile:\n{shown}")
-    tenants = sorted(document.name for document in policy_set.documents if document.kind == "Tenant")
-    return Compiled(emitted.bundle, tuple(tenants))
 
 
-def install(compiled: Compiled, folder: Path, *, cast: Cast | None, key: SigningKey, route_salt: str) -> None:
-    """Sign ``compiled`` and the demo's API keys into the gateway's state ``folder``, replacing it whole."""
-    now = time.time_ns() // 1_000
-    directory = Directory(
-        environment=ENVIRONMENT,
-        serial=now,  # grows with every start, so a gateway never takes it for an older one
-        route_salt=route_salt,
-        keys={
-            tenant.key.key_id: new_entry(tenant.key.secret, tenant=tenant.name)
-            for tenant in (cast.tenants if cast else ())
-        },
-        shares={},
+def _readdress(ports: Ports) -> None:
+    """Move the simulated pools to this run's ports, if they are elsewhere and wholly on this machine."""
+    from foundation.actors import SYSTEM
+    from policies import selectors
+    from policies.services import save_document
+
+    pools = selectors.heads(ENVIRONMENT, "Pool").select_related("document")
+    simulated = {
+        head: bytes(head.document.body)
+        for head in pools
+        if b'"engine":"simulated"' in bytes(head.document.body)
+    }
+    used = [int(port) for body in simulated.values() for port in _REPLICA.findall(body)]
+    if not used or min(used) == ports.fleet or max(used) - min(used) >= REPLICAS:
+        return
+    shift = ports.fleet - min(used)
+
+    def moved(match: re.Match[bytes]) -> bytes:
+        return f"http://{LOOPBACK}:{int(match[1]) + shift}".encode()
+
+    for head, body in simulated.items():
+        if _REPLICA.search(body) is None:
+            continue
+        save_document(
+            actor=SYSTEM,
+            environment=ENVIRONMENT,
+            kind=head.kind,
+            name=head.name,
+            body=_REPLICA.sub(moved, body),
+            base_digest=head.document_id,
+            reason="the simulated fleet listens on other ports",
+        )
+
+
+def give_keys(tenants: Sequence[str]) -> dict[str, str]:
+    """A fresh API key for each tenant, by its path; those of earlier starts stop working."""
+    from django.db import transaction
+
+    from foundation.actors import SYSTEM
+    from tenancy.credentials import create_key, revoke_key
+    from tenancy.models import ApiKey
+
+    with transaction.atomic():
+        for key in ApiKey.objects.filter(environment=ENVIRONMENT, name=KEY_NAME, revoked_at=None):
+            revoke_key(actor=SYSTEM, key=key)
+        return {
+            tenant: create_key(actor=SYSTEM, environment=ENVIRONMENT, tenant=tenant, name=KEY_NAME).secret
+            for tenant in tenants
+        }
+
+
+def release() -> bool:
+    """Build, sign and release what is current, as its events ask; whether anything is released."""
+    from delivery.models import Pointer
+    from foundation import outbox
+
+    while outbox.drain().done:
+        pass
+    return Pointer.objects.filter(ring__environment=ENVIRONMENT).exists()
+
+
+def enrol(folder: Path, console_url: str) -> None:
+    """Make the gateway of ``folder`` a member of the first ring, unless it is one already."""
+    from fleet.models import Ring
+    from fleet.selectors import identities as enrolled
+    from subscriber import identity as identities
+
+    try:
+        identity = identities.load(folder)
+        if identities.credential_digest(identity) in enrolled():
+            return
+    except identities.NoIdentity:
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    _join(Ring.objects.filter(environment=ENVIRONMENT).order_by("position")[0], folder, console_url)
+
+
+def _join(ring: Ring, folder: Path, console_url: str) -> None:
+    from coordination.bundle import root as roots
+    from coordination.bundle.keys import SEED_BYTES, SigningKey
+    from delivery.models import TrustRoot
+    from fleet.models import Gateway
+    from fleet.services import enroll_gateway, issue_enrolment_token, retire_gateway
+    from foundation.actors import SYSTEM
+    from subscriber import identity as identities
+
+    for former in Gateway.objects.filter(ring=ring, name=GATEWAY, retired_at=None):
+        retire_gateway(actor=SYSTEM, gateway=former)
+    key = SigningKey.from_seed(os.urandom(SEED_BYTES))
+    token = issue_enrolment_token(actor=SYSTEM, ring=ring)
+    made = enroll_gateway(token=token, name=GATEWAY, public_key=key.public.raw.hex())
+    root = TrustRoot.objects.earliest("version")
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / roots.FILE).write_bytes(bytes(root.envelope))
+    identities.save(
+        folder,
+        identities.Identity(
+            server=console_url,
+            gateway=made.gateway.id,
+            name=GATEWAY,
+            environment=ring.environment.name,
+            ring=ring.name,
+            credential=made.credential,
+            root=root.digest,
+            key=key.to_pem().decode(),
+        ),
     )
-    files = make_embedded_state(
-        bundle=compiled.bundle,
-        directory=directory,
-        key=key,
-        ring=RING,
-        serial=now,
-        version=1,
-        issued_at=now,
-        lifetime=POINTER_LIFETIME,
-    )
-    replace_folder(folder, files)

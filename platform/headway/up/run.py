@@ -10,7 +10,6 @@ from pathlib import Path
 from headway.place import ROOT, VAR_VARIABLE
 from headway.up import accounts, crew, lock, policy, ports
 from headway.up.demo import Cast, draw_cast, remove_facts, write_facts
-from headway.up.keys import route_salt, signing_key
 from headway.up.options import Options, Ports
 from headway.up.processes import NAME as PROCESSES
 from headway.up.supervisor import StopAsked, Supervisor
@@ -62,15 +61,17 @@ def _start(options: Options, supervisor: Supervisor) -> None:
     accounts.prepare(var)
     supervisor.check_stop()
 
-    _say("compiling the policy" if options.demo else "compiling an empty policy")
-    compiled = policy.compile_quickstart(chosen) if options.demo else policy.compile_empty()
-    cast = draw_cast(compiled.tenants) if options.demo else None
+    _say("loading the policy" if options.demo else "opening the environment")
+    tenants = policy.install(chosen, demo=options.demo)
+    cast = draw_cast(policy.give_keys(tenants)) if options.demo else None
     anybody = accounts.install(cast)
-    state = var / "gateway" / "state"
-    policy.install(compiled, state, cast=cast, key=signing_key(var), route_salt=route_salt(var))
+    released = policy.release()
+    state = var / "gateway"
+    policy.enrol(state, chosen.console_url)
+    accounts.leave()
     supervisor.check_stop()
 
-    specs = [crew.web(chosen, var), crew.gateway(chosen, state)]
+    specs = [crew.web(chosen, var), crew.gateway(chosen, state, released=released)]
     supervisor.start([crew.fleet(chosen), *specs] if options.demo else specs)
     if cast is not None:
         keys = write_facts(var, chosen, cast)
@@ -104,10 +105,10 @@ def summary(chosen: Ports, cast: Cast | None, *, var: Path, anybody: bool) -> st
         "  Sign-ins of this start (from this machine only):",
         *(f"      {who.username:<12} {who.password}" for who in people),
         "",
-        f"  {first.name}'s API key: {first.key.secret}",
+        f"  {first.name}'s API key: {first.api_key}",
         "",
         f"  curl {chosen.gateway_url}/v1/chat/completions \\",
-        f"    -H 'Authorization: Bearer {first.key.secret}' \\",
+        f"    -H 'Authorization: Bearer {first.api_key}' \\",
         "    -H 'Content-Type: application/json' \\",
         f'''    -d '{{"model": "{crew.MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}' ''',
         "",
