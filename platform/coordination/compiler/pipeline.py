@@ -8,10 +8,11 @@ from __future__ import annotations
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
 from coordination.compiler.lower import lower
+from coordination.compiler.origins import origins
 from coordination.compiler.selftest import self_test
-from coordination.compiler.source_map import SourceMap
 from coordination.diagnostics import Diagnostic, Location, has_errors, in_reading_order
 from coordination.program.records import Micros, ProgramRecords, Vector
+from coordination.program.source_map import SourceMap
 from coordination.spec import PolicySet
 
 DAY: Micros = 86_400_000_000
@@ -36,11 +37,10 @@ def build(
     """
     catalogue = Catalogue(policy_set, environment, at)
     diagnostics = in_reading_order(check_catalogue(catalogue))
-    source_map = SourceMap(catalogue)
     if has_errors(diagnostics) or not policy_set.complete:
-        return None, source_map, [], diagnostics
+        return None, SourceMap(()), [], diagnostics
     records = lower(catalogue, environment=environment, at=at, horizon=horizon)
-    return records, source_map, self_test(records), diagnostics
+    return records, origins(catalogue, records), self_test(records), diagnostics
 
 
 def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:

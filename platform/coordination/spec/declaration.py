@@ -66,21 +66,21 @@ class Fields(Notation):
             return UNSET
         before = len(found)
         values: dict[str, Any] = {}
+        meant: set[str] = set()
         fields = self.fields
         for key, item in value.items():
             field = fields.get(key)
             if field is None:
-                found.append(
-                    Finding(
-                        SPEC005_unknown_field.unknown(key, self.owner, list(fields), set(value)), (path, key)
-                    )
-                )
+                misread = SPEC005_unknown_field.unknown(key, self.owner, list(fields), set(value))
+                found.append(Finding(misread, (path, key)))
+                if misread.remedy is not None and misread.remedy.rename:
+                    meant.add(misread.remedy.rename)
             elif item is None and field.default is None:
                 continue
             else:
                 values[field.attribute] = field.notation.read(item, (path, key), found)
         for field in self.required:
-            if field.name not in value:
+            if field.name not in value and field.name not in meant:
                 misread = SPEC013_missing_field.missing(field.name, self.owner, field.doc)
                 found.append(Finding(misread, path))
         if len(found) == before:

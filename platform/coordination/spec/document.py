@@ -13,7 +13,7 @@ from coordination.diagnostics import Location, ObjectRef
 from coordination.spec.declaration import Block, Mention, mentions, notation_of
 from coordination.spec.kinds import NOTATIONS
 from coordination.spec.notation import Items, Table, Text
-from coordination.spec.plain import Path, pointer
+from coordination.spec.plain import Path, Plain, pointer
 from coordination.spec.source import json_text, yaml_text
 from coordination.spec.source.marks import Marks, Span
 
@@ -61,11 +61,6 @@ class Positions:
         """The place of a JSON pointer within the document."""
         return self.place(self.marks.find(where, on))
 
-    def leaves(self) -> Iterator[tuple[str, Location]]:
-        """Every value that is not a mapping or list, by its JSON pointer."""
-        for where in self.marks.leaves:
-            yield where, self.place(self.marks.values[where])
-
     def place(self, span: Span) -> Location:
         """A stretch of the document's text, in its file."""
         line, column, end_line, end_column = span.after(self.line, self.column)
@@ -101,22 +96,22 @@ class Document:
         """Every reference to another object."""
         return mentions(NOTATIONS[self.kind], self.spec, (None, "spec"))
 
-    def canonical(self) -> bytes:
-        """Canonical JSON (RFC 8785): equal meanings give equal bytes; reading it gives this document."""
-        plain = {
+    def plain(self) -> dict[str, Plain]:
+        """The document as a tree, each value in its one normal notation, defaults left out."""
+        return {
             "apiVersion": API_VERSION,
             "kind": self.kind,
             "metadata": notation_of(Metadata).write(self.metadata),
             "spec": NOTATIONS[self.kind].write(self.spec),
         }
-        ordered = json.dumps(_by_utf16(plain), ensure_ascii=False, separators=(",", ":"))
-        return ordered.encode()
 
+    def canonical(self) -> bytes:
+        """Canonical JSON: equal meanings give equal bytes; reading it gives this document.
 
-def _by_utf16(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _by_utf16(value[key]) for key in sorted(value, key=lambda k: k.encode("utf-16-be"))}
-    return [_by_utf16(item) for item in value] if isinstance(value, list) else value
+        It is RFC 8785: all keys are ASCII (fields, names, labels by their notation), so sorting by code
+        point sorts by UTF-16 too, and there are no numbers but integers.
+        """
+        return json.dumps(self.plain(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class PolicySet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from coordination.spec import quantities as q
 from coordination.spec.finding import Misread
+from coordination.spec.plain import Plain
 
 MOST = q.LARGEST
 
@@ -38,7 +40,7 @@ def test_durations_are_microseconds(written: str | int, micros: int):
     [("99.9%", 999_000), ("70%", 700_000), (Decimal("0.1"), 100_000), (4, 4_000_000), ("12.5%", 125_000),
      (Decimal("0.000001"), 1)],
 )  # fmt: skip
-def test_fractions_are_millionths(written: q.Plain, ppm: int):
+def test_fractions_are_millionths(written: Plain, ppm: int):
     assert q.read_ppm(written, 0, MOST) == ppm
 
 
@@ -69,7 +71,7 @@ def test_instants_are_microseconds_since_1970(written: str, micros: int):
     assert q.read_instant(written) == micros
 
 
-NEVER = [
+NEVER: list[Plain] = [
     "", " ", "k", "tokens/min", "1e3 tokens/min", "1,000 tokens/min", "١٢ tokens/min", "0x10 tokens/min",
     "--1 tokens/min", "1.2.3 tokens/min", "1 k tokens/min extra words", "NaN", "inf", "9" * 400, None, True,
     [], {}, Decimal("1e400"), 10**39, "-1 tokens/min", "1.0005k tokens/min", "1ktokens/min",
@@ -78,12 +80,12 @@ NEVER = [
 
 
 @pytest.mark.parametrize("written", NEVER, ids=repr)
-def test_what_is_no_rate_is_refused_and_never_raises_anything_else(written: q.Plain):
+def test_what_is_no_rate_is_refused_and_never_raises_anything_else(written: Plain):
     with pytest.raises(Misread):
         q.read_rate(written, "tokens/min", 0, MOST)
 
 
-READERS = [
+READERS: list[Callable[[Plain], int | q.Money]] = [
     lambda v: q.read_rate(v, "tokens/min", 0, MOST),
     lambda v: q.read_count(v, "tokens", 0, MOST),
     lambda v: q.read_duration(v, 0, MOST),
@@ -102,7 +104,7 @@ PLAIN = st.one_of(
 
 @given(PLAIN)
 @settings(max_examples=200, deadline=None)
-def test_whatever_is_written_the_answer_is_a_bounded_integer_or_a_misreading(value: q.Plain):
+def test_whatever_is_written_the_answer_is_a_bounded_integer_or_a_misreading(value: Plain):
     for reader in READERS:
         with suppress(Misread):
             read = reader(value)

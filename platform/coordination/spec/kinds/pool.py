@@ -37,7 +37,9 @@ class Pool(Block, frozen=True, kw_only=True):
         "local"
     )
     engine: Annotated[
-        str, Choice("vllm", "sglang", "trtllm", "tgi", "simulated", "openai"), "What serves the model."
+        str,
+        Choice("vllm", "simulated", "openai"),
+        "What serves the model; `openai` is any other with that API.",
     ] = "vllm"
     profile: Annotated[
         str,

@@ -170,9 +170,7 @@ def _scan(text: str, marks: Marks, slips: list[Slip]) -> None:
                 continue
             where = _where(frames, keys, indices)
             marks.values.setdefault(where, span if sign is None else marks.keys.get(where, span))
-            if sign is None:
-                marks.leaves.append(where)
-            else:
+            if sign is not None:
                 frames.append((where, sign == "{"))
                 keys.append(None)
                 indices.append(0)

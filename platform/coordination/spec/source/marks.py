@@ -48,12 +48,11 @@ class Broken(Exception):
 
 
 class Marks:
-    """Spans by JSON pointer: of keys, and of values. ``leaves`` are values that hold no others."""
+    """Spans by JSON pointer: of keys, and of values."""
 
-    __slots__ = ("keys", "leaves", "values")
+    __slots__ = ("keys", "values")
 
     def __init__(self) -> None:
-        self.leaves: list[str] = []
         self.keys: dict[str, Span] = {}
         self.values: dict[str, Span] = {}
 

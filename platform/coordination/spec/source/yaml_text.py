@@ -224,8 +224,6 @@ def _mark(next_event: Callable[[], Any], marks: Marks) -> None:
         if opens:
             frames.append(_Frame(where, kind is MappingStartEvent))
             span = _shown(span, marks.keys.get(where))
-        else:
-            marks.leaves.append(where)
         marks.values.setdefault(where, span)
 
 

@@ -1,0 +1,136 @@
+"""Which written value does each number of the compiled form come from, and where does it stand?
+
+The map itself knows documents and JSON pointers only, so that it is the same wherever the files lie;
+whoever holds the policy set can ask it for file, line and column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.diagnostics import Location
+from coordination.program.canonical import sha256_digest
+from coordination.program.records import ProgramRecords
+from coordination.program.source_map import SourceEntry, SourceMap
+from coordination.spec import Document
+from coordination.spec.plain import Plain
+
+Steps = tuple[str | int, ...]
+
+RECORDS = {
+    "Model": "models",
+    "Pool": "pools",
+    "Tenant": "tenants",
+    "Tier": "tiers",
+    "Reservation": "reservations",
+    "Quota": "quotas",
+    "PriceBook": "price_books",
+    "Route": "routes",
+}
+"""Kind -> where ``ProgramRecords`` keeps its records."""
+
+MOVED: dict[tuple[str, Steps], Steps] = {
+    ("Pool", ("capacity", "input_tokens_per_minute")): ("capacity", "input"),
+    ("Pool", ("capacity", "output_tokens_per_minute")): ("capacity", "output"),
+    ("Reservation", ("input_tokens_per_minute",)): ("throughput", "input"),
+    ("Reservation", ("output_tokens_per_minute",)): ("throughput", "output"),
+    ("Reservation", ("intervals", 0, 0)): ("window", "from"),
+    ("Reservation", ("intervals", 0, 1)): ("window", "until"),
+    ("Route", ("match", "prompt_tokens_min")): ("match", "prompt_tokens", "min"),
+    ("Route", ("match", "prompt_tokens_max")): ("match", "prompt_tokens", "max"),
+}
+"""Numbers that stand elsewhere in the document than in the record; all others only lose a suffix."""
+
+SUFFIXES = ("_ppm", "_nano")
+
+
+def origins(catalogue: Catalogue, records: ProgramRecords) -> SourceMap:
+    """Every document of the environment, with what its record's numbers come from.
+
+    Numbers that took a default have no origin, nor has what a build leaves out (a window that is over).
+    """
+    by_kind = {kind: {r.name: r for r in getattr(records, field)} for kind, field in RECORDS.items()}
+    return SourceMap.of(_origin(d, by_kind[d.kind].get(d.name)) for d in catalogue.documents)
+
+
+def place_of(
+    catalogue: Catalogue, source_map: SourceMap, kind: str, name: str, pointer: str
+) -> Location | None:
+    """File, line and column of a number, by the JSON pointer into its record."""
+    entry = source_map.find(kind, name)
+    document = catalogue.by_kind.get(kind, {}).get(name)
+    written = entry.fields.get(pointer) if entry else None
+    return document.locate(written) if document and written else None
+
+
+def _origin(document: Document, record: Any) -> SourceEntry:
+    fields: dict[str, str] = {}
+    if record is not None:
+        spec = document.plain()["spec"]
+        order = _order(document)
+        for steps in _numbers(msgspec.to_builtins(record), ()):
+            written = _written(document.kind, steps, order)
+            if _exists(spec, written):
+                fields[_pointer(steps)] = _pointer(("spec", *written))
+    return SourceEntry(
+        kind=document.kind, name=document.name, document=sha256_digest(document.canonical()), fields=fields
+    )
+
+
+def _numbers(value: Any, steps: Steps) -> Iterator[Steps]:
+    """Where the numbers of a record are."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield steps
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, (*steps, key))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from _numbers(inner, (*steps, i))
+
+
+def _written(kind: str, steps: Steps, order: list[int]) -> Steps:
+    """Where in the spec a number of the record is written."""
+    moved = MOVED.get((kind, steps))
+    if moved is not None:
+        return moved
+    if kind == "PriceBook":
+        if steps[0] == "tier_multipliers_ppm":
+            return ("tier_multipliers", *steps[1:])
+        _, i, name = steps
+        return ("entries", order[int(i)], "from" if name == "start" else _bare(name))
+    return tuple(_bare(step) for step in steps)
+
+
+def _bare(step: str | int) -> str | int:
+    for suffix in SUFFIXES:
+        if isinstance(step, str) and step.endswith(suffix):
+            return step.removesuffix(suffix)
+    return step
+
+
+def _order(document: Document) -> list[int]:
+    """Prices are sorted when lowered; where each stood before."""
+    if document.kind != "PriceBook":
+        return []
+    entries = document.spec.entries
+    return sorted(range(len(entries)), key=lambda i: (entries[i].model, entries[i].from_))
+
+
+def _exists(tree: Plain, steps: Steps) -> bool:
+    for step in steps:
+        if isinstance(tree, dict) and step in tree:
+            tree = tree[str(step)]
+        elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
+            tree = tree[step]
+        else:
+            return False
+    return True
+
+
+def _pointer(steps: Steps) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)

@@ -1,0 +1,185 @@
+"""Every kind's declaration: what it reads it writes, and what it writes it reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordination.spec import KINDS, Document, SourceFile, read
+from coordination.spec.declaration import Fields, fields_of
+from coordination.spec.finding import Unset
+from coordination.spec.kinds import NOTATIONS
+from coordination.spec.kinds.overflow import OverflowNotation
+from coordination.spec.kinds.quota import Amount, Limit
+from coordination.spec.notation import (
+    Bounded,
+    Choice,
+    Flag,
+    Instant,
+    Items,
+    Name,
+    Notation,
+    Price,
+    Table,
+    Text,
+)
+from coordination.spec.plain import Plain
+from coordination.spec.zones import Zone
+from tests.support.policies import quickstart, quickstart_files
+
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,10}[a-z0-9])?", fullmatch=True)
+
+
+def written(notation: Notation) -> st.SearchStrategy[Plain]:
+    """Everything that may be written in a notation."""
+    if isinstance(notation, Fields):
+        return st.fixed_dictionaries(
+            {f.name: written(f.notation) for f in notation.fields.values() if isinstance(f.default, Unset)},
+            optional={
+                f.name: written(f.notation)
+                for f in notation.fields.values()
+                if not isinstance(f.default, Unset)
+            },
+        )
+    if isinstance(notation, Items):
+        unique: Any = {"unique_by": str} if notation.distinct else {}
+        return st.lists(written(notation.of), min_size=notation.least, max_size=notation.least + 2, **unique)
+    if isinstance(notation, Table):
+        return st.dictionaries(written(notation.key), written(notation.of), max_size=2)  # type: ignore[arg-type]
+    if isinstance(notation, Bounded):
+        return st.integers(notation.least, notation.most).map(notation.write)
+    if isinstance(notation, Choice):
+        return st.sampled_from(notation.choices)
+    if isinstance(notation, OverflowNotation):
+        return st.sampled_from(notation.plain.choices) | NAMES.map(lambda name: {"downgrade": name})
+    if isinstance(notation, Name):
+        return NAMES
+    if isinstance(notation, Text):
+        if notation.pattern is None:
+            return st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), max_size=10)
+        return st.from_regex(notation.pattern, fullmatch=True).filter(lambda t: len(t) <= notation.longest)
+    if isinstance(notation, Instant):
+        return st.integers(0, 4 * 10**15).map(notation.write)
+    if isinstance(notation, Price):
+        return st.integers(0, 10**9).map(lambda n: f"{n} USD/1M tokens")
+    if isinstance(notation, Zone):
+        return st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"])
+    if isinstance(notation, Flag):
+        return st.booleans()
+    raise AssertionError(f"no strategy for {notation}")
+
+
+def limits() -> st.SearchStrategy[Plain]:
+    counted = st.sampled_from(["requests", "input_tokens", "output_tokens", "total_tokens"])
+    per = st.sampled_from(["1m", "1h", "day", "month"])
+    tokens = st.fixed_dictionaries({"of": counted, "per": per, "limit": st.integers(0, 2**53 - 1)})
+    money = st.integers(0, 9_000_000).map(lambda n: f"{n}.25 EUR")
+    return tokens | st.fixed_dictionaries({"of": st.just("spend"), "per": per, "limit": money})  # type: ignore[return-value]
+
+
+def documents() -> st.SearchStrategy[dict[str, Any]]:
+    def one(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+        notation = NOTATIONS[kind]
+        spec: Any = written(_without_limits(notation))
+        if kind == "Quota":
+            spec = st.tuples(spec, st.lists(limits(), max_size=3)).map(lambda t: {**t[0], "limits": t[1]})
+        if kind == "PriceBook":
+            spec = spec.map(lambda s: {**s, "currency": "USD"})
+        return st.fixed_dictionaries({
+            "apiVersion": st.just("headway/v1"), "kind": st.just(kind),
+            "metadata": st.fixed_dictionaries({"name": NAMES}), "spec": spec,
+        })  # fmt: skip
+
+    return st.sampled_from(sorted(KINDS)).flatmap(one)
+
+
+def _without_limits(notation: Fields) -> Fields:
+    if "limits" not in notation.fields:
+        return notation
+    bare = Fields(notation.block, notation.owner)
+    bare.fields = {name: f for name, f in bare.fields.items() if name != "limits"}
+    return bare
+
+
+def read_plain(document: Plain) -> Document:
+
+    policy_set, diagnostics = read([SourceFile("t.json", orjson.dumps(document))])
+    assert [d.message for d in diagnostics] == []
+    return policy_set.documents[0]
+
+
+@given(documents())
+@settings(max_examples=200, deadline=None)
+def test_reading_the_canonical_form_gives_the_same_document_and_the_same_bytes(plain: dict[str, Any]):
+    first = read_plain(plain)
+    second = read([SourceFile("t.json", first.canonical())])[0].documents[0]
+    assert second.spec == first.spec
+    assert second.metadata == first.metadata
+    assert second.canonical() == first.canonical()
+
+
+@given(documents())
+@settings(max_examples=100, deadline=None)
+def test_the_canonical_form_satisfies_the_json_schema_of_its_kind(plain: dict[str, Any]):
+    document = read_plain(plain)
+    jsonschema.Draft202012Validator(NOTATIONS[document.kind].schema()).validate(document.plain()["spec"])
+
+
+def test_yaml_and_json_of_one_meaning_have_one_canonical_form():
+    for document in quickstart().documents:
+        again = read([SourceFile("t.json", document.canonical())])[0].documents[0]
+        assert again.canonical() == document.canonical()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("{band: 200}", "{band: 200, overflow: refuse, queue: {}}"), ("{band: 0xC8}", "{'band': 200}"),
+     ("{band: 200, queue: {max_wait: 60s}}", "{queue: {max_wait: 1m}, band: 200}"),
+     ("{band: 200, service_tier: [a]}", "{band: 200, service_tier: ['a']}")],
+)  # fmt: skip
+def test_equal_meanings_have_equal_forms(one: str, other: str):
+    forms = set()
+    for spec in (one, other):
+        text = f"apiVersion: headway/v1\nkind: Tier\nmetadata: {{name: t}}\nspec: {spec}\n"
+        policy_set, diagnostics = read([SourceFile("t.yaml", text.encode())])
+        assert diagnostics == []
+        forms.add(policy_set.documents[0].canonical())
+    assert len(forms) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_field_is_documented_and_every_kind_described(kind: str):
+    assert KINDS[kind].__doc__
+    pending = [NOTATIONS[kind]]
+    while pending:
+        for field in fields_of(pending.pop().block):
+            assert field.doc, field.name
+            assert field.doc.endswith(".")
+            inner = field.notation.of if isinstance(field.notation, Items) else field.notation
+            if isinstance(inner, Fields):
+                pending.append(inner)
+
+
+def test_the_references_of_a_document_are_found_with_their_places():
+    found = {
+        (document.kind, document.name): {(m.kind, m.name) for m in document.mentions()}
+        for document in quickstart().documents
+    }
+    assert found["Reservation", "acme-chat"] == {("Tenant", "acme"), ("Pool", "chat-a"), ("Tier", "priority")}
+    assert found["Route", "chat-priority"] == {
+        ("Model", "llama-3-8b"), ("Tier", "priority"), ("Pool", "chat-a"), ("Pool", "chat-b")
+    }  # fmt: skip
+    assert ("Tier", "flex") in found["PriceBook", "list-prices"]
+
+
+def test_every_sentence_of_the_quickstart_is_read():
+    assert len(quickstart().documents) == sum(f.text.count(b"apiVersion:") for f in quickstart_files())
+
+
+def test_limits_are_amounts():
+    assert isinstance({f.name: f for f in fields_of(Limit)}["limit"].notation, Amount)
