@@ -15,7 +15,7 @@ from coordination.scheduling import reasons, routing
 from coordination.scheduling.decisions import Decision, Ticket
 from coordination.scheduling.fairness import Node
 from coordination.scheduling.limits import NEVER, CalendarCounter
-from coordination.scheduling.placement import DEEPEST
+from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, Amounts, Chain
@@ -169,7 +169,7 @@ def _estimate(
     cached = 0
     if blocks:
         matched_at = (pool.index.version, pool.usable_mask)
-        matches = pool.index.match(blocks, pool.usable_mask, DEEPEST)
+        matches = pool.index.match(blocks, pool.usable_mask, DEEPEST, sticky_depth(len(blocks)))
         attempt.matches, attempt.matched_at = matches, matched_at
         if matches:
             cached = matched_tokens(prompt, matches[0][0], len(blocks))

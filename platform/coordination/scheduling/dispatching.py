@@ -100,6 +100,8 @@ def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Cho
     if ticket.matched_at[0] == pool.index.version:
         for one in ticket.considered:
             if one[0] is home:
+                if not one[3] and ticket.matches:
+                    break  # beyond where the search ended: it may hold a little all the same
                 return ticket, home, ticket.home_prefill, one[3]
     _, prefill, matched = estimate_here(pool, ticket, home)
     return ticket, home, prefill, matched

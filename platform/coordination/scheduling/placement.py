@@ -9,7 +9,6 @@ goes where the least work is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
@@ -59,6 +58,11 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
     return True
 
 
+def sticky_depth(blocks: int) -> int:
+    """The least match of a prompt that is a reason to stay: a fifth of it."""
+    return -(-blocks * STICKY_PPM // MILLION)
+
+
 def release_after(queue: Queue, ticket: Ticket) -> Micros | None:
     """How much longer home may take than the quickest: the lane waits for nobody; the plain
     strategies never leave their choice (None)."""
@@ -80,7 +84,8 @@ def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]
     """The deepest matches, from admission's own look if nothing has changed since."""
     asked = (pool.index.version, among)
     if ticket.matched_at != asked:
-        ticket.matches = pool.index.match(ticket.request.blocks, among, DEEPEST)
+        blocks = ticket.request.blocks
+        ticket.matches = pool.index.match(blocks, among, DEEPEST, sticky_depth(len(blocks)))
         ticket.matched_at = asked
     return ticket.matches
 
@@ -88,26 +93,30 @@ def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]
 def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tuple[Replica, Micros]:
     blocks = ticket.request.blocks
     prompt = ticket.request.prompt_tokens
+    pace = pool.pool.prefill_ns_per_token
+    opened, troubled = pool.open_mask, pool.troubled
     least = pool.least_loaded(among, LEAST_LOADED)
     found = matches(pool, ticket, among) if blocks else NO_MATCHES
     deepest = found[0][0] if found else 0
-    sticky = deepest and deepest * MILLION >= len(blocks) * STICKY_PPM
-    opened, troubled = pool.open_mask, pool.troubled
+    sticky = deepest and deepest >= sticky_depth(len(blocks))
     considered: list[ConsideredTuple] = []
     best = stay = least[0]
     best_us = stay_us = NOT_YET
     best_prefill = stay_prefill = 0
-    for depth, replica in _candidates(pool, blocks, least, found):
-        prefill = pool.prefill_us(prompt - prompt * 2 * depth // (2 * len(blocks) + 1) if depth else prompt)
+    priced, prefill = 0, prompt * pace // 1000
+    for depth, replica in _candidates(pool, len(blocks), least, found):
+        if depth != priced:
+            priced, prefill = depth, (prompt - prompt * 2 * depth // (2 * len(blocks) + 1)) * pace // 1000
         load = replica.backlog_us + replica.parked_us
+        recent = replica.recent
         is_open = opened & replica.mask != 0
         considered.append(
-            (replica, load, prefill, depth, replica.recent, is_open, replica.bit not in troubled)
+            (replica, load, prefill, depth, recent, is_open, not troubled or replica.bit not in troubled)
         )
         score = load + prefill if is_open else load + prefill + _pressure(pool, replica)
-        if score < best_us or (score == best_us and replica.recent < best.recent):
+        if score < best_us or (score == best_us and recent < best.recent):
             best, best_us, best_prefill = replica, score, prefill
-        if depth == deepest and (score < stay_us or (score == stay_us and replica.recent < stay.recent)):
+        if depth == deepest and (score < stay_us or (score == stay_us and recent < stay.recent)):
             stay, stay_us, stay_prefill = replica, score, prefill
     ticket.considered = tuple(considered)
     if sticky and stay is not best and stay_us <= best_us + (release_after(queue, ticket) or 0):
@@ -116,34 +125,33 @@ def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tupl
 
 
 def _candidates(
-    pool: PoolState, blocks: Sequence[int], least: list[Replica], found: list[tuple[int, int]]
+    pool: PoolState, blocks: int, least: list[Replica], found: list[tuple[int, int]]
 ) -> list[tuple[int, Replica]]:
     """(matched blocks, replica): the four deepest matches, then whoever of the least loaded is left.
 
-    Where more replicas match equally than may be looked at, the least loaded of them are taken, not
-    the first by number: everybody shares block 0.
+    A match too shallow to stay for makes nobody a candidate: of those that match as little, the least
+    loaded are the ones to look at, not the first by number. Everybody shares block 0.
     """
     candidates: list[tuple[int, Replica]] = []
-    replicas = pool.replicas
-    seen, left, depth = 0, DEEPEST, 0
+    enough = sticky_depth(blocks)
+    seen, left = 0, DEEPEST
     for depth, mask in found:
         for replica in least:
             if replica.mask & mask:
                 seen |= replica.mask
-                left -= 1
                 candidates.append((depth, replica))
+                left -= 1
+        if depth < enough:
+            continue
         mask &= ~seen
         while mask and left > 0:
             bit = mask & -mask
             mask ^= bit
-            seen |= bit
             left -= 1
-            candidates.append((depth, replicas[bit.bit_length() - 1]))
-    # The search stopped at four matches: a replica without one may still match, less deeply.
-    unknown = left <= 0 and depth * MILLION >= len(blocks) * STICKY_PPM
+            candidates.append((depth, pool.replicas[bit.bit_length() - 1]))
     for replica in least:
         if not replica.mask & seen:
-            candidates.append((pool.index.depth(blocks, replica.bit) if unknown else 0, replica))
+            candidates.append((0, replica))
     return candidates
 
 

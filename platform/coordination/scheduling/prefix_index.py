@@ -83,11 +83,11 @@ class PrefixIndex:
             for block in segment.blocks:
                 self._drop(block, ~(1 << bit))
 
-    def match(self, blocks: Sequence[int], among: int, limit: int) -> list[tuple[int, int]]:
+    def match(self, blocks: Sequence[int], among: int, limit: int, enough: int = 1) -> list[tuple[int, int]]:
         """The deepest matches among a mask of replicas: ``(depth, mask)``, deepest first.
 
-        Stops once ``limit`` replicas are found; the last mask may exceed it. Each round is a
-        bisection on depth, O(log blocks) look-ups.
+        Stops once ``limit`` replicas are found (the last mask may exceed it), or at the first depth
+        below ``enough``. Each round is a bisection on depth, O(log blocks) look-ups.
         """
         found: list[tuple[int, int]] = []
         get = self._blocks.get
@@ -108,6 +108,8 @@ class PrefixIndex:
                 else:
                     high = middle - 1
             found.append((low, mask))
+            if low < enough:
+                break
             among &= ~mask
             limit -= mask.bit_count()
             high = low - 1  # the others match less deeply
