@@ -167,7 +167,7 @@ def report(systems: Sequence[System]) -> str:
             other_rate, other_p50, other_cpu = other.figures[case.name].medians()
             lines.append(
                 f"  against {other.name}: {rate / other_rate:.2f}x the throughput, "
-                f"{cpu / other_cpu:.2f}x the CPU a request, {p50 / other_p50:.2f}x the p50"
+                f"{cpu / other_cpu:.2g}x the CPU a request, {p50 / other_p50:.2g}x the p50"
             )
         for system in systems:
             if case.name in system.figures:
