@@ -8,9 +8,7 @@ It is driven by their callbacks; it has no task of its own. States: waiting (no 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from coordination.scheduling import Decision, Dispatch
 from coordination.scheduling.values import Request, Usage
@@ -255,8 +253,7 @@ class Exchange:
         if not self._answered:
             self._first_byte(rest)
             rest = b""
-        usage = read_usage(events.usage) if events.usage is not None else None
-        self._settle("completed", usage or self._counted())
+        self._settle("completed", self._counted())
         self._finish("completed", 200)
         self._connection.finish(rest)
 
@@ -266,8 +263,11 @@ class Exchange:
         assert dispatch is not None  # noqa: S101 - a replica spoke
         self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
-            usage, body = _read_answer(body, self._plane.tier_name(dispatch.decision.tier))
+            usage, _ = read_usage(body)
             self._settle("completed", usage or self._counted())
+            if body[:1] == b"{" and body[-1:] in b"}\n":
+                tier = self._plane.tier_name(dispatch.decision.tier)
+                body = set_member(body, body.rfind(b"}"), b'"service_tier"', b'"%b"' % tier.encode())
         else:  # the engine refused it: it is well, and no work was done
             self._plane.coordinator.first_byte(dispatch)
             self._settle("aborted", Usage(0, 0, 0))
@@ -311,12 +311,13 @@ class Exchange:
 
     def _counted(self) -> Usage:
         """What was done as far as we saw, when the engine did not say."""
-        usage = self._events.usage if self._events is not None else None
-        told = read_usage(usage) if usage is not None else None
-        if told is not None or self._dispatch is None:
-            return told or Usage(0, 0, 0)
+        events = self._events
+        if events is not None and events.usage is not None:
+            return events.usage
+        if self._dispatch is None:
+            return Usage(0, 0, 0)
         uncached, cached, _ = self._dispatch.decision.held
-        return Usage(uncached, cached, self._events.tokens if self._events is not None else 0)
+        return Usage(uncached, cached, events.tokens if events is not None else 0)
 
     def _settle(self, outcome: Outcome, usage: Usage) -> None:
         dispatch, self._dispatch = self._dispatch, None
@@ -345,16 +346,3 @@ class Exchange:
         explanation.status = status
         explanation.finished = self._plane.clock.now()
         self._plane.metrics.finished(explanation)
-
-
-def _read_answer(body: bytes, tier: str) -> tuple[Usage | None, bytes]:
-    """Usage of a whole answer, and its bytes with ``service_tier`` set; untouched if it is not JSON."""
-    try:
-        answer: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None, body
-    if not isinstance(answer, dict):
-        return None, body
-    usage = answer.get("usage")
-    edited = set_member(body, body.rfind(b"}"), b'"service_tier"', orjson.dumps(tier))
-    return (read_usage(usage) if isinstance(usage, dict) else None), edited

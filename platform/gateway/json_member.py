@@ -17,6 +17,8 @@ def set_member(text: bytes, close: int, name: bytes, value: bytes) -> bytes:
     ``close``: index of the closing brace of the object, whose opening brace is the first in ``text``;
     what precedes and follows the object is kept. Text that is not such an object comes back unchanged.
     """
+    if close < 0:
+        return text
     if name in text:
         span = _value_span(text, name)
         if span is not None:

@@ -16,11 +16,12 @@ from then on to its end, so that the memory a stream holds has a bound.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import orjson
 
+from coordination.scheduling.values import Usage
 from gateway.json_member import set_member
+from gateway.usage import read_usage
 
 EVENT_LIMIT = 16 * 1024
 _EVENT_END = re.compile(rb"\n\r?\n")
@@ -38,8 +39,8 @@ class EventStream:
         self._strip_usage = strip_usage
         self._rest = b""
         self._passing = False
-        self.usage: dict[str, Any] | None = None
-        """The engine's last ``usage`` object."""
+        self.usage: Usage | None = None
+        """What the engine last reported."""
         self.tokens = 0
         """Events that carried text: a lower bound of the output tokens, for streams cut short."""
         self.done = False
@@ -105,11 +106,8 @@ class EventStream:
 
     def _is_asked_usage(self, payload: bytes) -> bool:
         """Notes the usage an event reports. True if the event exists only because we asked."""
-        try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError:
+        usage, bare = read_usage(payload)
+        if usage is None:
             return False
-        if not isinstance(chunk, dict) or not isinstance(chunk.get("usage"), dict):
-            return False
-        self.usage = chunk["usage"]
-        return self._strip_usage and chunk.get("choices") == []
+        self.usage = usage
+        return self._strip_usage and bare

@@ -1,24 +1,48 @@
-"""How many tokens did the engine say it worked on? Read from an OpenAI ``usage`` object."""
+"""How many tokens did the engine say it worked on? Read from its JSON, of which nothing else is built."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from coordination.scheduling.values import Usage
 
+Tokens = Annotated[int, msgspec.Meta(ge=0)]
 
-def read_usage(usage: dict[str, Any]) -> Usage | None:
-    """Disjoint token classes; ``None`` if the object does not hold plain counts.
 
-    Cached tokens stand in ``prompt_tokens_details.cached_tokens`` and are part of ``prompt_tokens``.
+class _Details(msgspec.Struct):
+    cached_tokens: Tokens | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Tokens
+    completion_tokens: Tokens = 0
+    prompt_tokens_details: _Details | None = None
+    """Cached tokens are part of ``prompt_tokens``."""
+
+
+class _Reported(msgspec.Struct):
+    usage: _Usage | None = None
+    choices: list[msgspec.Raw] | None = None
+
+
+_decode = msgspec.json.Decoder(_Reported).decode
+
+
+def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
+    """The usage in a completion or a chunk of one, and whether its ``choices`` are an empty list.
+
+    ``(None, False)`` for what is not such an object: whatever an engine sends, nothing is raised.
     """
-    prompt = usage.get("prompt_tokens")
-    output = usage.get("completion_tokens", 0)
-    details = usage.get("prompt_tokens_details")
-    cached = (details.get("cached_tokens") or 0) if isinstance(details, dict) else 0
-    if type(prompt) is not int or type(output) is not int or type(cached) is not int:
-        return None
-    if prompt < 0 or output < 0 or cached < 0:
-        return None
-    cached = min(cached, prompt)
-    return Usage(prompt - cached, cached, output)
+    try:
+        found = _decode(answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None, False
+    usage = found.usage
+    if usage is None:
+        return None, found.choices == []
+    details = usage.prompt_tokens_details
+    cached = (details.cached_tokens or 0) if details is not None else 0
+    cached = min(cached, usage.prompt_tokens)
+    return Usage(usage.prompt_tokens - cached, cached, usage.completion_tokens), found.choices == []

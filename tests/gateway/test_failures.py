@@ -228,6 +228,12 @@ async def test_an_answer_that_is_not_json_passes_as_it_is_and_is_charged_by_esti
         assert (await explanation(gw, got))["charge"]["tokens"]["uncached_input"] > 0
 
 
+@pytest.mark.parametrize("body", [b"{", b"[]", b'[{"a":1}]', b"}", b"null", b"", b'{"usage":7}x'])
+async def test_an_answer_that_is_no_object_passes_as_it_is(tmp_path, body):
+    async with replicas(script=lambda call: call.whole(body)) as (one,), gateway(tmp_path, [one.url]) as gw:
+        assert (await post(gw)).body == body
+
+
 async def test_draining_cuts_off_what_lasts_too_long_and_settles_it(tmp_path):
     async def endless(call):
         await call.begin_stream()
