@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import services
 
-pytest_plugins = ["tests.support.databases", "tests.support.flushing"]
+pytest_plugins = ["tests.support.databases", "tests.support.flushing", "tests.support.sqlite_file"]
 
 
 @pytest.hookimpl(tryfirst=True)
