@@ -20,7 +20,7 @@ def set_member(text: bytes, close: int, name: bytes, value: bytes) -> bytes:
     if close < 0:
         return text
     if name in text:
-        span = _value_span(text, name)
+        span = value_span(text, name)
         if span is not None:
             return text[: span[0]] + value + text[span[1] :]
     before = text[:close]
@@ -31,7 +31,7 @@ def set_member(text: bytes, close: int, name: bytes, value: bytes) -> bytes:
     return b"%b%b%b:%b%b" % (before, comma, name, value, text[close:])
 
 
-def _value_span(text: bytes, name: bytes) -> tuple[int, int] | None:
+def value_span(text: bytes, name: bytes) -> tuple[int, int] | None:
     """Where the value of the top-level member ``name`` begins and ends, if it stands there."""
     depth = 0
     is_key = found = False

@@ -20,7 +20,7 @@ import re
 import orjson
 
 from coordination.scheduling.values import Usage
-from gateway.json_member import set_member
+from gateway.json_member import set_member, value_span
 from gateway.usage import read_usage
 
 EVENT_LIMIT = 16 * 1024
@@ -31,7 +31,7 @@ _NAME = b'"service_tier"'
 class EventStream:
     """The editor of one answer. Feed it what arrives, forward what it returns."""
 
-    __slots__ = ("_passing", "_rest", "_strip_usage", "_tier", "done", "tokens", "usage")
+    __slots__ = ("_known", "_passing", "_rest", "_strip_usage", "_tier", "done", "tokens", "usage")
 
     def __init__(self, tier: str, *, strip_usage: bool) -> None:
         """``tier``: what clients are told was served. ``strip_usage``: we asked, they did not."""
@@ -39,6 +39,7 @@ class EventStream:
         self._strip_usage = strip_usage
         self._rest = b""
         self._passing = False
+        self._known = (b"", b"")
         self.usage: Usage | None = None
         """What the engine last reported."""
         self.tokens = 0
@@ -102,7 +103,23 @@ class EventStream:
             return b""
         if b'"delta":{}' not in event and b'"content":""' not in event:
             self.tokens += 1
-        return set_member(event, close, _NAME, self._tier)
+        if _NAME not in event:
+            return set_member(event, close, _NAME, self._tier)
+        return self._replace(event, close)
+
+    def _replace(self, event: bytes, close: int) -> bytes:
+        """The engine names a tier itself. All events of a stream begin alike, so it is looked for once:
+        where the bytes up to it are the same, it stands at the same place."""
+        known, edited = self._known
+        if known and event.startswith(known):
+            return edited + event[len(known) :]
+        span = value_span(event, _NAME)
+        if span is None:
+            return set_member(event, close, _NAME, self._tier)
+        start, end = span
+        after = event[end : end + 1]  # what ends the value belongs to it: 1 is not the begin of 12
+        self._known = (event[: end + 1], event[:start] + self._tier + after)
+        return self._known[1] + event[end + 1 :]
 
     def _is_asked_usage(self, payload: bytes) -> bool:
         """Notes the usage an event reports. True if the event exists only because we asked."""

@@ -103,6 +103,22 @@ def test_usage_on_a_chunk_with_content_is_read_but_stays():
     assert events.usage == COUNTED
 
 
+@given(
+    st.lists(st.sampled_from(["null", '"auto"', "1", "12", "123", '{"a":1}', '"1"']), max_size=6),
+    st.booleans(),
+)
+def test_a_tier_the_engine_names_is_replaced_in_every_event(values, early):
+    def event(value: bytes) -> bytes:
+        return (
+            b'data: {"id":1,"service_tier":%b,"choices":[]}\n\n' % value
+            if early
+            else (b'data: {"id":1,"choices":[],"service_tier":%b}\n\n' % value)
+        )
+
+    out, _ = edit(b"".join(event(value.encode()) for value in values))
+    assert out == event(b'"standard"') * len(values)
+
+
 @pytest.mark.parametrize(
     "event",
     [
