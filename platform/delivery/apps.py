@@ -10,6 +10,6 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Delivery"
 
     def ready(self) -> None:
-        from delivery import events
+        from delivery import tasks
 
-        events.subscribe()
+        tasks.subscribe()

@@ -1,11 +1,11 @@
-"""Delivery's sweeps: each finds rows that want something done, so a lost message loses nothing."""
+"""What makes delivery act? A bundle was built, a directory changed; and sweeps, so that no loss lasts."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.db import transaction
 
-from delivery import directories, heartbeats, releases
+from delivery import directories, heartbeats, releases, timelines
 from delivery.trust import NoTrust
 from fleet.models import Environment
 
@@ -32,3 +32,56 @@ def note_progress() -> None:
     for environment in Environment.objects.all():
         with transaction.atomic():
             releases.note_progress(environment=environment)
+
+
+@shared_task(name="delivery.carry_timelines_on")
+def carry_timelines_on() -> None:
+    """Build what runs anew where its timeline began before today."""
+    for environment in Environment.objects.all():
+        timelines.carry_on(environment=environment)
+
+
+def subscribe() -> None:
+    """Called once, when Django is ready."""
+    on("policies.built")(_built)
+    on("tenancy.directory_changed")(_directory_changed)
+
+
+def _built(payload: Mapping[str, Any]) -> None:
+    """Sign what was built, and release it if that moves the environment on.
+
+    The event may come twice, and late: what is older than what was released of its own accord stays
+    unreleased, and neither a repeat nor a refreshed timeline undoes a rollback.
+    """
+    environment = Environment.objects.get(name=payload["environment"])
+    bundle = Bundle.objects.get(digest=payload["bundle"])
+    revision = Revision.objects.get(pk=payload["revision"])
+    trust.sign_bundle(digest=bundle.digest, manifest=bytes(bundle.manifest))
+    if not trust.is_signed(bundle.digest):
+        return  # waits for people's signatures; `headway sign` releases it
+    with transaction.atomic():
+        Environment.objects.select_for_update().get(pk=environment.pk)
+        if _moves_on(environment, revision, bundle):
+            releases.publish(
+                actor=SYSTEM,
+                environment=environment,
+                bundle=bundle.digest,
+                revision=revision.digest,
+                reason=revision.change_set.reason[:300],
+            )
+
+
+def _moves_on(environment: Environment, revision: Revision, bundle: Bundle) -> bool:
+    newest = environment.releases.first()
+    if newest is None:
+        return True
+    at = dict(revision.builds.values_list("bundle", "at"))
+    if newest.bundle in at:  # this revision runs: a later build carries its timeline on
+        return at[bundle.digest] > at[newest.bundle]
+    released = environment.releases.exclude(revision="").values("revision")
+    numbers = Revision.objects.filter(pk__in=released).aggregate(newest=Max("number"))
+    return revision.number > (numbers["newest"] or 0)
+
+
+def _directory_changed(payload: Mapping[str, Any]) -> None:
+    directories.refresh(environment=payload["environment"])
