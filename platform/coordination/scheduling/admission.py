@@ -7,35 +7,21 @@ the next turn of the loop. The first failure decides.
 from __future__ import annotations
 
 from heapq import heappush
-from typing import Final
 
 from coordination.program.index import Price, Program, Reservation, Route, Scope, Segment
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling import reasons, routing
 from coordination.scheduling.decisions import Decision, Ticket
-from coordination.scheduling.fairness import Node
-from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.estimates import COLD_OUTPUT
+from coordination.scheduling.feasibility import feasible
 from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
+from coordination.scheduling.prefix_index import matched_tokens
+from coordination.scheduling.refusals import refuse, until
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, Amounts, Chain
-from coordination.scheduling.settlement import displace
 from coordination.scheduling.state import State
-from coordination.scheduling.values import Code, Request
-from coordination.scheduling.waiting import Leaf, Queue, last_of
-
-RESET_SPREAD: Final[Micros] = 60 * MILLION
-"""Clients told to wait for a calendar reset come back spread over this long."""
-SENTENCES: Final[dict[str, str]] = {
-    "no_route": "No route serves this model for this account and tier.",
-    "context_length_exceeded": "This model's maximum context length is {0} tokens; the prompt has about {1}.",
-    "concurrency_exceeded": "Too many concurrent requests: {0} of {1} are in progress.",
-    "spend_exceeded": "The spend limit of this account is used up.",
-    "rate_limit_exceeded": "Rate limit reached for {0} per {1}: limit {2}.",
-    "reservation_exceeded": "The request exceeds the reserved rate.",
-    "capacity_exceeded": "No capacity is free soon enough for this tier. Please retry later.",
-    "deadline_unmeetable": "The deadline of this request cannot be met.",
-}
+from coordination.scheduling.values import Request
 
 
 class Attempt:
@@ -93,23 +79,23 @@ def _under(
     model = scope.model
     if request.prompt_tokens > model.context_window:
         trace.append((reasons.CONTEXT, request.prompt_tokens, model.context_window))
-        _refuse(decision, "context_length_exceeded", None, model.context_window, request.prompt_tokens)
+        refuse(decision, "context_length_exceeded", None, model.context_window, request.prompt_tokens)
         return None
     route = routing.first_match(scope, request.prompt_tokens)
     if route is None:
         trace.append((reasons.NO_ROUTE, request.tenant, decision.tier, request.model, request.prompt_tokens))
-        _refuse(decision, "no_route", None)
+        refuse(decision, "no_route", None)
         return None
     decision.route = route.name
     pools = _pools(state, segment, scope, route, request, trace)
     if not pools:
         trace.append((reasons.NO_LANE, route.name))
-        _refuse(decision, "reservation_exceeded", None)
+        refuse(decision, "reservation_exceeded", None)
         return None
     attempt = Attempt(scope, route, state.chain(scope, now), segment.prices.get(model.name))
     limits_passed = False
     for position, name in enumerate(pools):
-        pool = state.pools[name]
+        pool = state.pool(name, now)
         decision.pool = name
         if position:
             trace.append((reasons.SPILL, name))
@@ -125,7 +111,7 @@ def _under(
             limits_passed = True
         more = position + 1 < len(pools)
         if attempt.lane is None:  # A4
-            verdict, answer = _feasible(state, pool, scope, request, decision, now, more)
+            verdict, answer = feasible(state, pool, scope, request, decision, now, more)
             if verdict == "spill":
                 continue
             if verdict == "refuse":
@@ -175,7 +161,7 @@ def _estimate(
             cached = matched_tokens(prompt, matches[0][0], len(blocks))
     uncached = prompt - cached
     outputs = state.outputs.get((request.tenant, request.model))
-    expected = output = 1024 if outputs is None else outputs.predict()
+    expected = output = COLD_OUTPUT if outputs is None else outputs.predict()
     if request.max_tokens is not None and request.max_tokens < output:
         output = request.max_tokens
     model = attempt.scope.model
@@ -188,17 +174,12 @@ def _estimate(
     return (1, prompt, output, prompt + output, spend)
 
 
-def matched_tokens(prompt_tokens: int, depth: int, blocks: int) -> int:
-    """Tokens in the first ``depth`` of ``blocks`` whole blocks; half a block more is the usual tail."""
-    return prompt_tokens * 2 * depth // (2 * blocks + 1)
-
-
 def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision, now: Micros) -> bool:
     """A1 (R7): concurrency and spend. Says whether there is room."""
     for slots in attempt.chain.slots:
         if slots.used >= slots.limit:
             decision.trace.append((reasons.CONCURRENCY, slots.name, slots.used, slots.limit))
-            _refuse(decision, "concurrency_exceeded", MILLION, slots.used, slots.limit)
+            refuse(decision, "concurrency_exceeded", MILLION, slots.used, slots.limit)
             decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
             return False
     for meter in attempt.chain.spends:
@@ -206,8 +187,8 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             wait = meter.wait(amounts[SPEND], now)
             _, quota, _, per = meter.key
             decision.trace.append((reasons.SPEND, quota, per, meter.remaining(now), amounts[SPEND]))
-            _refuse(decision, "spend_exceeded", None)
-            decision.retry_after_us = _until(state, decision, meter, wait)
+            refuse(decision, "spend_exceeded", None)
+            decision.retry_after_us = until(state, decision, meter, wait)
             return False
     return True
 
@@ -257,8 +238,8 @@ def _reserve(
         decision.reservation = "spilled"
         trace.append((reasons.SPILL_LANE,))
         return None
-    _refuse(decision, "reservation_exceeded", None)
-    decision.retry_after_us = state.jitter(request.request_id, min(wait, NEVER))
+    refuse(decision, "reservation_exceeded", None)
+    decision.retry_after_us = until(state, decision, buckets, wait)
     if overflow.action == "downgrade" and not request.scale:
         return overflow.tier or ""
     return ""
@@ -283,74 +264,9 @@ def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now
     decision.trace.append(
         (reasons.LIMIT, quota, of, per, tightest.limit, tightest.remaining(now), amounts[position])
     )
-    _refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
-    decision.retry_after_us = _until(state, decision, tightest, longest)
+    refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
+    decision.retry_after_us = until(state, decision, tightest, longest)
     return False
-
-
-def _feasible(
-    state: State, pool: PoolState, scope: Scope, request: Request, decision: Decision, now: Micros, more: bool
-) -> tuple[str, str | None]:
-    """A4 (R11, R12): ``("go" | "spill" | "refuse", tier to fall to)``."""
-    tier = scope.tier
-    action = tier.overflow
-    if not pool.healthy:
-        decision.trace.append((reasons.UNHEALTHY_POOL, pool.pool.name))
-        if more and action in ("spill", "queue"):
-            return "spill", None
-    if not pool.waiting:
-        return "go", None
-    queue = pool.queue(tier.band)
-    wait = 0
-    leaf = queue.leaf(scope.leaf_path)
-    if leaf.cost_ahead:
-        share, capacity = _share(leaf, pool, queue, now), pool.throughput.capacity
-        wait = leaf.cost_ahead * MILLION * MILLION // (share * capacity)
-        most, code = tier.max_wait, "capacity_exceeded"
-        if request.deadline is not None and request.deadline - now < most:
-            most, code = max(0, request.deadline - now), "deadline_unmeetable"
-        decision.trace.append((reasons.WAIT, wait, most, leaf.cost_ahead, share, capacity))
-        if wait > most and action != "queue":
-            if action == "spill" and more:
-                return "spill", None
-            _refuse(
-                decision,
-                "deadline_unmeetable" if code == "deadline_unmeetable" else "capacity_exceeded",
-                None,
-            )
-            decision.retry_after_us = state.jitter(request.request_id, wait - most)
-            return "refuse", tier.downgrade_to if action == "downgrade" else None
-    if queue.depth >= tier.max_depth and not _make_room(state, queue, leaf, scope, decision, now):
-        return "refuse", tier.downgrade_to if action == "downgrade" else None
-    return "go", None
-
-
-def _share(leaf: Leaf, pool: PoolState, queue: Queue, now: Micros) -> int:
-    """rho of R11 in ppm: phi over the backlogged siblings' at each level, times what the bands above
-    leave."""
-    share = pool.throughput.share_left(queue.band, now)
-    node: Node = leaf
-    while node.parent is not None:
-        if node.parent.phi_backlogged:
-            share = share * node.phi // node.parent.phi_backlogged
-        node = node.parent
-    return max(1, share)
-
-
-def _make_room(state: State, queue: Queue, leaf: Leaf, scope: Scope, decision: Decision, now: Micros) -> bool:
-    """R18: displace the last request of the heaviest leaf, unless the newcomer's own is that one."""
-    worst = queue.heaviest()
-    own = (leaf.backlog + 1) * MILLION * MILLION // scope.weights[-1]
-    victim = None if worst is None or worst is leaf else last_of(worst)
-    trace_line = (reasons.FULL, decision.pool, queue.band, queue.depth, worst.name if worst else leaf.name)
-    if worst is None or victim is None or own >= worst.backlog * MILLION * MILLION // worst.phi:
-        decision.trace.append(trace_line)
-        _refuse(decision, "capacity_exceeded", None)
-        decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
-        return False
-    victim.decision.trace.append(trace_line)
-    displace(state, victim, "capacity_exceeded", SENTENCES["capacity_exceeded"], now)
-    return True
 
 
 def _enqueue(
@@ -395,20 +311,3 @@ def _enqueue(
         return
     pool.waiting += 1
     ticket.queue.append(ticket)
-
-
-def _refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:
-    decision.verdict = "refuse"
-    decision.code = code
-    decision.message = SENTENCES[code].format(*facts)
-    decision.retry_after_us = retry_after
-
-
-def _until(state: State, decision: Decision, meter: object, wait: Micros) -> Micros | None:
-    """When to come back: jittered; never is told as nothing."""
-    if wait >= NEVER:
-        return None
-    request_id = decision.request.request_id
-    if isinstance(meter, CalendarCounter):
-        return wait + state.jitter(request_id, 2 * RESET_SPREAD) - 2 * RESET_SPREAD
-    return state.jitter(request_id, wait)

@@ -17,6 +17,7 @@ from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
 from coordination.scheduling.placement import estimate_here, place, release_after
 from coordination.scheduling.pools import RECLAIM_WITHIN, PoolState, reclaimable
+from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
 from coordination.scheduling.state import State
 from coordination.scheduling.waiting import HOMED, Leaf, Queue
@@ -185,7 +186,7 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
     request, decision = ticket.request, ticket.decision
     blocks = request.blocks
     prompt = request.prompt_tokens
-    cached = prompt * 2 * matched // (2 * len(blocks) + 1) if matched else 0
+    cached = matched_tokens(prompt, matched, len(blocks)) if matched else 0
     uncached = prompt - cached
     leaf = ticket.leaf
     assert leaf is not None  # noqa: S101  it was in the queue

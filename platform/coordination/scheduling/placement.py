@@ -14,6 +14,7 @@ from typing import Final
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling.decisions import ConsideredTuple, Ticket
 from coordination.scheduling.pools import PoolState
+from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
 from coordination.scheduling.waiting import Queue
 
@@ -106,7 +107,8 @@ def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tupl
     priced, prefill = 0, prompt * pace // 1000
     for depth, replica in _candidates(pool, len(blocks), least, found):
         if depth != priced:
-            priced, prefill = depth, (prompt - prompt * 2 * depth // (2 * len(blocks) + 1)) * pace // 1000
+            priced = depth
+            prefill = (prompt - matched_tokens(prompt, depth, len(blocks))) * pace // 1000
         load = replica.backlog_us + replica.parked_us
         recent = replica.recent
         is_open = opened & replica.mask != 0
@@ -163,7 +165,7 @@ def _pressure(pool: PoolState, replica: Replica) -> Micros:
 
 def _uncached(ticket: Ticket, matched: int) -> int:
     prompt = ticket.request.prompt_tokens
-    return prompt - prompt * 2 * matched // (2 * len(ticket.request.blocks) + 1)
+    return prompt - matched_tokens(prompt, matched, len(ticket.request.blocks))
 
 
 def _in_turn(pool: PoolState, among: int) -> Replica:

@@ -21,6 +21,15 @@ TOKENS_PER_BLOCK: Final = 128
 """Of ordinary text, at four bytes a token: what sizes a replica's share of the index."""
 
 
+def matched_tokens(prompt_tokens: int, depth: int, blocks: int) -> int:
+    """Tokens in the first ``depth`` of a prompt's ``blocks`` whole blocks.
+
+    Blocks are counted in bytes and prompts in tokens, so it is a share of the prompt; behind the last
+    whole block half a block more is the usual tail.
+    """
+    return prompt_tokens * 2 * depth // (2 * blocks + 1)
+
+
 class Segment:
     """A run of blocks of one chain on one replica."""
 

@@ -53,7 +53,7 @@ class State:
         self.chains: dict[Scope, Chain] = {}
         self.outputs: dict[tuple[str, str], OutputQuantile] = {}
         """(tenant, model) -> what its answers came to."""
-        self.pools = {name: PoolState(pool, now) for name, pool in program.pools.items()}
+        self.pools: dict[str, PoolState] = {}
         self.tickets: dict[str, Ticket] = {}
         """Requests that wait, by id."""
         self.delaying: list[PoolState] = []
@@ -62,6 +62,13 @@ class State:
         """Refused after having been queued; ``expire`` hands them over."""
         self._expiry: list[tuple[Micros, int, Ticket]] = []
         self._order = 0
+
+    def pool(self, name: str, now: Micros) -> PoolState:
+        """A pool the policy names, made on first use: a self-test looks at one of many."""
+        found = self.pools.get(name)
+        if found is None:
+            found = self.pools[name] = PoolState(self.program.pools[name], now)
+        return found
 
     def at(self, now: Micros) -> Segment:
         """The timeline segment in force (R1)."""
@@ -136,7 +143,10 @@ class State:
 
 def new_state(program: Program, *, route_salt: str, seed: int, now: Micros) -> State:
     """An idle gateway under a policy. ``route_salt`` is R4's secret; ``seed`` spreads retry times."""
-    return State(program, route_salt, seed, now)
+    state = State(program, route_salt, seed, now)
+    for name in program.pools:
+        state.pool(name, now)
+    return state
 
 
 def activate(state: State, program: Program, now: Micros) -> None:
@@ -160,11 +170,7 @@ def activate(state: State, program: Program, now: Micros) -> None:
         if reservation is not None:
             buckets.resize(reservation, now)
     for name, pool in program.pools.items():
-        held = state.pools.get(name)
-        if held is None:
-            state.pools[name] = PoolState(pool, now)
-        else:
-            held.resize(pool, now)
+        state.pool(name, now).resize(pool, now)
     for ticket in list(state.tickets.values()):
         _carry_over(state, ticket, program, now)
     for name in [name for name in state.pools if name not in program.pools]:

@@ -1,0 +1,41 @@
+"""How is a client told no: in which words, and when to come back? (R11)"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from coordination.program.records import MILLION, Micros
+from coordination.scheduling.decisions import Decision
+from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.state import State
+from coordination.scheduling.values import Code
+
+RESET_SPREAD: Final[Micros] = 60 * MILLION
+"""Clients told to wait for a calendar reset come back spread over this long."""
+SENTENCES: Final[dict[str, str]] = {
+    "no_route": "No route serves this model for this account and tier.",
+    "context_length_exceeded": "This model's maximum context length is {0} tokens; the prompt has about {1}.",
+    "concurrency_exceeded": "Too many concurrent requests: {0} of {1} are in progress.",
+    "spend_exceeded": "The spend limit of this account is used up.",
+    "rate_limit_exceeded": "Rate limit reached for {0} per {1}: limit {2}.",
+    "reservation_exceeded": "The request exceeds the reserved rate.",
+    "capacity_exceeded": "No capacity is free soon enough for this tier. Please retry later.",
+    "deadline_unmeetable": "The deadline of this request cannot be met.",
+}
+
+
+def refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:
+    decision.verdict = "refuse"
+    decision.code = code
+    decision.message = SENTENCES[code].format(*facts)
+    decision.retry_after_us = retry_after
+
+
+def until(state: State, decision: Decision, meter: object, wait: Micros) -> Micros | None:
+    """When to come back: jittered; never is told as nothing."""
+    if wait >= NEVER:
+        return None
+    request_id = decision.request.request_id
+    if isinstance(meter, CalendarCounter):
+        return wait + state.jitter(request_id, 2 * RESET_SPREAD) - 2 * RESET_SPREAD
+    return state.jitter(request_id, wait)
