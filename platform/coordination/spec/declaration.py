@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from coordination.spec.finding import UNSET, Finding, Unset
+from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Unset
 from coordination.spec.notation import Items, Notation, Reference, Schema, Table
 from coordination.spec.plain import Path, Plain
 from coordination.spec.rules import (
@@ -70,8 +70,10 @@ class Fields(Notation):
         fields = self.fields
         for key, item in value.items():
             field = fields.get(key)
+            if len(found) > MOST_FINDINGS:
+                return UNSET
             if field is None:
-                misread = SPEC005_unknown_field.unknown(key, self.owner, list(fields), set(value))
+                misread = SPEC005_unknown_field.unknown(key, self.owner, list(fields), value)
                 found.append(Finding(misread, (path, key)))
                 if misread.remedy is not None and misread.remedy.rename:
                     meant.add(misread.remedy.rename)

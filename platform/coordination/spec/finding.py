@@ -9,6 +9,9 @@ import msgspec
 from coordination.diagnostics import Rule
 from coordination.spec.plain import Path, Plain
 
+MOST_FINDINGS = 100
+"""In one document. Nobody reads more, and a stranger's file must not fill the memory."""
+
 
 class Unset(msgspec.Struct, frozen=True):
     """Stands for "nothing to put there", since ``None`` is a value people write."""

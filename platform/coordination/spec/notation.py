@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from coordination.spec import quantities as q
-from coordination.spec.finding import UNSET, Finding, Misread, Unset
+from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Unset
 from coordination.spec.plain import Path, Plain
 from coordination.spec.rules import (
     SPEC006_wrong_type,
@@ -254,7 +254,11 @@ class Items(Notation):
         except Misread as misread:
             found.append(Finding(misread, path))
             return UNSET
-        read = [self.of.read(item, (path, i), found) for i, item in enumerate(items)]
+        read = []
+        for i, item in enumerate(items):
+            read.append(self.of.read(item, (path, i), found))
+            if len(found) > MOST_FINDINGS:
+                return UNSET
         if any(isinstance(item, Unset) for item in read):
             return UNSET
         if self.distinct and len(read) > 1:

@@ -10,7 +10,7 @@ import msgspec
 from coordination.diagnostics import Diagnostic, Fix, Location, ObjectRef, Related, in_reading_order
 from coordination.spec.declaration import notation_of
 from coordination.spec.document import API_VERSION, Document, Metadata, PolicySet, Positions, SourceFile
-from coordination.spec.finding import Finding, Misread, Unset
+from coordination.spec.finding import MOST_FINDINGS, Finding, Misread, Unset
 from coordination.spec.kinds import KINDS, NOTATIONS
 from coordination.spec.notation import Name
 from coordination.spec.plain import Path, Plain, describe, pointer
@@ -29,7 +29,9 @@ from coordination.spec.source.marks import NOWHERE, Broken, Slip
 from coordination.spec.source.text import LARGEST_FILE, decode, forbidden_characters
 
 LARGEST_DOCUMENT = 4 * 1024 * 1024
-MOST_FINDINGS = 100
+MOST_DOCUMENTS = 200_000
+MOST_IN_A_FILE = 1_000
+"""Problems; what follows in the file is then not read."""
 ENVELOPE = {
     "apiVersion": "Which language it is written in: headway/v1.",
     "kind": "What it describes.",
@@ -63,8 +65,15 @@ def read(files: Iterable[SourceFile]) -> tuple[PolicySet, list[Diagnostic]]:
     """
     reading = _Reading()
     for file in sorted(files, key=lambda f: f.name):
+        before = len(reading.diagnostics)
         for draft in _drafts(file, reading):
-            _document(draft, reading)
+            if draft is not None:
+                _document(draft, reading)
+            if len(reading.diagnostics) - before > MOST_IN_A_FILE:
+                place = reading.diagnostics[-1].location or Location(file.name, 1, 1, 1, 2)
+                misread = SPEC003_too_much.problems(MOST_IN_A_FILE)
+                reading.diagnostics.append(diagnose(misread, place, None, ""))
+                break
     _report_duplicates(reading)
     diagnostics = in_reading_order(reading.diagnostics)
     policy_set = PolicySet(
@@ -73,8 +82,8 @@ def read(files: Iterable[SourceFile]) -> tuple[PolicySet, list[Diagnostic]]:
     return policy_set, diagnostics
 
 
-def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft]:
-    """The trees of a file."""
+def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft | None]:
+    """The trees of a file; ``None`` for a document that has none, so that the caller may lose patience."""
     start = Location(file.name, 1, 1, 1, 2)
     if len(file.text) > LARGEST_FILE:
         misread = SPEC003_too_much.file_size(len(file.text), LARGEST_FILE)
@@ -97,21 +106,25 @@ def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft]:
         yield from _yaml_drafts(file.name, text, reading)
 
 
-def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
-    for stretch, first_line in yaml_text.documents(text):
+def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft | None]:
+    for i, (stretch, first_line) in enumerate(yaml_text.documents(text)):
         positions = Positions(name, stretch, first_line)
+        if i == MOST_DOCUMENTS:
+            misread = SPEC003_too_much.documents(MOST_DOCUMENTS)
+            reading.diagnostics.append(diagnose(misread, positions.place(NOWHERE), None, ""))
+            return
         slips: list[Slip] = []
         try:
             if len(stretch) > LARGEST_DOCUMENT:
                 misread = SPEC003_too_much.document_size(len(stretch), LARGEST_DOCUMENT)
                 raise Broken(misread, NOWHERE)
-            tree = yaml_text.compose(stretch, slips)
+            tree: Any = yaml_text.compose(stretch, slips)
         except Broken as broken:
             slips.append(broken.slip)
             tree = yaml_text.NOTHING
         _report_slips(slips, positions, reading)
-        if tree is not None and not isinstance(tree, yaml_text.Nothing):
-            yield Draft(tree, positions)
+        blank = tree is None or isinstance(tree, yaml_text.Nothing)
+        yield None if blank else Draft(tree, positions)
 
 
 def _json_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
@@ -157,8 +170,10 @@ def _document(draft: Draft, reading: _Reading) -> None:
 def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
     for key in tree:
         if key not in ENVELOPE:
-            misread = SPEC005_unknown_field.unknown(key, "a document", list(ENVELOPE), set(tree))
+            misread = SPEC005_unknown_field.unknown(key, "a document", list(ENVELOPE), tree)
             found.append(Finding(misread, (None, key)))
+            if len(found) > MOST_FINDINGS:
+                return
     for key, doc in ENVELOPE.items():
         if key not in tree:
             found.append(Finding(SPEC013_missing_field.missing(key, "the document", doc), None))

@@ -35,10 +35,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "one line of three megabytes": lambda: b"a: '" + b"x" * 3_000_000 + b"'\n",
     "a quote that never ends": lambda: b"a: '" + b"x\n" * 1_000_000,
     "ten thousand duplicates": lambda: b"a: 1\n" * 10_000,
-    "ten thousand unknown fields": lambda: "".join(f"f{i}: 1\n" for i in range(10_000)).encode(),
-    "ten thousand broken documents": lambda: b"---\n{\n" * 10_000,
-    "ten thousand wrong documents": lambda: b"---\nkind: Teir\n" * 10_000,
-    "a hundred thousand empty documents": lambda: b"---\n" * 100_000,
+    "a quarter of a million unknown fields": lambda: "".join(f"f{i}: 1\n" for i in range(250_000)).encode(),
+    "millions of broken documents": lambda: b"---\n{\n" * 4_000_000,
+    "a million wrong documents": lambda: b"---\nkind: Teir\n" * 1_000_000,
+    "a million empty documents": lambda: b"---\n" * 1_000_000,
     "numbers without end": lambda: b"spec: " + b"9" * 1_000_000 + b"\n",
     "hexadecimal without end": lambda: b"spec: 0x" + b"f" * 1_000_000 + b"\n",
     "an exponent without end": lambda: b"spec: 1e999999999\n",
@@ -63,7 +63,7 @@ HOSTILE_JSON: dict[str, Callable[[], bytes]] = {
     "not a number": lambda: b'{"a": NaN, "b": Infinity}',
     "an array that is cut off": lambda: b'[{"kind": "Tier"}, {"kind": ',
     "ten thousand duplicates": lambda: b"{" + b",".join([b'"a": 1'] * 10_000) + b"}",
-    "ten thousand objects with duplicates": lambda: b"[" + b",".join([b'{"a":1,"a":2}'] * 10_000) + b"]",
+    "a million objects with duplicates": lambda: b"[" + b",".join([b'{"a":1,"a":2}'] * 1_000_000) + b"]",
     "words after the end": lambda: b"{} {}",
     "nothing": lambda: b"",
     "half a surrogate pair": lambda: b'{"kind": "\\ud800"}',
@@ -90,7 +90,7 @@ def said_about(name: str, data: bytes) -> str:
 @pytest.mark.parametrize("story", HOSTILE)
 def test_hostile_yaml_is_answered(story: str):
     said = said_about("hostile.yaml", HOSTILE[story]())
-    harmless = {"a hundred thousand empty documents", "carriage returns", "fifty megabytes of nothing"}
+    harmless = {"carriage returns"}
     assert "error[" in said or story in harmless
 
 

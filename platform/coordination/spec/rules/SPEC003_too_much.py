@@ -26,5 +26,13 @@ def depth(most: int) -> Misread:
     return Misread(RULE, f"nested more than {most} levels deep")
 
 
+def documents(most: int) -> Misread:
+    return Misread(RULE, f"the file holds more than {most:,} documents; the rest are not read")
+
+
+def problems(most: int) -> Misread:
+    return Misread(RULE, f"the file has more than {most:,} problems; what follows is not read")
+
+
 def findings(most: int) -> Misread:
     return Misread(RULE, f"the document has more than {most} problems; the rest are not listed", on="value")

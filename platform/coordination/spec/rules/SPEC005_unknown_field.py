@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from coordination.diagnostics import Nearest, Rule
 from coordination.spec.finding import Misread, Remedy
 from coordination.spec.plain import quoted
@@ -9,7 +11,7 @@ from coordination.spec.plain import quoted
 RULE = Rule("SPEC005", "error", "Unknown field")
 
 
-def unknown(field: str, owner: str, known: list[str], taken: set[str]) -> Misread:
+def unknown(field: str, owner: str, known: list[str], taken: Container[str]) -> Misread:
     """``owner`` names what the field was written in; ``taken`` are fields already written there."""
     near = Nearest(name for name in known if name not in taken).to(field)
     message = f"{owner} has no field {quoted(field)}"

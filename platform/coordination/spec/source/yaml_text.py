@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from yaml import (
@@ -62,10 +62,9 @@ def documents(text: str) -> Iterator[tuple[str, int]]:
     """
     plain = _plain_breaks(text)
     separator = SEPARATOR if plain else ANY_SEPARATOR
-    starts = [match.start() for match in separator.finditer(text)]
-    edges = [0, *(s for s in starts if s), len(text)]
+    starts = (match.start() for match in separator.finditer(text))
     line = 0
-    for start, stop in pairwise(edges):
+    for start, stop in pairwise(chain([0], filter(None, starts), [len(text)])):
         stretch = text[start:stop]
         yield stretch, line
         line += stretch.count("\n") if plain else len(BREAK.findall(stretch))

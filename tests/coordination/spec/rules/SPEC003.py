@@ -12,6 +12,12 @@ CASES = [
         "JSON nested beyond the decoder", "[" * 100_000, (("1:2", "more than 32 levels"),), file="case.json"
     ),
     Case(
+        "a file that is something else altogether",
+        "---\nkind: Teir\n" * 1000,
+        (("502:7", "more than 1,000 problems; what follows is not read"),),
+        also=("SPEC012", "SPEC013"),
+    ),
+    Case(
         "a thousand unknown fields",
         "".join(f"zz{i}: 1\n" for i in range(1000)),
         (("1:1", "more than 100 problems"),),
