@@ -55,6 +55,7 @@ class Board:
         self.posting = Posting()
         self._waiting: dict[tuple[str, str], set[asyncio.Future[None]]] = {}
         self._changed = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -84,13 +85,24 @@ class Board:
                 _let_go(future)
 
     async def refresh(self) -> None:
-        before = self.posting.pointers
-        self.posting = await self._read()
+        """Post what the database holds now: a read that began earlier never overwrites it."""
+        async with self._reading:
+            before = self.posting.pointers
+            self.posting = await self._read()
         for ring, posted in self.posting.pointers.items():
             if before.get(ring) != posted:
                 for future in self._waiting.get(ring, ()):
                     if not future.done():
                         future.set_result(None)
+
+    async def look(self) -> bool:
+        """Refresh; when the database fails, what was posted stays. Whether it could be read."""
+        try:
+            await self.refresh()
+        except Exception:
+            log.exception("delivery.board.refresh_failed")
+            return False
+        return True
 
     async def wait(self, ring: tuple[str, str], seconds: float) -> None:
         """Return when ``ring``'s pointer changes, or after ``seconds``, or when the process stops."""
@@ -116,10 +128,7 @@ class Board:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), PERIOD)
             self._changed.clear()
-            try:
-                await self.refresh()
-            except Exception:
-                log.exception("delivery.board.refresh_failed")
+            if not await self.look():
                 await asyncio.sleep(PERIOD)
 
 

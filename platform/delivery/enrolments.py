@@ -20,8 +20,6 @@ def enroll(asked: object) -> tuple[int, dict[str, object]]:
         return 201, _enroll(asked)
     except Refused as refused:
         return refused.http_status, refused.problem()
-    except trust.NoTrust as error:
-        return 409, Refused("no_trust", str(error), status=409).problem()
     finally:
         connection.close()
 

@@ -75,6 +75,9 @@ class Release(models.Model):
     rollback_of = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="The version whose bundle this release brings back."
     )
+    revision = models.CharField(
+        max_length=71, blank=True, help_text="The revision whose build was released of its own accord."
+    )
     reason = models.CharField(max_length=300, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -8,33 +8,64 @@ from django.utils import timezone
 
 from delivery import directories, trust
 from delivery.models import GatewayState, Release, Stage
+from delivery.permissions import require_releaser
 from delivery.pointers import Movement, Reason, advance
 from fleet.models import Environment
 from fleet.selectors import active_gateways, rings
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
-from foundation.http import Refused
+from foundation.http import Conflict, Refused
 from foundation.outbox import emit
 from policies.models import Bundle
 
 
 @transaction.atomic
-def publish(*, actor: Actor, environment: Environment, bundle: str, reason: str = "") -> Release:
-    """Release ``bundle`` to every ring. Raises ``Refused``: ``unknown_bundle``, ``bundle_unsigned``."""
-    return _release(actor=actor, environment=environment, bundle=bundle, reason=reason, cause="publish")
+def publish(
+    *,
+    actor: Actor,
+    environment: Environment,
+    bundle: str,
+    reason: str = "",
+    revision: str = "",
+    after: int | None = None,
+) -> Release:
+    """Release ``bundle`` to every ring.
+
+    ``revision`` is noted when its build is released of its own accord. With ``after``, only while that
+    is still the newest version. Raises ``Refused``: ``unknown_bundle``, ``wrong_environment``,
+    ``bundle_unsigned``, ``release_moved``; ``Forbidden``.
+    """
+    require_releaser(actor, environment.name)
+    _lock(environment)
+    _require_newest(environment, after)
+    return _release(
+        actor=actor,
+        environment=environment,
+        bundle=bundle,
+        reason=reason,
+        cause="refresh" if revision and _was_released(environment, revision) else "publish",
+        revision=revision,
+    )
 
 
 @transaction.atomic
 def rollback(
-    *, actor: Actor, environment: Environment, to_version: int | None = None, reason: str = ""
+    *,
+    actor: Actor,
+    environment: Environment,
+    to_version: int | None = None,
+    reason: str = "",
+    after: int | None = None,
 ) -> Release:
     """A new release with the bundle of ``to_version``, or of the last release that ran another bundle.
 
-    The directory stays the current one: a revoked key stays revoked. Raises ``Refused``:
-    ``nothing_to_roll_back``, ``unknown_version``.
+    The directory stays the current one: a revoked key stays revoked. With ``after``, only while that is
+    still the newest version. Raises ``Refused``: ``nothing_to_roll_back``, ``unknown_version``,
+    ``release_moved``; ``Forbidden``.
     """
+    require_releaser(actor, environment.name)
     _lock(environment)
-    newest = Release.objects.filter(environment=environment).first()
+    newest = _require_newest(environment, after)
     if newest is None:
         raise Refused("nothing_to_roll_back", "Nothing was released here yet.", status=409)
     earlier = Release.objects.filter(environment=environment, version__lt=newest.version)
@@ -113,6 +144,23 @@ def _lock(environment: Environment) -> None:
     Environment.objects.select_for_update().get(pk=environment.pk)
 
 
+def _require_newest(environment: Environment, after: int | None) -> Release | None:
+    """The newest release; ``Conflict`` if the caller looked at another."""
+    newest = Release.objects.filter(environment=environment).first()
+    if after is not None and after != (newest.version if newest else 0):
+        raise Conflict(
+            "release_moved",
+            f"`{environment.name}` is at release {newest.version if newest else 0} by now, not at {after}.",
+            kind="Environment",
+            name=environment.name,
+        )
+    return newest
+
+
+def _was_released(environment: Environment, revision: str) -> bool:
+    return Release.objects.filter(environment=environment, revision=revision).exists()
+
+
 def _release(
     *,
     actor: Actor,
@@ -121,10 +169,14 @@ def _release(
     reason: str,
     cause: Reason,
     rollback_of: int | None = None,
+    revision: str = "",
 ) -> Release:
-    _lock(environment)
-    if not Bundle.objects.filter(digest=bundle).exists():
+    """In the caller's transaction, which holds the environment."""
+    stored = Bundle.objects.filter(digest=bundle).only("environment").first()
+    if stored is None:
         raise Refused("unknown_bundle", f"There is no bundle {bundle}.", status=404)
+    if stored.environment != environment.name:
+        raise Conflict("wrong_environment", f"That bundle was built for `{stored.environment}`.")
     if not trust.is_signed(bundle):
         raise Refused(
             "bundle_unsigned",
@@ -132,17 +184,23 @@ def _release(
             status=409,
         )
     now = timezone.now()
-    running = Release.objects.filter(environment=environment, state=Release.State.RUNNING)
+    # Releases before stages, as in ``note_progress``: two that lock in one order cannot deadlock.
+    running = list(
+        Release.objects.select_for_update()
+        .filter(environment=environment, state=Release.State.RUNNING)
+        .values_list("pk", flat=True)
+    )
+    Release.objects.filter(pk__in=running).update(state=Release.State.SUPERSEDED, ended_at=now)
     Stage.objects.filter(release__in=running, state=Stage.State.RUNNING).update(
         state=Stage.State.SUPERSEDED, ended_at=now
     )
-    running.update(state=Release.State.SUPERSEDED, ended_at=now)
     newest = Release.objects.filter(environment=environment).aggregate(version=Max("version"))["version"]
     release = Release.objects.create(
         environment=environment,
         version=(newest or 0) + 1,
         bundle=bundle,
         rollback_of=rollback_of,
+        revision=revision,
         reason=reason,
         actor_id=person_behind(actor),
         actor_name=name_of(actor),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from celery import shared_task
 from django.db import transaction
+from django.db.models import Max
 
-from delivery import directories, heartbeats, releases, timelines
+from delivery import directories, heartbeats, releases, timelines, trust
 from delivery.trust import NoTrust
 from fleet.models import Environment
+from foundation.actors import SYSTEM
+from foundation.outbox import subscribe as on
+from policies.models import Bundle, Revision
 
 
 @shared_task(name="delivery.renew_pointers")

@@ -18,12 +18,16 @@ from coordination.bundle.keys import SigningKey
 from coordination.bundle.root import Root, make_root, next_root, open_root, sign_root
 from coordination.program.canonical import sha256_digest
 from delivery.models import Signature, TrustRoot
+from foundation.http import Refused
 
 ONLINE_KEY = "online.pem"
 
 
-class NoTrust(Exception):
+class NoTrust(Refused):
     """Nothing can be signed yet: there is no root, or its online key is not on this machine."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("no_trust", detail, status=409)
 
 
 def keys_folder() -> Path:

@@ -40,6 +40,11 @@ app.conf.update(
             "options": {"expires": 30},
         },
         "look at releases": {"task": "delivery.note_progress", "schedule": 5.0, "options": {"expires": 5}},
+        "carry timelines on": {
+            "task": "delivery.carry_timelines_on",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "look for builds": {"task": "policies.build_missing", "schedule": 10.0, "options": {"expires": 10}},
     },
 )

@@ -189,5 +189,7 @@ class DeliveryApplication:
             await problem(send, 400, "malformed_request", str(error))
         else:
             status, said = await to_thread(self._enroll, asked)
+            if status == 201:
+                await self.board.look()  # so that the credential works once it is known
             kind = b"application/json" if status < 400 else b"application/problem+json"
             await answer(send, status, orjson.dumps(said), [(b"content-type", kind)])
