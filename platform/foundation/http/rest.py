@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,7 @@ def as_refused(error: Exception) -> Refused | None:
             _code(error),
             str(error.detail),
             status=error.status_code,
-            retry_after=None if retry_after is None else int(retry_after) + 1,
+            retry_after=None if retry_after is None else math.ceil(retry_after),
         )
     return None
 
