@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -167,9 +168,7 @@ def a_chain(texts):
     links, previous = [], GENESIS
     for seq, text in enumerate(texts, 1):
         bare = Link(seq, datetime(2026, 1, 1, tzinfo=UTC), text, "did", "", "", "dev", {"t": text}, previous)
-        links.append(
-            Link(*(getattr(bare, name) for name in Link.__slots__ if name != "digest"), bare.computed())
-        )
+        links.append(replace(bare, digest=bare.computed()))
         previous = links[-1].digest
     return links
 

@@ -21,6 +21,7 @@ from foundation.http.models import IdempotentRequest
 from foundation.http.rest import as_refused
 from foundation.http.versions import expected_version, not_modified
 from tenancy.models import User
+from tests.support.found import found
 
 
 def test_a_refusal_is_one_shape_wherever_it_comes_from():
@@ -68,12 +69,12 @@ FOREIGN = {
 @pytest.mark.parametrize("what", FOREIGN)
 def test_the_frameworks_own_refusals_become_ours(what):
     error, status, code = FOREIGN[what]
-    refused = as_refused(error)
+    refused = found(as_refused(error))
     assert (refused.http_status, refused.code) == (status, code)
 
 
 def test_waiting_times_are_rounded_up():
-    assert as_refused(exceptions.Throttled(wait=1.2)).retry_after == 2
+    assert found(as_refused(exceptions.Throttled(wait=1.2))).retry_after == 2
 
 
 def test_a_bug_is_not_a_refusal():
@@ -84,8 +85,8 @@ def test_nested_mistakes_are_found_by_json_pointer():
     error = exceptions.ValidationError(
         {"files": [{}, {"na/me": ["This is too long."]}], "non_field_errors": ["Together they do not fit."]}
     )
-    found = {(each.pointer, each.message) for each in as_refused(error).errors}
-    assert found == {("/files/1/na~1me", "This is too long."), ("", "Together they do not fit.")}
+    mistakes = {(each.pointer, each.message) for each in found(as_refused(error)).errors}
+    assert mistakes == {("/files/1/na~1me", "This is too long."), ("", "Together they do not fit.")}
 
 
 def test_pages_show_their_own_refusals_and_the_api_shows_problems():
@@ -93,7 +94,7 @@ def test_pages_show_their_own_refusals_and_the_api_shows_problems():
     refused = NotFound("not_found", "No.")
     make = RequestFactory().get
     assert middleware.process_exception(make("/policies/"), refused) is None
-    assert middleware.process_exception(make("/api/v1/x"), refused).status_code == 404
+    assert found(middleware.process_exception(make("/api/v1/x"), refused)).status_code == 404
     assert middleware.process_exception(make("/api/v1/x"), ZeroDivisionError()) is None
 
 

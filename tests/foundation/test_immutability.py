@@ -16,7 +16,7 @@ from foundation.immutability import GUARDED, guarded_models
 BOTH = [pytest.param(id="sqlite"), pytest.param(id="postgresql", marks=pytest.mark.postgres)]
 on_both = pytest.mark.parametrize((), BOTH)
 every_model = pytest.mark.parametrize("label", [guarded.model for guarded in GUARDED])
-MADE_UP: list[tuple[type[models.Field], Any]] = [
+MADE_UP: list[tuple[type[models.Field[Any, Any]], Any]] = [
     (models.DateTimeField, timezone.now()),
     (models.JSONField, {}),
     (models.BinaryField, b"x"),
@@ -110,8 +110,9 @@ def test_the_guards_are_there_after_migrations_once_and_survive_a_second_run():
 @pytest.mark.django_db(transaction=True)
 def test_a_table_that_a_migration_rebuilds_is_guarded_again():
     before = triggers()
-    with connection.schema_editor() as editor:
-        editor._remake_table(AuditEntry)
+    rebuilder: Any
+    with connection.schema_editor() as rebuilder:
+        rebuilder._remake_table(AuditEntry)
     assert len(triggers()) == len(before) - 3, "SQLite drops the triggers of a table it rebuilds"
     call_command("migrate", verbosity=0)
     assert triggers() == before

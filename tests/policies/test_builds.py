@@ -9,11 +9,13 @@ import tzdata
 from django.utils import timezone
 
 from coordination.bundle.pack import unpack
+from coordination.compiler import COMPILER
 from coordination.compiler.emitting import emit, emit_bodies
 from coordination.spec import SourceFile, read
 from foundation import outbox
 from foundation.actors import SYSTEM
 from foundation.audit.models import AuditEntry
+from foundation.offload import OFFLOAD
 from foundation.outbox import registry
 from foundation.outbox.models import OutboxEvent
 from policies import selectors, services, tasks
@@ -21,6 +23,7 @@ from policies.mapping import bundles
 from policies.models import Build, Bundle, BundleFile
 from policies.services import builds, clock
 from tests.policies.conftest import put, text
+from tests.support.found import found
 from tests.support.policies import QUICKSTART
 
 pytestmark = pytest.mark.django_db
@@ -31,13 +34,14 @@ def events(topic):
 
 
 def test_the_server_builds_what_the_folder_builds_byte_for_byte():
-    revision = services.load_folder(actor=SYSTEM, environment="dev", folder=QUICKSTART)
+    revision = found(services.load_folder(actor=SYSTEM, environment="dev", folder=QUICKSTART))
     bundle = services.build_revision(revision=revision)
     files = [SourceFile(path.name, path.read_bytes()) for path in QUICKSTART.glob("*.yaml")]
     midnight = clock.micros(clock.midnight())
     offline = emit(read(files)[0], environment="dev", at=midnight, tzdata=tzdata.IANA_VERSION)
-    assert bundle.digest == offline.bundle.digest
-    assert bundles.bundle_tar(bundle.digest) == offline.bundle.tar
+    packed = found(offline.bundle)
+    assert bundle.digest == packed.digest
+    assert bundles.bundle_tar(bundle.digest) == packed.tar
 
 
 def test_a_revision_is_built_once_and_told_once(dev):
@@ -63,11 +67,11 @@ def test_an_edit_adds_only_the_files_that_changed(dev, world_folder):
         rest = f"spec: {{tiers: [standard], labels: {{note: {'x' * 190}}}}}"
         (world_folder / f"{number}.yaml").write_bytes(text("Tenant", f"t{number}", rest))
     services.build_revision(
-        revision=services.load_folder(actor=SYSTEM, environment="dev", folder=world_folder)
+        revision=found(services.load_folder(actor=SYSTEM, environment="dev", folder=world_folder))
     )
     before = BundleFile.objects.count()
     edited = services.build_revision(revision=put("flex", "spec: {band: 100}"))
-    listed = unpack(bundles.bundle_tar(edited.digest)).manifest.files
+    listed = unpack(found(bundles.bundle_tar(edited.digest))).manifest.files
     assert BundleFile.objects.count() <= before + len(listed) // 2
 
 
@@ -83,8 +87,8 @@ def test_taking_an_edit_back_is_the_first_bundle_again(dev):
 def test_a_file_is_found_in_the_bundles_that_hold_it_only(dev):
     bundle = services.build_revision(revision=dev)
     other = services.build_revision(revision=put("flex", "spec: {band: 100}"))
-    mine = {entry.sha256 for entry in unpack(bundles.bundle_tar(bundle.digest)).manifest.files}
-    theirs = {entry.sha256 for entry in unpack(bundles.bundle_tar(other.digest)).manifest.files}
+    mine = {entry.sha256 for entry in unpack(found(bundles.bundle_tar(bundle.digest))).manifest.files}
+    theirs = {entry.sha256 for entry in unpack(found(bundles.bundle_tar(other.digest))).manifest.files}
     only_theirs = sorted(theirs - mine)[0]
     assert bundles.bundle_file(other.digest, only_theirs)
     assert bundles.bundle_file(bundle.digest, only_theirs) is None
@@ -104,7 +108,7 @@ def test_of_several_merges_only_what_is_current_is_built(dev, monkeypatch):
 def test_a_merge_whose_event_was_lost_is_found_by_the_sweep(dev):
     OutboxEvent.objects.all().delete()
     tasks.build_missing()
-    assert selectors.build_of(dev, at=clock.midnight(), compiler=builds.COMPILER) is not None
+    assert selectors.build_of(dev, at=clock.midnight(), compiler=COMPILER) is not None
 
 
 def test_a_large_policy_is_built_elsewhere_and_comes_out_the_same(dev, monkeypatch):
@@ -116,11 +120,11 @@ def test_a_large_policy_is_built_elsewhere_and_comes_out_the_same(dev, monkeypat
         return function(*arguments)
 
     monkeypatch.setattr(builds, "IN_PROCESS", 3)
-    monkeypatch.setattr(builds.OFFLOAD, "run", elsewhere)
+    monkeypatch.setattr(OFFLOAD, "run", elsewhere)
     tomorrow = clock.midnight() + timedelta(days=1)
     there = services.build_revision(revision=dev, at=tomorrow)
     assert asked == [emit_bodies]
-    assert unpack(bundles.bundle_tar(there.digest)).manifest.root_tree == dev.root_tree_id
+    assert unpack(found(bundles.bundle_tar(there.digest))).manifest.root_tree == dev.root_tree_id
     assert here.digest != there.digest
 
 

@@ -13,6 +13,7 @@ from foundation.outbox.models import OutboxEvent
 from policies import selectors, services
 from policies.models import ChangeSet, Document, Head, Operation, Revision
 from tests.policies.conftest import digest_of, put, text
+from tests.support.found import found
 from tests.support.policies import WORLD
 
 FLEX = "spec: {service_tier: [flex], band: 100}"
@@ -25,9 +26,9 @@ def problem(refused):
 def test_a_folder_becomes_the_first_revision_and_every_document_is_found_by_what_it_says(dev):
     assert (dev.number, dev.parent) == (1, None)
     assert Head.objects.filter(environment="dev").count() == len(WORLD)
-    route = selectors.head("dev", "Route", "everything")
+    route = found(selectors.head("dev", "Route", "everything"))
     assert route.rank == 100
-    tenant = selectors.head("dev", "Tenant", "acme")
+    tenant = found(selectors.head("dev", "Tenant", "acme"))
     assert tenant.tenant == "acme"
     users = {(row.kind, row.name, row.pointer) for row in selectors.used_by("dev", "Pool", "chat")}
     assert users == {("Route", "everything", "/spec/targets/0/pool")}
@@ -46,12 +47,12 @@ def test_saving_writes_one_revision_one_change_set_one_audit_entry_and_one_event
     change_set = revision.change_set
     assert (change_set.state, change_set.reason, change_set.author) == ("merged", "a cheap lane", operator)
     assert (AuditEntry.objects.count(), OutboxEvent.objects.count()) == (before[0] + 1, before[1] + 1)
-    event = OutboxEvent.objects.first()
+    event = OutboxEvent.objects.latest("id")
     assert (event.topic, event.payload) == (
         "policies.merged",
         {"environment": "dev", "revision": revision.digest},
     )
-    entry = AuditEntry.objects.first()
+    entry = AuditEntry.objects.latest("seq")
     assert (entry.actor, entry.action, entry.details["revision"]) == (
         operator,
         "policies.merged",
@@ -239,7 +240,7 @@ def test_only_operators_change_policy(dev, request, who):
 
 def test_a_token_may_do_what_both_its_scopes_and_its_owner_may(dev, operator, viewer):
     assert put("flex", FLEX, actor=Automaton("token:ci", operator, frozenset({"policy"}))).number == 2
-    assert Revision.objects.first().author_name == "token:ci"
+    assert Revision.objects.latest("number").author_name == "token:ci"
     for actor in (
         Automaton("token:ci", operator, frozenset({"read"})),
         Automaton("token:ci", viewer, frozenset({"policy"})),
@@ -259,7 +260,7 @@ def test_environments_do_not_see_each_other(dev, world_folder):
     services.load_folder(actor=SYSTEM, environment="prod", folder=world_folder)
     put("flex", FLEX)
     assert digest_of("Tier", "flex", "prod") is None
-    assert selectors.current_revision("prod").number == 1
+    assert found(selectors.current_revision("prod")).number == 1
     assert Document.objects.filter(name="flex").count() == 1
 
 

@@ -15,6 +15,7 @@ from policies import selectors, services
 from policies.models import Build, ChangeSet, Head, Revision
 from policies.services import merging
 from tests.policies.conftest import digest_of, put, text
+from tests.support.found import found
 
 HANDS = 4
 
@@ -113,7 +114,7 @@ def test_two_reservations_that_fit_alone_but_not_together_do_not_both_land(share
 
 @pytest.mark.slow
 def test_a_revision_built_by_many_is_one_build(shared):
-    revision = selectors.current_revision("dev")
+    revision = found(selectors.current_revision("dev"))
     bundles = at_once(lambda _: services.build_revision(revision=revision).digest)
     assert len(set(bundles)) == 1
     assert Build.objects.count() == 1

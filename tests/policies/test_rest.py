@@ -14,7 +14,7 @@ from policies import selectors
 from policies.models import ChangeSet, Revision
 from tenancy import credentials
 from tests.policies.conftest import digest_of, put, text
-from tests.support.policies import WORLD
+from tests.support.policies import WORLD, written
 
 BASE = "/api/v1/environments/dev"
 FLEX = text("Tier", "flex", "spec: {band: 100, queue: {max_wait: 2s}}")
@@ -357,9 +357,7 @@ def test_what_a_change_set_is_sent_is_checked_field_by_field(api):
 
 
 def files(**tiers):
-    made = [
-        {"name": f"{key}.yaml", "text": text(*key.split("/"), rest).decode()} for key, rest in WORLD.items()
-    ]
+    made = [{"name": f"{key}.yaml", "text": written(key, rest)} for key, rest in WORLD.items()]
     made += [
         {"name": f"{name}.yaml", "text": text("Tier", name, f"spec: {{band: {band}}}").decode()}
         for name, band in tiers.items()

@@ -7,6 +7,7 @@ are taken away for just that moment, and are back before the next test.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,12 @@ def _flushing_may_delete_what_is_immutable() -> Iterator[None]:
     from foundation import immutability
 
     with pytest.MonkeyPatch.context() as patch:
-        empty = TransactionTestCase._fixture_teardown
+        case: Any = TransactionTestCase
+        empty = case._fixture_teardown
 
         def teardown(self: TransactionTestCase) -> None:
             immutability.remove(connection)
             empty(self)  # its flush ends in post_migrate, which installs the triggers again
 
-        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        patch.setattr(case, "_fixture_teardown", teardown)
         yield
