@@ -63,7 +63,7 @@ class Explanation:
             "code": self.problem.code if self.problem else None,
             "message": self.problem.message if self.problem else None,
             "decision": scheduling.explain(self.decision) if self.decision else None,
-            "attempts": [scheduling.explain(dispatch) for dispatch in self.dispatches],
+            "attempts": [scheduling.explain(dispatch)["dispatch"] for dispatch in self.dispatches],
             "charge": _charge(self.charge) if self.charge else None,
             "timings_us": {
                 name: instant - self.arrived if instant else None

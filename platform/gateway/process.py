@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 from contextlib import suppress
 from typing import Any
 
@@ -36,15 +37,16 @@ class GatewayProcess:
         active: Active,
         clock: PolicyClock,
         limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``active``: what ``feed`` gave first."""
+        """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas."""
         self._settings = settings
         self.clock = clock
         system = random.SystemRandom()
         self.coordinator = Coordinator(
             active, self.clock, seed=system.getrandbits(64), salt=system.getrandbits(64)
         )
-        self.replicas = Replicas()
+        self.replicas = Replicas(tls)
         self.plane = DataPlane(self.coordinator, self.replicas, self.clock)
         self.data = Listener(self.plane, limits)
         self.admin = Listener(AdminPlane(self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 from coordination.bundle.refusals import Refused
 from gateway.activation import StateFolder
 from gateway.clock import PolicyClock
-from gateway.downstream.request import Limits
 from gateway.process import GatewayProcess
 from gateway.settings import GatewaySettings
 from gateway.watcher import Watcher
@@ -32,7 +32,7 @@ def write_state(folder: Path, files: dict[str, bytes]) -> None:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, replicas: Sequence[str], *, limits: Limits | None = None, **policy_options: Any
+    folder: Path, replicas: Sequence[str], *, tls: ssl.SSLContext | None = None, **policy_options: Any
 ):
     """Serve ``policy.records(replicas, **policy_options)``."""
     state = folder / "state"
@@ -42,7 +42,7 @@ async def gateway(
     feed = Watcher(StateFolder(state), clock)
     active = await feed.first()
     assert not isinstance(active, Refused), active
-    process = GatewayProcess(settings, feed, active, clock, limits)
+    process = GatewayProcess(settings, feed, active, clock, tls=tls)
     await process.start()
     try:
         yield process

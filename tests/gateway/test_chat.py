@@ -75,8 +75,8 @@ async def test_an_explanation_names_rules_candidates_hold_charge_times_and_bundl
         told = await explanation(gw, await post(gw))
         assert {"R1", "R4", "R6", "R9", "R15"} <= {step["rule"] for step in told["decision"]["steps"]}
         (attempt,) = told["attempts"]
-        assert any(one["chosen"] for one in attempt["dispatch"]["candidates"])
-        assert all(one["chosen"] or one["rejected"] for one in attempt["dispatch"]["candidates"])
+        assert any(one["chosen"] for one in attempt["candidates"])
+        assert all(one["chosen"] or one["rejected"] for one in attempt["candidates"])
         assert told["decision"]["hold"]["uncached_input"] > 0
         assert told["bundle"] == gw.active.digest
         times = [told["timings_us"][name] for name in ("decided", "placed", "sent", "first_byte", "finished")]

@@ -63,7 +63,7 @@ async def test_a_replica_that_fails_before_its_first_byte_is_replaced_by_another
         assert bad.calls
         told = [await explanation(gw, one) for one in answers]
         retried = next(one for one in told if len(one["attempts"]) == 2)
-        tried = [attempt["dispatch"]["replica"] for attempt in retried["attempts"]]
+        tried = [attempt["replica"] for attempt in retried["attempts"]]
         assert tried == [bad.url, good.url]
         assert retried["charge"]["attempt"] == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -24,22 +25,31 @@ class Address:
     """For the Host header."""
     prefix: bytes
     """Path in front of ``/v1/...``, without a trailing slash."""
+    tls: bool
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """From a base URL such as ``http://127.0.0.1:8101``. ValueError if it is not plain http."""
+        """From a base URL such as ``http://127.0.0.1:8101``. ValueError if it is not http(s)."""
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an http URL: {url}")
-        return cls(parts.hostname, parts.port or 80, parts.netloc.encode(), parts.path.rstrip("/").encode())
+        tls = parts.scheme == "https"
+        return cls(
+            host=parts.hostname,
+            port=parts.port or (443 if tls else 80),
+            authority=parts.netloc.encode(),
+            prefix=parts.path.rstrip("/").encode(),
+            tls=tls,
+        )
 
 
 class ReplicaPool:
     """The kept-alive connections of one replica; the last one used goes first, the rest grow old."""
 
-    __slots__ = ("_idle", "_loop", "_tasks", "address", "chat_head", "metrics_head")
+    __slots__ = ("_closed", "_idle", "_loop", "_tasks", "_tls", "address", "chat_head", "metrics_head")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        """``tls``: which certificates are believed, should the URL be an https one."""
         self.address = address = Address.of(url)
         self.chat_head = (
             b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n"
@@ -50,6 +60,8 @@ class ReplicaPool:
             address.prefix,
             address.authority,
         )
+        self._tls = tls if address.tls else None
+        self._closed = False
         self._idle: list[ReplicaConnection] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,6 +88,9 @@ class ReplicaPool:
 
     def release(self, connection: ReplicaConnection) -> None:
         """Its exchange is over and it may carry another."""
+        if self._closed:
+            connection.transport.close()
+            return
         connection.idle_since = self._loop.time()
         self._idle.append(connection)
 
@@ -91,6 +106,7 @@ class ReplicaPool:
 
     def close(self) -> None:
         """No further use: close idle connections; busy ones close when their exchange ends."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         while self._idle:
@@ -102,7 +118,7 @@ class ReplicaPool:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, connection = await self._loop.create_connection(
-                    lambda: ReplicaConnection(self), self.address.host, self.address.port
+                    lambda: ReplicaConnection(self), self.address.host, self.address.port, ssl=self._tls
                 )
         except TimeoutError:
             failed("timeout")
@@ -117,14 +133,22 @@ class ReplicaPool:
 class Replicas:
     """The pools of all replicas, by base URL; made on first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """``tls``: whom to believe on https replicas; by default the authorities of the system."""
+        self._tls = tls
         self._pools: dict[str, ReplicaPool] = {}
 
     def pool(self, url: str) -> ReplicaPool:
         found = self._pools.get(url)
         if found is None:
-            found = self._pools[url] = ReplicaPool(url)
+            found = self._pools[url] = ReplicaPool(url, self._trust(url))
         return found
+
+    def _trust(self, url: str) -> ssl.SSLContext | None:
+        """Reading the system's authorities takes 20 ms: only who needs them pays."""
+        if self._tls is None and url.startswith("https:"):
+            self._tls = ssl.create_default_context()
+        return self._tls
 
     def retain(self, urls: set[str]) -> None:
         """Close the kept connections of replicas that no policy names any more."""
