@@ -7,7 +7,6 @@ from base64 import b64encode
 from django.db import connection
 
 from delivery import trust
-from delivery.models import TrustRoot
 from fleet.services import enroll_gateway
 from foundation.http import Malformed, Refused
 
@@ -29,10 +28,7 @@ def _enroll(asked: object) -> dict[str, object]:
     given = {name: str(fields[name]) for name in WANTED if isinstance(fields.get(name), str)}
     if len(given) != len(WANTED):
         raise Malformed("malformed_request", "Send token, name and public_key, each a string.")
-    # The gateway pins the first root by its digest and follows the chain from there.
-    root = TrustRoot.objects.order_by("version").first()
-    if root is None:
-        raise trust.NoTrust("no root of trust is on record")
+    root = trust.first_root()
     made = enroll_gateway(
         token=str(given["token"]), name=str(given["name"]), public_key=str(given["public_key"])
     )

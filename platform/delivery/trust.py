@@ -50,6 +50,14 @@ def online_key() -> SigningKey:
         ) from None
 
 
+def first_root() -> TrustRoot:
+    """The root a gateway pins when it enrols; it follows the chain from there. Raises ``NoTrust``."""
+    row = TrustRoot.objects.order_by("version").first()
+    if row is None:
+        raise NoTrust("no root of trust is on record")
+    return row
+
+
 def current_root() -> Root:
     """The newest root on record. Raises ``NoTrust``."""
     row = TrustRoot.objects.order_by("-version").first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
@@ -10,8 +11,10 @@ from tenancy.api import schema as _describes_tokens  # noqa: F401
 
 urlpatterns = [
     path("api/v1/", include("policies.urls")),
+    path("api/v1/", include("delivery.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/", unknown_address),
+    path("admin/", admin.site.urls),
     path("", include("console.urls")),
     path("", include("tenancy.urls")),
 ]

@@ -90,10 +90,23 @@ class Idempotent(APIView):
         if self._claimed is not None:
             principal, key = self._claimed
             if isinstance(final, Response):
-                final.add_post_render_callback(lambda done: _keep(principal, key, done))
+                final.add_post_render_callback(lambda done: self._keep(principal, key, done))
             else:
-                _keep(principal, key, final)
+                self._keep(principal, key, final)
         return final
+
+    def remembered(self, response: Any) -> bytes:
+        """What a repeat is answered with; a view whose answers hold a secret leaves it out here."""
+        return bytes(response.content)
+
+    def _keep(self, principal: str, key: str, response: Any) -> None:
+        """An answer that tells the caller to try again must not be the answer for good."""
+        if response.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR or _retryable(response):
+            idempotency.release(principal=principal, key=key)
+            return
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        answer = idempotency.Answer(response.status_code, headers, self.remembered(response))
+        idempotency.settle(principal=principal, key=key, answer=answer)
 
 
 class _Repeated(Exception):
@@ -108,16 +121,6 @@ def _again(answer: idempotency.Answer) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
     response["Idempotency-Replayed"] = "true"
     return response
-
-
-def _keep(principal: str, key: str, response: Any) -> None:
-    """An answer that tells the caller to try again must not be the answer for good."""
-    if response.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR or _retryable(response):
-        idempotency.release(principal=principal, key=key)
-        return
-    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-    answer = idempotency.Answer(response.status_code, headers, response.content)
-    idempotency.settle(principal=principal, key=key, answer=answer)
 
 
 def _retryable(response: Any) -> bool:

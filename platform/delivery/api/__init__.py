@@ -1,0 +1,1 @@
+"""Delivery over REST: releases, gateways and their progress, tenants' keys and shares."""
