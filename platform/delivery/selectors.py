@@ -64,7 +64,7 @@ def releases(environment: str) -> QuerySet[Release]:
 
 def release(environment: str, version: int) -> Release:
     """Raises ``NotFound`` (``unknown_version``)."""
-    found = releases(environment).filter(version=version).first() if version < 2**63 else None
+    found = releases(environment).filter(version=version).first()
     if found is None:
         raise NotFound("unknown_version", f"There is no release {version} in `{environment}`.")
     return found

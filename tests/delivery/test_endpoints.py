@@ -98,9 +98,7 @@ async def test_a_pointer_comes_with_its_etag_and_is_not_sent_twice(world):
 
 
 async def test_a_long_poll_returns_the_moment_the_pointer_moves(world):
-    waiting = asyncio.create_task(
-        world.ask("GET", POINTER, if_none_match='"etag-1"', prefer="wait=50")
-    )
+    waiting = asyncio.create_task(world.ask("GET", POINTER, if_none_match='"etag-1"', prefer="wait=50"))
     await asyncio.sleep(0.02)
     assert world.board.waiting == 1
     world.post(b"pointer 2", "etag-2")
@@ -179,8 +177,25 @@ async def test_what_is_not_there_is_404(world, path):
 
 
 def status_of(**fields):
-    plain = dict(boot_id="b", seq=1, sent_at=1, serial=1, version=1, desired=DIGEST, attempted=DIGEST)
-    return Status(**{**plain, "applied": DIGEST, "applied_directory": DIGEST, "state": "active", **fields})
+    plain = {
+        "boot_id": "b",
+        "seq": 1,
+        "sent_at": 1,
+        "serial": 1,
+        "version": 1,
+        "desired": DIGEST,
+        "attempted": DIGEST,
+    }
+    return Status(
+        **{
+            **plain,
+            "attempted": DIGEST,
+            "applied": DIGEST,
+            "applied_directory": DIGEST,
+            "state": "active",
+            **fields,
+        }
+    )
 
 
 async def test_a_status_is_queued_for_the_gateway_that_sent_it(world):

@@ -49,9 +49,9 @@ class OneRelease(DeliveryView):
         parameters=[IF_NONE_MATCH],
         responses={200: shapes.ReleaseDetail, 304: None, **REFUSALS},
     )
-    def get(self, request: Request, environment: str, version: int) -> Response | HttpResponse:
+    def get(self, request: Request, environment: str, version: str) -> Response | HttpResponse:
         """A release, its stages, and how far each gateway has come."""
-        return versioned(request, detail(selectors.release(environment, version)))
+        return versioned(request, detail(selectors.release(environment, int(version))))
 
 
 class Rollback(DeliveryView):

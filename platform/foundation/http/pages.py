@@ -37,9 +37,9 @@ def page(
 ) -> Page[_M]:
     """The rows after ``cursor``. ``order`` names non-null fields, ``-`` for descending, unique together."""
     limit = max(1, min(limit, MOST))
-    if cursor:
-        rows = rows.filter(_after(order, _decode(cursor, len(order))))
     try:
+        if cursor:
+            rows = rows.filter(_after(order, _decode(cursor, len(order))))
         found = list(rows.order_by(*order)[: limit + 1])
     except (ValidationError, ValueError, TypeError) as error:
         raise _not_a_cursor() from error
