@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headway.place import VAR_VARIABLE
-from headway.up.answers import all_serve
+from headway.up.answers import all_serve, follows, serves
 from headway.up.child import Spec
 from headway.up.options import LOOPBACK, REPLICAS, Ports
 
@@ -45,22 +45,23 @@ def web(ports: Ports, var: Path) -> Spec:
     )
 
 
-def gateway(ports: Ports, state: Path, *, released: bool) -> Spec:
+def gateway(ports: Ports, state: Path, *, serial: int) -> Spec:
     """The data plane, following the console from the folder it was enrolled into.
 
-    Until something is ``released`` it has no policy to serve, so there is nothing to wait for.
+    ``serial``: of the pointer it must follow before it counts as started. Until something is released
+    (0) it has no policy to serve, so there is nothing to wait for.
     """
-    answers = all_serve([f"{ports.gateway_url}/v1/models", f"{ports.admin_url}/readyz"])
+    models, readyz = f"{ports.gateway_url}/v1/models", f"{ports.admin_url}/readyz"
     return Spec(
         name="gateway",
-        what="gateway" if released else "gateway (it waits for a first policy)",
+        what="gateway" if serial else "gateway (it waits for a first policy)",
         module="headway",
         arguments=(
             *("gateway", "--server", ports.console_url, "--state", str(state), "--host", LOOPBACK),
             *("--port", str(ports.gateway), "--admin-port", str(ports.admin)),
         ),
-        answers=answers if released else lambda: True,
-        address=ports.gateway_url if released else "",
+        answers=lambda: not serial or (serves(models) and follows(readyz, serial)),
+        address=ports.gateway_url if serial else "",
     )
 
 

@@ -65,13 +65,13 @@ def _start(options: Options, supervisor: Supervisor) -> None:
     tenants = policy.install(chosen, demo=options.demo)
     cast = draw_cast(policy.give_keys(tenants)) if options.demo else None
     anybody = accounts.install(cast)
-    released = policy.release()
+    serial = policy.release()
     state = var / "gateway"
     policy.enrol(state, chosen.console_url)
     accounts.leave()
     supervisor.check_stop()
 
-    specs = [crew.web(chosen, var), crew.gateway(chosen, state, released=released)]
+    specs = [crew.web(chosen, var), crew.gateway(chosen, state, serial=serial)]
     supervisor.start([crew.fleet(chosen), *specs] if options.demo else specs)
     if cast is not None:
         keys = write_facts(var, chosen, cast)
