@@ -38,6 +38,8 @@ HEADWAY_KEYS = os.environ.get("HEADWAY_KEYS", str(VAR / "keys"))
 HEADWAY_PROCESSES = VAR / "processes.json"  # written by `headway up`; absent when something else supervises
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "headway.apps.RecordsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
