@@ -58,11 +58,11 @@ def test_one_command_then_a_request_a_sign_in_and_a_clean_end(start):
     with httpx.Client(base_url=facts["console_url"], follow_redirects=True, timeout=30) as browser:
         page = browser.get("/")
         token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
-        status = browser.post(
+        home = browser.post(
             "/sign-in/", data={**facts["operator"], "csrfmiddlewaretoken": token, "next": "/"}
         )
-        assert status.url.path == "/status/"
-        assert "8 of 8 replicas answer" in status.text
+        assert home.url.path == "/e/dev/"
+        assert "8 of 8 replicas answer" in browser.get("/status/").text
 
     # A killed gateway comes back, under the same address and policy.
     os.kill(pids["gateway"], signal.SIGKILL)
