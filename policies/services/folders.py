@@ -70,9 +70,17 @@ def load_folder(
 
 
 def read_files(folder: Path) -> list[SourceFile]:
-    """Every policy file under ``folder``, named by its path from there."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
-    return [SourceFile(str(path.relative_to(folder)), path.read_bytes()) for path in paths]
+    """Every policy file under ``folder``, hidden ones left out, named by its path from there."""
+    found = {
+        path.relative_to(folder): path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES and path.is_file()
+    }
+    return [
+        SourceFile(name.as_posix(), found[name].read_bytes())
+        for name in sorted(found)
+        if not any(part.startswith(".") for part in name.parts)
+    ]
 
 
 def _merge(actor: Actor, planned: Plan, reason: str) -> Revision | None:

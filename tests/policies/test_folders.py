@@ -73,3 +73,10 @@ def test_one_environment_is_created_once(dev):
     for name in ("", "Dev", "a b", "-", "x" * 64, "a/b", "dev\n"):
         with pytest.raises(Invalid):
             services.create_environment(actor=SYSTEM, environment=name)
+
+
+def test_hidden_files_and_files_of_other_kinds_are_not_policy(dev, world_folder):
+    (world_folder / ".git").mkdir()
+    (world_folder / ".git" / "batch.yaml").write_bytes(text("Tier", "batch", "spec: {band: 50}"))
+    (world_folder / "README.md").write_text("# policy")
+    assert load(world_folder) == dev
