@@ -58,9 +58,12 @@ def small_disk(tmp_path):
     """A real file system of 64 KiB."""
     place = tmp_path / "small"
     place.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True
-    ).returncode
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True
+        ).returncode
+    )
     if not mounted:
         pytest.skip("needs the right to mount a small tmpfs")
     yield place

@@ -124,9 +124,10 @@ class Sketch:
         return sketch
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Sketch)
-            and (self.zeros, self.total, self.buckets) == (other.zeros, other.total, other.buckets)
+        return isinstance(other, Sketch) and (self.zeros, self.total, self.buckets) == (
+            other.zeros,
+            other.total,
+            other.buckets,
         )
 
     __hash__ = None  # type: ignore[assignment]  # mutable

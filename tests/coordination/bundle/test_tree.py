@@ -14,6 +14,7 @@ def a_digest(text: str) -> str:
     return sha256_digest(text.encode())
 
 
+NOTHING: dict[str, bytes] = {}
 NAMES = st.sampled_from([f"object-{n}" for n in range(12)] + ["acme", "acme/search", "\U0001f600", "\uffff"])
 CHANGES = st.dictionaries(
     st.tuples(st.sampled_from(["Tier", "Route", "Tenant"]), NAMES),
@@ -26,7 +27,8 @@ CHANGES = st.dictionaries(
 @given(st.lists(CHANGES, max_size=6))
 def test_any_history_of_edits_ends_at_the_root_of_what_is_left(history):
     stored: dict[str, bytes] = {}
-    root, left = EMPTY, {}
+    root = EMPTY
+    left: dict[tuple[str, str], str] = {}
     for changes in history:
         grown = grow(root, stored.__getitem__, changes)
         stored.update(grown.objects)
@@ -40,7 +42,7 @@ def test_any_history_of_edits_ends_at_the_root_of_what_is_left(history):
 
 def test_one_edit_among_thousands_writes_one_shard_one_index_and_the_root():
     entries = {("Tenant", f"t{n}"): a_digest(str(n)) for n in range(3000)}
-    whole = grow(EMPTY, {}.__getitem__, entries)
+    whole = grow(EMPTY, NOTHING.__getitem__, entries)
     edited = grow(whole.root, whole.objects.__getitem__, {("Tenant", "t17"): a_digest("new")})
     assert len(edited.objects) == 3
     assert edited.root != whole.root
@@ -57,5 +59,5 @@ def test_a_set_that_names_an_object_twice_has_no_root():
 
 
 def test_dropping_everything_leaves_the_empty_root():
-    grown = grow(EMPTY, {}.__getitem__, {("Tier", "a"): a_digest("x")})
+    grown = grow(EMPTY, NOTHING.__getitem__, {("Tier", "a"): a_digest("x")})
     assert grow(grown.root, grown.objects.__getitem__, {("Tier", "a"): None}).root == EMPTY
