@@ -17,6 +17,7 @@ from fleet.selectors import rings
 from fleet.services import issue_enrolment_token, retire_gateway
 from foundation.http import FieldError, Invalid, NotFound
 from foundation.http.pages import page
+from policies import selectors as policy
 from policies.api.base import listed, page_of
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
 
@@ -25,10 +26,13 @@ class Status(DeliveryView):
     @extend_schema(operation_id="read_status", responses={200: shapes.Status, **REFUSALS})
     def get(self, request: Request, environment: str) -> Response:  # noqa: ARG002
         """What should run, and what does: the newest release, each ring's pointer, each gateway."""
-        found = selectors.by_ring(environment, timezone.now())
+        # The release before the pointers: who finds it told and the gateways in step may rely on both.
+        head = policy.current_revision(environment)
         newest = selectors.releases(environment).first()
+        found = selectors.by_ring(environment, timezone.now())
         told = {
             "environment": environment,
+            "revision": head.digest if head else None,
             "release": newest,
             "in_step": all(
                 seen.in_step and not seen.is_silent for _, _, gateways in found for seen in gateways

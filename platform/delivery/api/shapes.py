@@ -176,6 +176,7 @@ class Status(s.Serializer[Any]):
     """What an environment should run, and what its gateways do run."""
 
     environment = s.CharField()
+    revision = s.CharField(allow_null=True, help_text="What the policy is at; its build is released next.")
     release = ReleaseRow(allow_null=True)
     in_step = s.BooleanField(help_text="Every gateway enforces what its ring is pointed at, and reports.")
     rings = RingRow(many=True)
