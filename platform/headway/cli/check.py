@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import enum
-import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coordination.compiler import check as check_policy
-from coordination.diagnostics import Diagnostic, count, in_reading_order, render_json, render_text
-from coordination.spec import SourceFile, read
+from coordination.compiler import rules as compiler_rules
+from coordination.diagnostics import (
+    Diagnostic,
+    count,
+    in_reading_order,
+    render_github,
+    render_json,
+    render_sarif,
+    render_text,
+)
+from coordination.spec import PolicySet, SourceFile, read
+from coordination.spec import rules as spec_rules
 from coordination.spec.finding import Misread
 from coordination.spec.quantities import read_instant
 from coordination.spec.source.text import LARGEST_FILE
+from headway.cli.terminal import wants_colour
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 COULD_NOT_RUN = 2
@@ -26,6 +38,8 @@ DAY_US = 86_400_000_000
 class OutputFormat(enum.StrEnum):
     text = "text"
     json = "json"
+    sarif = "sarif"
+    github = "github"
 
 
 class CouldNotRun(Exception):
@@ -48,24 +62,31 @@ def command(
     policy_set, diagnostics = read(files)
     diagnostics = in_reading_order([*diagnostics, *check_policy(policy_set, instant)])
     ok = is_ok(diagnostics, strict=strict)
-    if output is OutputFormat.json:
-        print(render_json(diagnostics, ok=ok))
-    else:
-        text = render_text(diagnostics, policy_set.texts, colour=wants_colour())
-        print(text, end="")
-        if not diagnostics:
-            print(f"{len(policy_set.documents)} objects in {len(files)} files")
+    print(rendered(output, diagnostics, policy_set, ok=ok), end="")
+    if output is OutputFormat.text and not diagnostics:
+        print(f"{len(policy_set.documents)} objects in {len(files)} files")
     raise typer.Exit(0 if ok else 1)
+
+
+def rendered(
+    output: OutputFormat, diagnostics: Sequence[Diagnostic], policy_set: PolicySet, *, ok: bool
+) -> str:
+    """The findings in one of the formats, ending in a line break."""
+    match output:
+        case OutputFormat.json:
+            return render_json(diagnostics, ok=ok) + "\n"
+        case OutputFormat.sarif:
+            rules = [module.RULE for module in (*spec_rules.MODULES, *compiler_rules.MODULES)]
+            return render_sarif(diagnostics, rules, version=metadata.version("headway")) + "\n"
+        case OutputFormat.github:
+            return render_github(diagnostics)
+        case OutputFormat.text:
+            return render_text(diagnostics, policy_set.texts, colour=wants_colour())
 
 
 def is_ok(diagnostics: list[Diagnostic], *, strict: bool) -> bool:
     counts = count(diagnostics)
     return not counts["error"] and not (strict and counts["warning"])
-
-
-def wants_colour() -> bool:
-    """Colour on terminals only, unless https://no-color.org says otherwise."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def instant_of(at: str) -> int:
@@ -98,7 +119,12 @@ def load_files(path: str) -> list[SourceFile]:
 def load_file(path: Path) -> SourceFile:
     """A file's bytes, and one more than the reader takes when it is too large."""
     with path.open("rb") as file:
-        return SourceFile(path.as_posix(), file.read(LARGEST_FILE + 1))
+        return SourceFile(shown(path), file.read(LARGEST_FILE + 1))
+
+
+def shown(path: Path) -> str:
+    """A path as text that can be printed, whatever bytes a file system has in it."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_shown(path: Path, root: Path) -> bool:

@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("headway.cli.up", "Run everything on this machine."),
     "check": ("headway.cli.check", "Check a policy set: every mistake, with its place."),
+    "explain": ("headway.cli.explain", "Explain a diagnostic's code."),
+    "fmt": ("headway.cli.fmt", "Write a policy set in canonical form, comments kept."),
     "build": ("headway.cli.build", "Compile a policy set into a bundle, and sign it."),
     "keygen": ("headway.cli.keygen", "Make a signing key."),
     "inspect": ("headway.cli.inspect", "Show what a bundle holds."),

@@ -54,12 +54,46 @@ error[SPEC005]: Quota has no field `weigth`; did you mean `weight`?
   ::: tenants.yaml:2:1: the tenant
   |
   = note: Shares are relative.
-  = fix: rename it to `weight`
-  = help: docs/diagnostics/SPEC005.md
+  = fix: rename it to `weight` (if that is what is meant)
 
 found 1 error
+more about a code: headway explain SPEC005
 """
     )
+
+
+def test_related_lines_are_shown_and_the_margin_is_as_wide_as_the_longest_number():
+    related = tuple(Related(f"told {i}", Location("tenants.yaml", 12, 1, 12, 5)) for i in range(4))
+    shown = render_text(
+        [found(related=related)], {"quotas.yaml": TEXT, "tenants.yaml": "\n" * 11 + "name: acme\n"}
+    )
+    assert (
+        shown.partition("\n\nfound")[0]
+        == """\
+error[SPEC005]: Quota has no field `weigth`; did you mean `weight`?
+  --> quotas.yaml:4:3
+   |
+ 4 |   weigth: 4
+   |   ^^^^^^
+"""
+        + "".join(f"   ::: tenants.yaml:12:1\n   |\n12 | name: acme\n   | ---- told {i}\n" for i in range(3))
+        + "   ::: tenants.yaml:12:1: told 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("applicability", "said"),
+    [("safe", "= fix: mend (`headway check --fix` does it)"),
+     ("unsafe", "= fix: mend (if that is what is meant)"),
+     ("display", "= fix: mend\n")],
+)  # fmt: skip
+def test_a_remedy_says_who_may_apply_it(applicability, said):
+    diagnostic = found(fix=Fix("mend", applicability))
+    shown = render_text([diagnostic, found(severity="warning", code="X1")], {"quotas.yaml": TEXT})
+    assert said in shown
+    mends = "; `headway check --fix` mends 1" if applicability == "safe" else ""
+    assert f"found 1 error, 1 warning{mends}\n" in shown
+    assert shown.endswith("more about a code: headway explain SPEC005\n")
 
 
 def test_the_json_is_the_one_other_tools_rely_on():
