@@ -23,14 +23,6 @@ document.body.addEventListener("htmx:afterSwap", () => {
   show();
 });
 
-document.body.addEventListener("htmx:beforeSwap", (event) => {
-  // A session that ended answers with the sign-in page; go there instead of showing it inside.
-  if (event.detail.xhr.responseURL.includes("/sign-in/")) {
-    event.preventDefault();
-    location.reload();
-  }
-});
-
 button?.addEventListener("click", () => {
   paused = !paused;
   button.textContent = paused ? "Resume" : "Pause";

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from console.forms.reading import escaped, literal
+from console.forms.reading import literal
 from console.mapping.findings import Remark
-from console.mapping.shapes import FieldShape, Group, Leaf, OneOf, Pairs, Rows, Shape
+from console.mapping.shapes import FieldShape, Group, Leaf, OneOf, Pairs, Rows, Shape, escaped
 
 MOST_OPTIONS = 150
 """Names in a drop-down; beyond that they are suggested while somebody types."""
@@ -46,10 +46,16 @@ class Node:
     room: bool = True
     """Whether another row may be added."""
     wide: bool = False
+    pointer: str = ""
 
     @property
     def id(self) -> str:
-        return "f-" + self.name.replace("/", "-")
+        return id_of(self.name)
+
+    @property
+    def filled(self) -> bool:
+        """Whether anything is typed in it or below it."""
+        return bool(self.value) or any(child.filled for child in self.children)
 
     @property
     def invalid(self) -> bool:
@@ -96,7 +102,7 @@ class Drawing:
             node = self._pairs(shape, value if isinstance(value, dict) else {}, name, pointer)
         else:
             node = self._one_of(shape, value, name, pointer)
-        node.errors = errors
+        node.errors, node.pointer = errors, pointer
         return node
 
     def _leaf(self, leaf: Leaf, value: Any, name: str) -> Node:
@@ -133,6 +139,7 @@ class Drawing:
         for position, (key, value) in enumerate(values.items()):
             below = f"{pointer}/{escaped(key)}"
             row = Node("group", f"{name}/{position}", row=str(position), errors=self.remarks.get(below, ()))
+            row.pointer = below
             left = self._leaf(shape.key, key or None, f"{name}/{position}/key")
             right = self._leaf(shape.of, value or None, f"{name}/{position}/value")
             left.label, right.label, right.errors = "Key", "Value", row.errors
@@ -148,9 +155,49 @@ class Drawing:
             inner = self._leaf(shape.more[word], value[word] if isinstance(value, dict) else None, below)
             inner.label = f"{words(word)} to" if shape.more[word].kind else words(word)
             inner.required = True
-            inner.errors = self.remarks.get(f"{pointer}/{escaped(word)}", ())
+            inner.pointer = f"{pointer}/{escaped(word)}"
+            inner.errors = self.remarks.get(inner.pointer, ())
             node.children = [inner]
         return node
+
+
+def suggested(shape: Shape, names: Names) -> dict[str, Sequence[str]]:
+    """What inputs suggest while somebody types, by the list's id."""
+    if isinstance(shape, Group):
+        inner = [each.shape for each in shape.fields]
+    elif isinstance(shape, Rows):
+        inner = [shape.of]
+    elif isinstance(shape, Pairs):
+        inner = [shape.key, shape.of]
+    elif isinstance(shape, OneOf):
+        inner = list(shape.more.values())
+    elif shape.control == "zone":
+        return {"zones": shape.choices}
+    else:
+        known = names.get(shape.kind, ())
+        return {shape.kind: known} if len(known) > MOST_OPTIONS else {}
+    return {key: values for each in inner for key, values in suggested(each, names).items()}
+
+
+def inputs_of(nodes: Sequence[Node]) -> dict[str, str]:
+    """JSON pointer -> path of the node drawn for it."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        found.setdefault(node.pointer, node.name)
+        found.update(inputs_of(node.children))
+    return found
+
+
+def nearest(inputs: Mapping[str, str], pointer: str) -> str:
+    """The id of the node where a remark about ``pointer`` is shown; empty when none is near."""
+    while pointer and pointer not in inputs:
+        pointer = pointer.rpartition("/")[0]
+    return id_of(inputs[pointer]) if pointer else ""
+
+
+def id_of(name: str) -> str:
+    """A path as the id of an element."""
+    return "f-" + name.replace("/", "-")
 
 
 def words(value: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from console.mapping.shapes import Group, Leaf, OneOf, Pairs, Rows, Shape
+from console.mapping.shapes import Group, Leaf, OneOf, Pairs, Rows, Shape, escaped
 
 ABSENT = object()
 """Nothing was filled in."""
@@ -121,11 +121,6 @@ def literal(text: str) -> str:
     """A text as it must stand in an input for ``meant`` to give it back."""
     plain = text == text.strip() and "\r" not in text and text[:1] != '"' and text
     return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def escaped(step: str) -> str:
-    """One step of a JSON pointer."""
-    return step.replace("~", "~0").replace("/", "~1")
 
 
 def arranged(shape: Group, tree: Mapping[str, Any], wish: str) -> dict[str, Any]:

@@ -126,6 +126,22 @@ def without_name(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {"metadata": about, "spec": tree.get("spec")}
 
 
+def name_in(tree: Mapping[str, Any] | None) -> str:
+    """The name a draft's own metadata gives it; empty when it gives none."""
+    metadata = (tree or {}).get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def without_blanks(value: Any) -> Any:
+    """A tree without the rows that were added and not filled in yet."""
+    if isinstance(value, Mapping):
+        return {key: without_blanks(inner) for key, inner in value.items() if key and inner is not None}
+    if isinstance(value, list):
+        return [without_blanks(inner) for inner in value if inner is not None and inner != {}]
+    return value
+
+
 def _read(kind: str, name: str, body: documents.Body) -> tuple[Document | None, Sequence[Diagnostic]]:
     if isinstance(body, Mapping):
         source = SourceFile(f"{kind}/{name}.json", json.dumps(body).encode("utf-8", "surrogatepass"))

@@ -163,6 +163,11 @@ def label_of(name: str) -> str:
     return words[0][:1].upper() + " ".join(words)[1:]
 
 
+def escaped(step: str) -> str:
+    """One step of a JSON pointer."""
+    return step.replace("~", "~0").replace("/", "~1")
+
+
 def _group(notation: Fields) -> Group:
     return Group(tuple(map(_field, notation.fields.values())))
 

@@ -4,45 +4,35 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
-from django_htmx.middleware import HtmxDetails
 
 from console import selectors
-from tenancy.models import User
+from console.views.desk import HtmxRequest, desk_of, signed_in
+from policies.selectors import environments
 from tenancy.permissions import may_see_platform
 from tenancy.selectors import tenants
 
 
-class HtmxRequest(HttpRequest):
-    """A request as the htmx middleware leaves it."""
-
-    htmx: HtmxDetails
-
-
-def signed_in(request: HttpRequest) -> User:
-    """The person behind ``request``; LoginRequiredMiddleware has turned everybody else away."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff go to the platform's status, a tenant's people to their own page."""
-    return redirect("console:status" if may_see_platform(signed_in(request)) else "console:tenant")
+    """Staff go to the overview, while there is no policy to the status; a tenant's people to their page."""
+    if not may_see_platform(signed_in(request)):
+        return redirect("console:tenant")
+    known = environments()
+    known = environments()
+    return redirect("console:overview", known[0]) if known else redirect("console:status")
 
 
 @require_safe
 def status(request: HtmxRequest) -> HttpResponse:
     """What runs, as the processes themselves say; the part that changes alone when htmx asks."""
-    if not may_see_platform(signed_in(request)):
-        raise PermissionDenied
+    desk = desk_of(signed_in(request))
     seen = {
         "section": "status",
+        "desk": desk,
         "overview": selectors.overview(
             admin_url=settings.HEADWAY_GATEWAY_ADMIN_URL, processes_file=settings.HEADWAY_PROCESSES
         ),
@@ -89,7 +79,7 @@ def problem(request: HttpRequest, code: int, heading: str, advice: str) -> HttpR
 
 
 @login_not_required
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return problem(
         request,
         403,
@@ -99,7 +89,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 @login_not_required
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     return problem(request, 404, "Nothing here", "There is no page at this address. It may have moved.")
 
 

@@ -1,0 +1,140 @@
+"""What differs between versions of a document, field by field, and what do two edits come to together?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from console.mapping.shapes import escaped
+from policies import selectors
+from policies.mapping import sets
+
+Fate = Literal["taken", "kept", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place that is not the same in two documents. None: not there."""
+
+    pointer: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Threefold:
+    """One place that somebody else or you changed."""
+
+    pointer: str
+    base: str | None
+    theirs: str | None
+    yours: str | None
+    fate: Fate
+    """``taken``: only they changed it; ``kept``: only you did; ``conflict``: both, differently."""
+
+
+def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:
+    """Every place that differs, in the order of the pointers."""
+    old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
+    return [
+        Difference(pointer, shown(old.get(pointer)), shown(new.get(pointer)))
+        for pointer in sorted(old.keys() | new.keys())
+        if old.get(pointer) != new.get(pointer)
+    ]
+
+
+def three_way(
+    base: Mapping[str, Any], theirs: Mapping[str, Any], yours: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Threefold]]:
+    """Both edits put together, and every place either touched. Where both did, yours stands."""
+    before, other, mine = (dict(_leaves(each)) for each in (base, theirs, yours))
+    touched = [p for p in before.keys() | other.keys() | mine.keys() if _differs(p, before, other, mine)]
+    merged = dict(mine)
+    found: list[Threefold] = []
+    for pointer in sorted(touched):
+        was, now, own = before.get(pointer), other.get(pointer), mine.get(pointer)
+        fate: Fate = "taken" if own == was else "kept" if now in (was, own) else "conflict"
+        if fate == "taken":
+            merged.pop(pointer, None)
+            if now is not None:
+                merged[pointer] = now
+        found.append(Threefold(pointer, shown(was), shown(now), shown(own), fate))
+    return _grown(merged), found
+
+
+def with_value_of(tree: Mapping[str, Any], other: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+    """``tree`` with the value ``other`` has at ``pointer``, or without one if ``other`` has none."""
+    leaves = dict(_leaves(tree))
+    leaves.pop(pointer, None)
+    found = dict(_leaves(other)).get(pointer)
+    if found is not None:
+        leaves[pointer] = found
+    return _grown(leaves)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An object that differs between two policies."""
+
+    kind: str
+    name: str
+    action: Literal["create", "update", "delete"]
+    before: str | None
+    after: str | None
+
+
+def changed_objects(before: str, after: str) -> list[Changed]:
+    """Objects that are not the same under two root trees."""
+    old = {(e.kind, e.name): e.digest for e in sets.entries_of(before)}
+    new = {(e.kind, e.name): e.digest for e in sets.entries_of(after)}
+    return [
+        Changed(
+            *key,
+            "create" if key not in old else "delete" if key not in new else "update",
+            old.get(key),
+            new.get(key),
+        )
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def bodies(changes: list[Changed]) -> dict[str, dict[str, Any]]:
+    """The documents on either side of ``changes``, by digest."""
+    wanted = {digest for each in changes for digest in (each.before, each.after) if digest}
+    return {row.digest: json.loads(bytes(row.body)) for row in selectors.documents(wanted)}
+
+
+def shown(value: Any) -> str | None:
+    """A value as a table shows it."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _differs(pointer: str, *versions: Mapping[str, Any]) -> bool:
+    first, *rest = (version.get(pointer) for version in versions)
+    return any(each != first for each in rest)
+
+
+def _leaves(tree: Mapping[str, Any], pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Mappings are taken apart; a list is one value, because its entries have no names."""
+    for key, value in tree.items():
+        below = f"{pointer}/{escaped(key)}"
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, below)
+        elif value is not None and value != {}:
+            yield below, value
+
+
+def _grown(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for pointer, value in leaves.items():
+        *way, last = (step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
+        inner = tree
+        for step in way:
+            inner = inner.setdefault(step, {})
+        inner[last] = value
+    return tree
