@@ -76,7 +76,7 @@ def rendered(
         case OutputFormat.json:
             return render_json(diagnostics, ok=ok) + "\n"
         case OutputFormat.sarif:
-            rules = [module.RULE for module in (*spec_rules.MODULES, *compiler_rules.MODULES)]
+            rules = [m.RULE for m in spec_rules.MODULES] + [m.RULE for m in compiler_rules.MODULES]
             return render_sarif(diagnostics, rules, version=metadata.version("headway")) + "\n"
         case OutputFormat.github:
             return render_github(diagnostics)

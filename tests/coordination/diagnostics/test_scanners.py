@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import jsonschema
 import pytest
@@ -23,7 +24,7 @@ from coordination.spec import rules as spec_rules
 from tests.support.policies import diagnose, world_with
 from tests.support.sarif import LOG
 
-RULES = [module.RULE for module in (*spec_rules.MODULES, *compiler_rules.MODULES)]
+RULES = [m.RULE for m in spec_rules.MODULES] + [m.RULE for m in compiler_rules.MODULES]
 WRONG = """\
 apiVersion: headway/v1
 kind: Reservation
@@ -47,8 +48,8 @@ def found(**changes: object) -> Diagnostic:
     return Diagnostic(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def sarif_of(diagnostics: list[Diagnostic], rules: list[Rule] = RULES) -> dict:
-    log = json.loads(render_sarif(diagnostics, rules, version="0.1.0"))
+def sarif_of(diagnostics: list[Diagnostic], rules: list[Rule] = RULES) -> dict[str, Any]:
+    log: dict[str, Any] = json.loads(render_sarif(diagnostics, rules, version="0.1.0"))
     jsonschema.Draft202012Validator(LOG).validate(log)
     return log
 
@@ -110,7 +111,7 @@ def test_a_finding_that_moves_down_stays_the_same_finding():
 
 
 @pytest.mark.parametrize("wrong", [{"version": "2.0.0"}, {"runs": [{}]}, {"extra": 1}])
-def test_the_schema_can_say_no(wrong: dict):
+def test_the_schema_can_say_no(wrong: dict[str, Any]):
     log = {**sarif_of([found()]), **wrong}
     assert not jsonschema.Draft202012Validator(LOG).is_valid(log)
 
