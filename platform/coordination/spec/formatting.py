@@ -117,12 +117,19 @@ def _scalar(value: Any) -> str:
     if isinstance(value, Bare):
         return str(value)
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and resolve(value) == value:
-            return value
-        quoted = json.dumps(value, ensure_ascii=False)
-        return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+        return scalar_text(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def scalar_text(text: str, *, plain: bool = False) -> str:
+    """A text, in quotes unless it reads the same without; or (``plain``) what stood without them."""
+    if plain:
+        return text or "null"
+    if _PLAIN.fullmatch(text) and resolve(text) == text:
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
