@@ -13,7 +13,9 @@ import os
 import threading
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 
 from delivery import notice
 from delivery.board import Board
@@ -21,6 +23,7 @@ from delivery.endpoints import DeliveryApplication
 from delivery.enrolments import enroll
 from delivery.posting import DatabaseArchive, read_posting
 from delivery.statuses import now_us, record
+from foundation import outbox
 from foundation.offload import OFFLOAD
 from foundation.outbox.drainer import Drainer
 from foundation.writer import Writer
@@ -56,6 +59,8 @@ class Background:
         embedded = not settings.REDIS_URL
         if embedded:
             self._lock = _only_one()
+            # What a killed process had begun is begun again now, not when its lease has run out.
+            await sync_to_async(_take_over, thread_sensitive=False)()
         OFFLOAD.start()
         self.writer.start()
         await self.board.start()
@@ -78,6 +83,13 @@ class Background:
         OFFLOAD.stop()
         if self._lock is not None:
             os.close(self._lock)
+
+
+def _take_over() -> None:
+    try:
+        outbox.take_over()
+    finally:
+        connection.close()
 
 
 def _only_one() -> int:

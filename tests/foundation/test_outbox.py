@@ -146,6 +146,16 @@ def test_what_a_killed_drainer_had_claimed_is_claimed_again_when_its_lease_ends(
 
 
 @pytest.mark.django_db
+def test_the_only_drainer_takes_over_what_a_killed_one_had_claimed(heard):
+    emit(1)
+    assert delivery._claim(timezone.now(), set()) is not None
+    assert outbox.drain().done == 0
+    assert outbox.take_over() == 1
+    assert outbox.drain().done == 1
+    assert outbox.take_over() == 0
+
+
+@pytest.mark.django_db
 def test_delivered_events_are_kept_for_a_week(heard):
     emit(1, 2, 3)
     outbox.drain(limit=2)

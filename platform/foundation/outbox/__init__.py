@@ -7,8 +7,8 @@ late: it looks at what is true now, and takes the event as a reason to look.
 
 from __future__ import annotations
 
-from foundation.outbox.delivery import Drained, drain, prune
+from foundation.outbox.delivery import Drained, drain, prune, take_over
 from foundation.outbox.registry import on_wake, subscribe
 from foundation.outbox.services import emit
 
-__all__ = ["Drained", "drain", "emit", "on_wake", "prune", "subscribe"]
+__all__ = ["Drained", "drain", "emit", "on_wake", "prune", "subscribe", "take_over"]

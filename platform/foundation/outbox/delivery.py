@@ -54,6 +54,15 @@ def drain(limit: int = 100) -> Drained:
     return Drained(done, failed)
 
 
+def take_over(now: datetime | None = None) -> int:
+    """End every lease and pause: for the one drainer there is, whose predecessor may have been killed.
+
+    Nobody else may be draining; returns how many events are due by it.
+    """
+    now = now or timezone.now()
+    return OutboxEvent.objects.filter(done_at=None, not_before__gt=now).update(not_before=now)
+
+
 def prune(now: datetime | None = None) -> int:
     """Drop events that were delivered more than ``KEPT`` ago; returns how many."""
     before = (now or timezone.now()) - KEPT
