@@ -1,0 +1,66 @@
+"""Every screen, light and dark: it draws without an error, axe finds nothing serious, and it is pictured."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenancy.models import ApiKey, Role
+from tests.e2e.conftest import ARTIFACTS
+
+SCREENS = {
+    "overview": "/e/dev/",
+    "tiers": "/e/dev/policies/tiers/",
+    "reservations": "/e/dev/policies/reservations/",
+    "quotas": "/e/dev/policies/quotas/",
+    "routes": "/e/dev/policies/routes/",
+    "pools": "/e/dev/policies/pools/",
+    "models": "/e/dev/policies/models/",
+    "tenants": "/e/dev/policies/tenants/",
+    "price-books": "/e/dev/policies/price-books/",
+    "tier": "/e/dev/policies/tiers/priority/",
+    "reservation": "/e/dev/policies/reservations/acme-chat/",
+    "quota": "/e/dev/policies/quotas/acme/",
+    "route": "/e/dev/policies/routes/chat-priority/",
+    "pool": "/e/dev/policies/pools/chat-a/",
+    "model": "/e/dev/policies/models/llama-3-8b/",
+    "tenant": "/e/dev/policies/tenants/acme/",
+    "price-book": "/e/dev/policies/price-books/list-prices/",
+    "new-reservation": "/e/dev/new/reservations/",
+    "delete-tier": "/e/dev/delete/tiers/flex/",
+    "releases": "/e/dev/releases/",
+    "release": "/e/dev/releases/3/",
+    "roll-back": "/e/dev/releases/1/roll-back/",
+    "gateways": "/e/dev/gateways/",
+    "audit": "/e/dev/audit/",
+    "audit-entry": "/e/dev/audit/3/",
+    "keys": "/e/dev/settings/keys/",
+    "revoke-key": "/e/dev/settings/keys/KEY/revoke/",
+    "tokens": "/e/dev/settings/tokens/",
+    "trust": "/e/dev/settings/trust/",
+    "status": "/status/",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = sign_in("olga", Role.OPERATOR, color_scheme=theme)
+    key = ApiKey.objects.filter(revoked_at=None).first().key_id
+    folder = ARTIFACTS / "screens" / theme
+    folder.mkdir(parents=True, exist_ok=True)
+    axe = Axe()
+    found = {}
+    for name, path in SCREENS.items():
+        page.goto(live_server.url + path.replace("KEY", key))
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        grave = [
+            f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:160]}"
+            for each in axe.run(page).response["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        if grave or page.problems:
+            found[name] = [*grave, *page.problems]
+        page.problems.clear()
+    assert not found, "\n".join(f"{name}: {problems}" for name, problems in found.items())
