@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fmt bench lock
+.PHONY: run test check fmt bench docs lock
 run: $(VENV)/.installed
 	@exec $(BIN)/headway up $(ARGS)
 
@@ -18,6 +18,9 @@ fmt: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.installed
+	@$(BIN)/headway schema --pages docs/reference/kinds
 
 lock: $(VENV)/.installed-dev
 	@sh scripts/lock.sh $(BIN)/uv

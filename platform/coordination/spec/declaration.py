@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Unset
+from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Unset
 from coordination.spec.notation import Items, Notation, Reference, Schema, Table
 from coordination.spec.plain import Path, Plain
 from coordination.spec.rules import (
@@ -48,6 +48,15 @@ class Field(msgspec.Struct, frozen=True):
     default: Any
     """``UNSET`` when the field must be given."""
 
+    def schema(self) -> Schema:
+        """Its notation's, with what is said of the field and what holds when it is left out."""
+        schema = self.notation.schema()
+        if self.doc:
+            schema = {**schema, "description": self.doc}
+        if self.default is not None and not isinstance(self.default, Unset):
+            schema = {**schema, "default": self.notation.write(self.default)}
+        return schema
+
 
 class Fields(Notation):
     """The notation of a block: a mapping with the block's fields."""
@@ -73,7 +82,7 @@ class Fields(Notation):
             if len(found) > MOST_FINDINGS:
                 return UNSET
             if field is None:
-                misread = SPEC005_unknown_field.unknown(key, self.owner, list(fields), value)
+                misread = self._unknown(key, value)
                 found.append(Finding(misread, (path, key)))
                 if misread.remedy is not None and misread.remedy.rename:
                     meant.add(misread.remedy.rename)
@@ -89,6 +98,17 @@ class Fields(Notation):
             self.block.review(values, path, found)
         return self.block(**values) if len(found) == before else UNSET
 
+    def _unknown(self, key: str, value: dict[str, Plain]) -> Misread:
+        """What is said of a field that does not exist; renaming it is safe if its value then makes sense."""
+        misread = SPEC005_unknown_field.unknown(key, self.owner, list(self.fields), value)
+        remedy = misread.remedy
+        if remedy is not None and remedy.safe and remedy.rename is not None:
+            trial: list[Finding] = []
+            self.fields[remedy.rename].notation.read(value[key], None, trial)
+            safe = all(f.misread.remedy is not None and f.misread.remedy.safe for f in trial)
+            misread.remedy = msgspec.structs.replace(remedy, safe=safe)
+        return misread
+
     def parse(self, value: Plain) -> Any:
         raise NotImplementedError("a block reports every mistake; use read()")
 
@@ -102,7 +122,7 @@ class Fields(Notation):
         return out
 
     def schema(self) -> Schema:
-        properties = {name: {**f.notation.schema(), "description": f.doc} for name, f in self.fields.items()}
+        properties = {name: f.schema() for name, f in self.fields.items()}
         return {
             "type": "object",
             "description": (self.block.__doc__ or "").strip(),
@@ -110,6 +130,14 @@ class Fields(Notation):
             "required": [field.name for field in self.required],
             "additionalProperties": False,
         }
+
+    def says(self) -> str:
+        return f"a mapping, see [{self.title}](#{self.title.replace(' ', '-')})"
+
+    @property
+    def title(self) -> str:
+        """The block's name as a heading."""
+        return _spaced(self.block.__name__)
 
     def _listing(self) -> str:
         return ", ".join(list(self.fields)[:6])

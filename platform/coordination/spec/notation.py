@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from coordination.spec import quantities as q
-from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Unset
-from coordination.spec.plain import Path, Plain
+from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Remedy, Unset
+from coordination.spec.plain import Path, Plain, describe
 from coordination.spec.rules import (
     SPEC006_wrong_type,
     SPEC008_out_of_range,
@@ -22,7 +22,16 @@ from coordination.spec.rules import (
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 DEEPEST_PATH = 8
+DECIMAL = r"\s*[+-]?[0-9]{1,24}(?:\.[0-9]{1,18})?\s*"
+"""A number as a quantity begins with."""
+FLAGS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+"""How people write flags who know other readers of YAML, or put quotes round them."""
 Schema = dict[str, Any]
+
+
+def _instead(value: Plain) -> Remedy | None:
+    """A remedy that says the same in the right notation."""
+    return None if value is None else Remedy(f"write {describe(value)}", replace=value, safe=True)
 
 
 class Notation(ABC):
@@ -48,7 +57,14 @@ class Notation(ABC):
 
     @abstractmethod
     def schema(self) -> Schema:
-        """As JSON Schema (2020-12). Units and references travel as ``x-`` keywords."""
+        """As JSON Schema (2020-12). Units and references travel as ``x-`` keywords.
+
+        Never stricter than ``read``: an editor must not refuse what the reader takes.
+        """
+
+    @abstractmethod
+    def says(self) -> str:
+        """How a value is written, in a few words of Markdown for the reference."""
 
 
 class Text(Notation):
@@ -68,6 +84,9 @@ class Text(Notation):
     def schema(self) -> Schema:
         schema: Schema = {"type": "string", "maxLength": self.longest}
         return {**schema, "pattern": f"^(?:{self.pattern.pattern})$"} if self.pattern else schema
+
+    def says(self) -> str:
+        return self.what
 
 
 class Name(Notation):
@@ -91,6 +110,9 @@ class Name(Notation):
         step = NAME.pattern
         return {"type": "string", "pattern": f"^{step}(?:/{step})*$" if self.path else f"^{step}$"}
 
+    def says(self) -> str:
+        return "a name"
+
 
 class Reference(Name):
     """The name of an object of another document."""
@@ -102,15 +124,22 @@ class Reference(Name):
     def schema(self) -> Schema:
         return {**super().schema(), "x-reference": self.kind}
 
+    def says(self) -> str:
+        return f"the name of a [{self.kind}]({self.kind}.md)"
+
 
 class Flag(Notation):
     def parse(self, value: Plain) -> bool:
         if not isinstance(value, bool):
-            raise SPEC006_wrong_type.expected("true or false", value)
+            meant = FLAGS.get(value.lower()) if isinstance(value, str) else None
+            raise SPEC006_wrong_type.expected("true or false", value, remedy=_instead(meant))
         return value
 
     def schema(self) -> Schema:
         return {"type": "boolean"}
+
+    def says(self) -> str:
+        return "`true` or `false`"
 
 
 class Choice(Notation):
@@ -127,6 +156,9 @@ class Choice(Notation):
     def schema(self) -> Schema:
         return {"enum": list(self.choices)}
 
+    def says(self) -> str:
+        return ", ".join(f"`{choice}`" for choice in self.choices)
+
 
 class Bounded(Notation):
     """An integer inside, within bounds."""
@@ -135,7 +167,23 @@ class Bounded(Notation):
         self.least, self.most = least, most
 
     def schema(self) -> Schema:
-        return {"type": ["string", "number"], "x-unit": self.unit, "x-least": self.least, "x-most": self.most}
+        return {
+            "type": ["string", "number"],
+            "pattern": f"^{DECIMAL}{self.suffix()}\\s*$",
+            "x-unit": self.unit,
+            "x-least": self.least,
+            "x-most": self.most,
+        }
+
+    @abstractmethod
+    def suffix(self) -> str:
+        """What may follow the digits, as a regular expression."""
+
+    def bounds(self) -> str:
+        """The bounds in words, where they are worth telling."""
+        low = f"at least {self.write(self.least)}" if self.least > 1 else ""
+        high = f"at most {self.write(self.most)}" if self.most < q.LARGEST else ""
+        return "".join(f", {bound}" for bound in (low, high) if bound)
 
 
 class Whole(Bounded):
@@ -146,6 +194,12 @@ class Whole(Bounded):
 
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def suffix(self) -> str:
+        return "[kMGT]?"
+
+    def says(self) -> str:
+        return f"a whole number{self.bounds()}"
 
 
 class Count(Bounded):
@@ -161,6 +215,12 @@ class Count(Bounded):
     def write(self, value: int) -> Plain:
         return q.write_count(value)
 
+    def suffix(self) -> str:
+        return rf"(?:[kMGT](?:\s+{self.unit})?|{self.unit})?"
+
+    def says(self) -> str:
+        return f"a number of {self.unit} such as `8k`{self.bounds()}"
+
 
 class Rate(Count):
     """A number whose unit must be written: ``600k tokens/min``."""
@@ -170,6 +230,12 @@ class Rate(Count):
 
     def write(self, value: int) -> Plain:
         return f"{q.write_count(value)} {self.unit}"
+
+    def suffix(self) -> str:
+        return rf"(?:[kMGT]\s+)?{self.unit}"
+
+    def says(self) -> str:
+        return f"a rate such as `600k {self.unit}`"
 
 
 class Duration(Bounded):
@@ -186,6 +252,12 @@ class Duration(Bounded):
     def write(self, value: int) -> Plain:
         return q.write_duration(value)
 
+    def suffix(self) -> str:
+        return "(?:us|ms|s|m|h|d)?"
+
+    def says(self) -> str:
+        return f"a duration such as `400ms`{self.bounds()}"
+
 
 class Factor(Bounded):
     """``0.1`` or ``4``; parts per million inside."""
@@ -201,6 +273,13 @@ class Factor(Bounded):
     def write(self, value: int) -> Plain:
         return q.write_ppm(value)
 
+    def suffix(self) -> str:
+        return "%?"
+
+    def says(self) -> str:
+        high = f", at most {self.write(self.most)}" if self.most < 1_000_000 * q.MILLION else ""
+        return f"a factor such as `0.1` or `4`{high}"
+
 
 class Share(Factor):
     """``70%``, between 0 and 100 %; parts per million inside."""
@@ -210,6 +289,9 @@ class Share(Factor):
 
     def write(self, value: int) -> Plain:
         return q.write_percent(value)
+
+    def says(self) -> str:
+        return f"a share such as `70%`, {self.write(self.least)} to {self.write(self.most)}"
 
 
 class Price(Notation):
@@ -224,7 +306,11 @@ class Price(Notation):
         return q.write_price(value)
 
     def schema(self) -> Schema:
-        return {"type": "string", "x-unit": self.unit}
+        pattern = rf"^{DECIMAL}[A-Z]{{3}}\s*/\s*1M tokens\s*$"
+        return {"type": "string", "pattern": pattern, "x-unit": self.unit}
+
+    def says(self) -> str:
+        return "a price such as `0.15 USD/1M tokens`"
 
 
 class Instant(Notation):
@@ -240,6 +326,9 @@ class Instant(Notation):
 
     def schema(self) -> Schema:
         return {"type": "string", "format": "date-time"}
+
+    def says(self) -> str:
+        return "an instant such as `2026-12-01T00:00:00Z`"
 
 
 class Items(Notation):
@@ -267,12 +356,20 @@ class Items(Notation):
 
     def parse(self, value: Plain) -> Any:
         if not isinstance(value, list):
-            raise SPEC006_wrong_type.expected("a list", value)
+            raise SPEC006_wrong_type.expected("a list", value, remedy=self._alone(value))
         if len(value) < self.least:
             raise SPEC008_out_of_range.too_few(len(value), self.least, "entries")
         if len(value) > self.most:
             raise SPEC008_out_of_range.too_many(len(value), self.most, "entries")
         return value
+
+    def _alone(self, value: Plain) -> Remedy | None:
+        """A single entry written without its list."""
+        if isinstance(value, dict | None) or self.least > 1:
+            return None
+        found: list[Finding] = []
+        self.of.read(value, None, found)
+        return None if found else Remedy("write it as a list", replace=[value], safe=True)
 
     def _report_repeats(self, read: list[Any], path: Path, found: list[Finding]) -> None:
         seen: set[Any] = set()
@@ -286,6 +383,9 @@ class Items(Notation):
 
     def schema(self) -> Schema:
         return {"type": "array", "items": self.of.schema(), "minItems": self.least, "maxItems": self.most}
+
+    def says(self) -> str:
+        return f"a list, each {self.of.says()}"
 
 
 class Table(Notation):
@@ -328,3 +428,6 @@ class Table(Notation):
             "additionalProperties": self.of.schema(),
             "maxProperties": self.most,
         }
+
+    def says(self) -> str:
+        return f"a mapping from {self.key.says()} to {self.of.says()}"

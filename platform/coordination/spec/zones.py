@@ -33,3 +33,6 @@ class Zone(Notation):
 
     def schema(self) -> Schema:
         return {"type": "string", "x-format": "iana-time-zone"}
+
+    def says(self) -> str:
+        return "a time zone such as `Europe/Berlin`"

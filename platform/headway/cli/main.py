@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("headway.cli.check", "Check a policy set: every mistake, with its place."),
     "explain": ("headway.cli.explain", "Explain a diagnostic's code."),
     "fmt": ("headway.cli.fmt", "Write a policy set in canonical form, comments kept."),
+    "schema": ("headway.cli.schema", "Print the JSON Schema of policy documents, for editors."),
     "build": ("headway.cli.build", "Compile a policy set into a bundle, and sign it."),
     "keygen": ("headway.cli.keygen", "Make a signing key."),
     "inspect": ("headway.cli.inspect", "Show what a bundle holds."),
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
     "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),
     "audit": ("headway.cli.audit", "Prove that nobody altered the record of who did what."),
+    "ledger": ("headway.cli.ledger", "Prove that the record of what was used holds."),
     "reset": ("headway.cli.reset", "Clear local state, after asking."),
 }
 

@@ -56,6 +56,9 @@ class OverflowNotation(Notation):
         }
         return {"oneOf": [self.plain.schema(), downgrade]}
 
+    def says(self) -> str:
+        return f"{self.plain.says()}, or `{{downgrade: <tier>}}`"
+
 
 def _misread(notation: OverflowNotation, value: Plain) -> Misread:
     words = ", ".join(notation.plain.choices)

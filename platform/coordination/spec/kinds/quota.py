@@ -43,6 +43,9 @@ class Amount(Notation):
     def schema(self) -> Schema:
         return {"type": ["string", "number"], "x-unit": self.unit}
 
+    def says(self) -> str:
+        return "a number such as `2M`, or money such as `20000 USD`"
+
 
 class Limit(Block, frozen=True, kw_only=True):
     """At most so much of something in a period."""
