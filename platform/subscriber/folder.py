@@ -26,11 +26,11 @@ KEEP = 2
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """The files of the current state; those that are missing are left out (loading refuses then)."""
+    """The files of the current state; those that cannot be read are left out (loading refuses then)."""
     place = folder / CURRENT if (folder / CURRENT).is_dir() else folder
     found: dict[str, bytes] = {}
     for name in FILES:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError):
             found[name] = (place / name).read_bytes()
     return found
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from coordination.bundle import root as roots
 from coordination.bundle.acceptance import step, subscribe, verify_parts
 from coordination.bundle.candidates import Candidate, Verify
-from coordination.bundle.refusals import RefusedError
+from coordination.bundle.refusals import Refused, RefusedError, refuse
 from coordination.bundle.root import open_root
 from coordination.bundle.subscription import (
     Activate,
@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
 """Seconds before a failed look at the pointer is repeated: doubled each time, with full jitter."""
+PACE = 1.0
+"""Seconds between looks that bring nothing: a console that is stopping, or a proxy, does not wait."""
 TICK = 1.0
 
 
@@ -72,7 +74,10 @@ def first_state(identity: Identity, folder: Path, *, features: frozenset[str]) -
 
     Raises ``RefusedError`` when no root in ``folder`` can be trusted.
     """
-    enrolled = (folder / roots.FILE).read_bytes()
+    try:
+        enrolled = (folder / roots.FILE).read_bytes()
+    except OSError as error:
+        raise refuse("missing_file", error.strerror or str(error), file=roots.FILE) from None
     newest, envelope = open_root(enrolled, pinned=identity.root), enrolled
     held = folders.read(folder).get(roots.FILE)
     if held is not None and held != enrolled:
@@ -99,6 +104,10 @@ class Delivery:
         self._disk = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._etag: str | None = None
+        self._seen: bytes | None = None
+        """The last pointer's envelope."""
+        self._refused = False
+        """Whether that pointer was."""
 
     async def start(self) -> None:
         """Serve what the state folder holds, if it still verifies; then keep it current."""
@@ -128,25 +137,51 @@ class Delivery:
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._working.add(task)
-        task.add_done_callback(self._working.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            log.error("delivery.step_failed", exc_info=bug)
 
     async def _follow(self) -> None:
         pause = FIRST_PAUSE
         while True:
+            began = _mono()
             try:
-                fetched = await self._transport.pointer(self._etag)
+                news = await self._look()
             except RefusedError as error:
-                self._reporter.contact_lost(error.refused)
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
-                pause = min(pause * 2, LAST_PAUSE)
+                trouble = error.refused
+            except Exception as bug:
+                # Whatever a console may answer, the next answer is listened to.
+                log.exception("delivery.look_failed")
+                trouble = Refused("fetch_failed", f"{type(bug).__name__}: {bug}")
+            else:
+                pause = FIRST_PAUSE
+                self._reporter.contact()
+                if not news:
+                    await asyncio.sleep(max(0.0, PACE - (_mono() - began) / 1e6))
                 continue
-            pause = FIRST_PAUSE
-            if fetched is None:
-                continue
-            self._etag = fetched.etag
+            self._reporter.contact_lost(trouble)
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, LAST_PAUSE)
+
+    async def _look(self) -> bool:
+        """Wait for a pointer that is not the last one, and follow it; whether there was one."""
+        fetched = await self._transport.pointer(self._etag)
+        if fetched is None:
+            if self._refused:
+                self._etag = self._seen = None  # what was refused may have been for want of a newer root
+            return False
+        # By its bytes, not by the tag it came with: that is not signed.
+        news = fetched.envelope != self._seen
+        self._etag, self._seen = fetched.etag, fetched.envelope
+        if news:
             await self._renew_root()
+            before = self.state
             self.feed(PointerReceived(fetched.envelope, wall=_wall(), mono=_mono()))
-            self._reporter.contact()
+            self._refused = self.state.desired is before.desired and self.state.error is not before.error
+        return news
 
     async def _renew_root(self) -> None:
         """Follow the chain of roots to its end; a pointer may be signed by a key of the newest."""
@@ -178,13 +213,21 @@ class Delivery:
             case Verify():
                 return Verified(effect.number, await asyncio.to_thread(verify_parts, effect))
             case SelfTest(number, records, vectors):
-                return SelfTested(number, await asyncio.to_thread(self._runtime.prepare, records, vectors))
+                return SelfTested(number, await asyncio.to_thread(self._prepare, records, vectors))
             case Persist(number, files, digests):
                 return await self._persist(number, files, digests)
             case Activate(number, candidate):
                 self._runtime.activate(candidate)
                 log.info("delivery.activated %s", candidate.bundle.digest)
                 return Activated(number)
+
+    def _prepare(self, records: ProgramRecords, vectors: list[Vector]) -> list[str]:
+        """In a thread. A program the runtime cannot even load has failed its test."""
+        try:
+            return self._runtime.prepare(records, vectors)
+        except Exception as bug:
+            log.exception("delivery.prepare_failed")
+            return [f"{type(bug).__name__}: {bug}"]
 
     async def _fetch(self, number: int, fetch: Callable[[], Coroutine[Any, Any, Event]]) -> Event:
         try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
+from coordination.bundle.directory import MAX_DIRECTORY
 from coordination.bundle.refusals import Refused, RefusedError, refuse
 from coordination.wire.status import Status, encode
 from subscriber.identity import Identity
@@ -18,6 +19,10 @@ WAIT = 30
 SLACK = 10.0
 """Seconds beyond ``WAIT`` before an answer is given up."""
 MAX_BUNDLE = 256 * 1024 * 1024
+MAX_STATEMENT = 1024 * 1024
+"""Bytes of a pointer, a root or an answer to a status: each is a few kilobytes."""
+SHOWN = 300
+"""Characters of a console's reason that are kept."""
 
 
 def require_safe(server: str) -> str:
@@ -65,73 +70,103 @@ class Transport:
         if etag:
             headers["if-none-match"] = f'"{etag}"'
         path = f"/api/v1/pointers/{self._identity.environment}/{self._identity.ring}"
-        try:
-            response = await self._client.get(
-                path, headers=headers, timeout=httpx.Timeout(10.0, read=wait + SLACK)
-            )
-        except httpx.HTTPError as error:
-            _failed(path, error)
-        if response.status_code == 304:
+        got = await self._get(path, most=MAX_STATEMENT, headers=headers, wait=wait)
+        if got.status == 304:
             return None
-        _require(response, path)
-        return FetchedPointer(response.content, response.headers.get("etag", "").strip('"'))
+        _require(got, path)
+        return FetchedPointer(got.body, got.etag)
 
     async def bundle(self, digest: str) -> bytes:
-        return await self._immutable(f"/api/v1/bundles/{digest}")
+        return await self._immutable(f"/api/v1/bundles/{digest}", MAX_BUNDLE)
 
     async def bundle_envelope(self, digest: str) -> bytes:
-        return await self._immutable(f"/api/v1/bundles/{digest}/envelope")
+        return await self._immutable(f"/api/v1/bundles/{digest}/envelope", MAX_BUNDLE)
 
     async def directory(self, digest: str) -> bytes:
-        return await self._immutable(f"/api/v1/directories/{digest}")
+        return await self._immutable(f"/api/v1/directories/{digest}", MAX_DIRECTORY)
 
     async def root(self, version: int) -> bytes | None:
         """The root of that version, or ``None`` if there is none yet."""
         path = f"/api/v1/roots/{version}"
-        try:
-            response = await self._client.get(path)
-        except httpx.HTTPError as error:
-            _failed(path, error)
-        if response.status_code == 404:
+        got = await self._get(path, most=MAX_STATEMENT)
+        if got.status == 404:
             return None
-        _require(response, path)
-        return response.content
+        _require(got, path)
+        return got.body
 
     async def report(self, status: Status) -> None:
         path = f"/api/v1/gateways/{self._identity.gateway}/status"
-        try:
-            response = await self._client.post(
-                path, content=encode(status), headers={"content-type": "application/json"}
-            )
-        except httpx.HTTPError as error:
-            _failed(path, error)
-        _require(response, path)
+        headers = {"content-type": "application/json"}
+        got = await self._ask("POST", path, MAX_STATEMENT, content=encode(status), headers=headers)
+        _require(got, path)
 
-    async def _immutable(self, path: str) -> bytes:
+    async def _immutable(self, path: str, most: int) -> bytes:
+        got = await self._get(path, most=most)
+        _require(got, path)
+        return got.body
+
+    async def _get(
+        self, path: str, *, most: int, headers: dict[str, str] | None = None, wait: int = 0
+    ) -> _Got:
+        return await self._ask("GET", path, most, headers=headers, wait=wait)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        most: int,
+        *,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        wait: int = 0,
+    ) -> _Got:
+        """One answer of at most ``most`` bytes, however many the other side would send."""
+        patience = httpx.Timeout(10.0, read=wait + SLACK) if wait else httpx.USE_CLIENT_DEFAULT
         try:
-            async with self._client.stream("GET", path) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    _require(response, path)
+            async with self._client.stream(
+                method, path, content=content, headers=headers, timeout=patience
+            ) as response:
                 received = bytearray()
                 async for part in response.aiter_bytes():
                     received += part
-                    if len(received) > MAX_BUNDLE:
-                        raise refuse("too_large", f"more than {MAX_BUNDLE} bytes", file=path)
+                    if len(received) > most:
+                        raise refuse("too_large", f"more than {most} bytes", file=path)
+                return _Got(
+                    response.status_code,
+                    response.headers.get("content-type", ""),
+                    response.headers.get("etag", "").strip('"'),
+                    bytes(received),
+                )
         except httpx.HTTPError as error:
-            _failed(path, error)
-        return bytes(received)
+            raise RefusedError(
+                Refused("fetch_failed", f"{type(error).__name__}: {error}", file=path)
+            ) from error
 
 
-def _require(response: httpx.Response, path: str) -> None:
-    if response.is_success:
+@dataclass(frozen=True, slots=True)
+class _Got:
+    status: int
+    content_type: str
+    etag: str
+    body: bytes
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    """What we read of a problem document."""
+
+    code: str = ""
+    detail: str = ""
+
+
+def _require(got: _Got, path: str) -> None:
+    """Raises ``RefusedError`` (``fetch_failed``) unless it succeeded. What it says is shown, not trusted."""
+    if 200 <= got.status < 300:
         return
-    detail = response.reason_phrase
-    if response.headers.get("content-type", "").startswith("application/problem+json"):
-        problem = response.json()
-        detail = f"{problem.get('code')}: {problem.get('detail')}"
-    raise refuse("fetch_failed", f"{response.status_code} {detail}", file=path)
-
-
-def _failed(path: str, error: httpx.HTTPError) -> NoReturn:
-    raise RefusedError(Refused("fetch_failed", f"{type(error).__name__}: {error}", file=path)) from error
+    detail = ""
+    if got.content_type.startswith("application/problem+json"):
+        try:
+            problem = msgspec.json.decode(got.body, type=_Problem)
+            detail = f" {problem.code}: {problem.detail}"[:SHOWN]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            detail = " and a problem document that cannot be read"
+    raise refuse("fetch_failed", f"the console answered {got.status}{detail}", file=path)
