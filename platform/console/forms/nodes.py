@@ -12,6 +12,7 @@ from console.mapping.shapes import FieldShape, Group, Leaf, OneOf, Pairs, Rows, 
 
 MOST_OPTIONS = 150
 """Names in a drop-down; beyond that they are suggested while somebody types."""
+SINGLE = frozenset({"input", "area", "select", "suggest", "oneof"})
 Names = Mapping[str, Sequence[str]]
 """Kind -> the names of its objects."""
 Draws = Literal["input", "area", "select", "suggest", "group", "rows", "chips", "checks", "pairs", "oneof"]
@@ -72,12 +73,13 @@ class Drawing:
     def draw(self, shape: Group, tree: Any, path: str = "", pointer: str = "") -> list[Node]:
         """The fields of a group."""
         held = tree if isinstance(tree, dict) else {}
-        return [
+        drawn = [
             self._field(
                 each, held.get(each.name), f"{path}/{each.name}".lstrip("/"), f"{pointer}/{each.name}"
             )
             for each in shape.fields
         ]
+        return sorted(drawn, key=lambda node: node.draws not in SINGLE)  # single inputs before groups
 
     def _field(self, each: FieldShape, value: Any, name: str, pointer: str) -> Node:
         node = self._node(

@@ -17,6 +17,8 @@ from policies import selectors
 from policies.services import clock
 
 LATELY = 8
+STEPS = ("policies.built",)
+"""Actions that are steps of another one which is listed itself."""
 
 
 @require_safe
@@ -35,7 +37,7 @@ def overview(request: DeskRequest) -> HttpResponse:
         "pointer": pointers[0] if pointers else None,
         "gateways": rows,
         "tally": progress.tally(rows),
-        "entries": list(audit.entries(environment=environment)[:LATELY]),
+        "entries": list(audit.entries(environment=environment).exclude(action__in=STEPS)[:LATELY]),
         "by_kind": kinds.BY_NAME,
     }
     return show(request, "console/overview.html", "overview", context)

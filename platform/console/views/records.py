@@ -67,6 +67,8 @@ def links(found: AuditEntry, environment: str) -> list[tuple[str, str]]:
         return [(f"release {found.object_name}", address)]
     if found.object_kind == "Gateway":
         return [(f"gateway {found.details.get('name', found.object_name)}", "")]
+    if found.object_kind == "Bundle":
+        return [(f"bundle {found.object_name.removeprefix('sha256:')[:12]}", "")]
     if found.object_kind == "ApiKey":
         return [(f"key {found.object_name} of {found.details.get('tenant', '–')}", "")]
     return [(words, "")] if words else []
