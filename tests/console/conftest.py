@@ -49,7 +49,9 @@ def running(quickstart):
 def lived_in(running):
     """Somebody has worked here: edits, a refusal, a rollback's worth of releases, keys."""
     ada = person("ada", Role.OPERATOR)
-    edit("Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 120}]}, ada, "a bigger plan")
+    edit(
+        "Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 120}]}, ada, "a bigger plan"
+    )
     for gateway in running:
         report(gateway)
     edit("Tier", "flex", {"queue": {"max_wait": "90s", "max_depth": "2k"}}, ada, "patience is cheap")

@@ -24,7 +24,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
     "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),
     "audit": ("headway.cli.audit", "Prove that nobody altered the record of who did what."),
-    "ledger": ("headway.cli.ledger", "Prove that the record of what was used holds."),
     "reset": ("headway.cli.reset", "Clear local state, after asking."),
 }
 
