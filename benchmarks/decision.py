@@ -129,7 +129,8 @@ def measure(name: str, work: Callable[[list[Request]], None], load: list[Request
         each.append((time.process_time() - began) / len(part))
     middle = statistics.median(each)
     print(
-        f"{name:8} {1 / middle:10,.0f} cycles/s {middle * 1e6:8.1f} us each, quickest {min(each) * 1e6:.1f} us"
+        f"{name:8} {1 / middle:10,.0f} cycles/s {middle * 1e6:8.1f} us each,"
+        f" quickest {min(each) * 1e6:.1f} us"
     )
 
 

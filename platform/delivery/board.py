@@ -126,7 +126,8 @@ class Board:
     async def _watch(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), PERIOD)
+                async with asyncio.timeout(PERIOD):  # `wait_for` may lose a cancellation before 3.12
+                    await self._changed.wait()
             self._changed.clear()
             if not await self.look():
                 await asyncio.sleep(PERIOD)

@@ -34,6 +34,7 @@ GUARDED = (
     Guarded("policies.Build"),
     Guarded("policies.Bundle"),
     Guarded("policies.BundleFile"),
+    Guarded("ledger.UsageEvent"),
     Guarded("delivery.TrustRoot"),
     Guarded("delivery.Signature"),
     Guarded("delivery.DirectoryVersion"),

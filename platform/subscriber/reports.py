@@ -77,7 +77,8 @@ class Reporter:
     async def run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), PERIOD)
+                async with asyncio.timeout(PERIOD):  # `wait_for` may lose a cancellation before 3.12
+                    await self._due.wait()
             self._due.clear()
             if self._state is None:
                 continue

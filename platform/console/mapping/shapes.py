@@ -30,6 +30,7 @@ from coordination.spec.notation import (
     Table,
 )
 from coordination.spec.plain import Plain
+from coordination.spec.quantities import write_count
 from coordination.spec.zones import Zone, known_zones
 
 Control = Literal["text", "area", "choice", "reference", "flag", "zone"]
@@ -244,7 +245,7 @@ def _leaf(notation: Notation) -> Leaf:
 def _unit(notation: Notation, schema: dict[str, Any]) -> tuple[str, str]:
     """What stands beside the input, and what might stand in it."""
     if isinstance(notation, Duration):
-        return "ms, s, m, h, d", "10s"
+        return "time", "10s"
     if isinstance(notation, Share):
         return "%", "70"
     if isinstance(notation, Factor):
@@ -254,11 +255,9 @@ def _unit(notation: Notation, schema: dict[str, Any]) -> tuple[str, str]:
     if isinstance(notation, Instant):
         return "date, time, zone", "2026-12-01T00:00:00Z"
     if schema.get("type") == "integer":
-        return (
-            f"{schema.get('minimum', 0):,} to {schema['maximum']:,}" if "maximum" in schema else "number",
-            "",
-        )
-    unit = str(schema.get("x-unit", "")).replace("`", "")
+        least, most = schema.get("minimum", 0), schema.get("maximum")
+        return (f"{least} to {write_count(most)}" if most is not None else "number"), ""
+    unit = str(schema.get("x-unit", "")).partition(", by `")[0]
     return unit, "8k" if unit else ""
 
 

@@ -88,7 +88,9 @@ def _column(group: Group, path: str) -> Column:
     if found is None:
         raise KeyError(path)
     leaf = shape if isinstance(shape, Leaf) else None
-    unit = leaf.unit if leaf and leaf.unit and " to " not in leaf.unit and "," not in leaf.unit else ""
+    unit = (
+        leaf.unit if leaf and leaf.unit != "time" and " to " not in leaf.unit and "," not in leaf.unit else ""
+    )
     numeric = bool(leaf and leaf.numeric) or path in COUNTED
     return Column(path, HEADINGS.get(path, found.label), unit, numeric, shape, found.default)
 

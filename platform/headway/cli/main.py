@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
     "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),
     "audit": ("headway.cli.audit", "Prove that nobody altered the record of who did what."),
+    "ledger": ("headway.cli.ledger", "Prove that the usage ledger adds up."),
     "reset": ("headway.cli.reset", "Clear local state, after asking."),
 }
 

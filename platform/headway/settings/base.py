@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "fleet",
     "tenancy",
     "policies",
+    "ledger",
     "delivery",
     "console",
 ]
@@ -171,7 +172,17 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "foundation.http.rest.exception_handler",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Headway", "VERSION": "v1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Headway",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # Fields of one name with other choices in each schema: generated clients get a name for each.
+    "ENUM_NAME_OVERRIDES": {
+        "ChangeSetState": "policies.models.changes.ChangeSet.State",
+        "ReleaseState": "delivery.models.Release.State",
+        "StageState": "delivery.models.Stage.State",
+    },
+}
 # A whole policy set in one request: `headway plan` of ten thousand documents is about this large.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
+# Two checkouts on one machine may be tested at once: what a test makes is named by where it is.
+CHECKOUT = hashlib.sha256(str(Path(__file__).resolve().parents[3]).encode()).hexdigest()[:8]
+
 # Before base is read: a test must never make, read or write the checkout's own state.
-os.environ.setdefault("HEADWAY_VAR", str(Path(tempfile.gettempdir()) / "headway_test_var"))
+os.environ.setdefault("HEADWAY_VAR", str(Path(tempfile.gettempdir()) / f"headway_test_var_{CHECKOUT}"))
 os.environ["HEADWAY_SECRET_KEY"] = "only-for-tests-" + "k" * 50
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
@@ -22,7 +26,7 @@ DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
 if postgres := os.environ.get("HEADWAY_TEST_POSTGRES"):
     DATABASES["postgres"] = {
         **database(postgres),
-        "TEST": {"NAME": "headway_test_postgres", "DEPENDENCIES": []},
+        "TEST": {"NAME": f"headway_test_postgres_{CHECKOUT}", "DEPENDENCIES": []},
     }
     DATABASES["postgres"]["OPTIONS"].pop("pool")
 

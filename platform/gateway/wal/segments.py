@@ -1,0 +1,151 @@
+"""Where does the log lie? In files of one size whose room is taken before anything is written to it.
+
+    DIR/lock                     held for as long as a gateway writes here
+    DIR/0000000000000001.wal     records, then zeros
+    DIR/sent.json                up to where the ledger has acknowledged; losing it only sends again
+
+A write into room that was allocated before cannot run out of disk: a full disk shows when the next
+segment is made, off the data path, while the open attempts still have room for their ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+SUFFIX = ".wal"
+SENT = "sent.json"
+
+
+class JournalInUse(Exception):
+    """Another gateway writes to this folder."""
+
+
+class Position(NamedTuple):
+    """A place in the log; positions compare as they were written."""
+
+    segment: int
+    offset: int
+
+
+class Segment:
+    """One file. Written by the event loop alone; synced and read by others up to ``durable``."""
+
+    __slots__ = ("closed_at", "durable", "fd", "number", "open", "path", "size", "used")
+
+    def __init__(self, path: Path, number: int, size: int, *, fd: int = -1, used: int = 0) -> None:
+        self.path = path
+        self.number = number
+        self.size = size
+        self.fd = fd
+        """-1 once it is only read."""
+        self.used = used
+        self.durable = used
+        """Bytes that a loss of power would leave."""
+        self.open = 0
+        """Attempts begun here that have not ended."""
+        self.closed_at = Position(0, 0)
+        """Where the last end of an attempt begun here was written."""
+
+    @property
+    def free(self) -> int:
+        return self.size - self.used
+
+    def append(self, record: bytes) -> None:
+        """Raises ``OSError``; then nothing was written, as far as any reader is concerned."""
+        written = os.pwrite(self.fd, record, self.used)
+        if written != len(record):
+            raise OSError(f"wrote {written} of {len(record)} bytes to {self.path.name}")
+        self.used += written
+
+    def sync(self) -> None:
+        """Blocking. Raises ``OSError``."""
+        used = self.used
+        if used > self.durable:
+            os.fdatasync(self.fd)
+            self.durable = used
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Blocking: at most ``limit`` durable bytes from ``offset``."""
+        count = min(limit, self.durable - offset)
+        if self.fd >= 0:
+            return os.pread(self.fd, count, offset)
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.read(count)
+
+    def reopen(self) -> None:
+        """Write on where the last whole record ended. Raises ``OSError``."""
+        self.fd = os.open(self.path, os.O_RDWR)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def lock(folder: Path) -> int:
+    """The descriptor that holds the folder until it is closed. Raises ``JournalInUse``."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise JournalInUse(
+            f"another gateway writes its usage to {folder}: end it, or give this one a --state of its own"
+        ) from None
+    return held
+
+
+def numbers(folder: Path) -> list[int]:
+    """Of the segments there, ascending."""
+    return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
+
+
+def place(folder: Path, number: int) -> Path:
+    return folder / f"{number:016d}{SUFFIX}"
+
+
+def make(folder: Path, number: int, size: int) -> Segment:
+    """A new segment with all its room allocated. Blocking. Raises ``OSError``: the disk is full, say."""
+    path = place(folder, number)
+    path.unlink(missing_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, size)
+        os.fsync(fd)
+        _sync_folder(folder)
+    except OSError:
+        os.close(fd)
+        path.unlink(missing_ok=True)
+        raise
+    return Segment(path, number, size, fd=fd)
+
+
+def read_sent(folder: Path) -> Position:
+    """Up to where everything was acknowledged; the beginning, if that is not known."""
+    try:
+        said = msgspec.json.decode((folder / SENT).read_bytes(), type=tuple[int, int])
+    except (OSError, msgspec.DecodeError):
+        return Position(0, 0)
+    return Position(*said)
+
+
+def write_sent(folder: Path, position: Position) -> None:
+    """Blocking, whole or not at all. Not synced: an older position only sends again. Raises ``OSError``."""
+    fresh = folder / f".{SENT}-new"
+    fresh.write_bytes(msgspec.json.encode(position))
+    fresh.replace(folder / SENT)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""What was used, to the last token, and what does it cost? Exactly once, whatever died meanwhile."""

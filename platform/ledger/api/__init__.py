@@ -1,0 +1,1 @@
+"""Usage over REST: as JSON, and the same rows as CSV and as JSON lines."""
