@@ -5,11 +5,14 @@ Imported by commands that run without Django, so it knows nothing of settings.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the folder that holds ``platform/``, ``templates/`` and ``static/``."""
+CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+"""Tells this checkout from another on the same machine, in the names of what tests make."""
 
 EXAMPLES = ROOT / "examples"
 VAR_VARIABLE = "HEADWAY_VAR"

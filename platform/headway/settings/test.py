@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from pathlib import Path
 
-# Two checkouts on one machine may be tested at once: what a test makes is named by where it is.
-CHECKOUT = hashlib.sha256(str(Path(__file__).resolve().parents[3]).encode()).hexdigest()[:8]
+from headway.place import CHECKOUT
 
 # Before base is read: a test must never make, read or write the checkout's own state.
 os.environ.setdefault("HEADWAY_VAR", str(Path(tempfile.gettempdir()) / f"headway_test_var_{CHECKOUT}"))
