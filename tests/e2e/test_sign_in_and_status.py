@@ -50,8 +50,10 @@ def test_the_pages_break_no_accessibility_rule_in_either_theme(page, run):
     page.goto("/")
     assert violations(page) == []
     sign_in(page, run.facts()["operator"])
-    expect(page.get_by_role("heading", name="Status")).to_be_visible()
-    assert violations(page) == []
+    for path, heading in (("/", "Overview"), ("/status/", "Status")):
+        page.goto(path)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+        assert violations(page) == [], path
 
 
 def test_a_wrong_password_is_told_and_focus_is_where_typing_goes_on(page, run):
@@ -62,6 +64,7 @@ def test_a_wrong_password_is_told_and_focus_is_where_typing_goes_on(page, run):
 
 def test_the_status_page_stays_fresh_and_stands_still_when_paused(page, run):
     sign_in(page, run.facts()["operator"])
+    page.goto("/status/")
     expect(page.get_by_text("8 of 8 replicas answer")).to_be_visible()
     first = page.get_by_role("row", name="console").locator("td").nth(2).inner_text()
     page.wait_for_function(

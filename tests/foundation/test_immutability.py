@@ -18,6 +18,7 @@ on_both = pytest.mark.parametrize((), BOTH)
 every_model = pytest.mark.parametrize("label", [guarded.model for guarded in GUARDED])
 MADE_UP: list[tuple[type[models.Field[Any, Any]], Any]] = [
     (models.DateTimeField, timezone.now()),
+    (models.DateField, timezone.now().date()),
     (models.JSONField, {}),
     (models.BinaryField, b"x"),
     (models.IntegerField, 1),
