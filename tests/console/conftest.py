@@ -74,6 +74,7 @@ def lived_in(running):
 def edit(kind, name, changes, actor=SYSTEM, reason=""):
     """Change some fields of an object's spec, build and release. Returns the revision."""
     head = selectors.head(ENVIRONMENT, kind, name)
+    assert head is not None
     body = as_json(head.document)
     body["spec"] |= changes
     revision = services.save_document(

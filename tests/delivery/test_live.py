@@ -43,12 +43,12 @@ def _beside(url: str, name: str) -> str:
 
 
 @pytest.fixture
-def console(world) -> Console:
+def console(world: tuple[Console, Gateway]) -> Console:
     return world[0]
 
 
 @pytest.fixture
-def gateway(world) -> Gateway:
+def gateway(world: tuple[Console, Gateway]) -> Gateway:
     return world[1]
 
 
@@ -166,9 +166,8 @@ def test_of_two_who_save_the_same_object_one_is_told_what_the_other_did(console)
             "apiVersion: headway/v1\nkind: Tier\nmetadata: {name: standard}\n"
             f"spec: {{service_tier: [default, standard], band: {band}}}\n"
         )
-        return console.api.put(
-            path, content=text, headers={"If-Match": tag, "content-type": "application/yaml"}
-        ).status_code
+        headers = {"If-Match": tag, "content-type": "application/yaml"}
+        return int(console.api.put(path, content=text, headers=headers).status_code)
 
     with ThreadPoolExecutor(4) as people:
         answers = sorted(people.map(save, (206, 207, 208, 209)))

@@ -22,14 +22,14 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def console(world) -> Console:
+def console(world: tuple[Console, Gateway]) -> Console:
     if not world[0].running:
         world[0].start()
     return world[0]
 
 
 @pytest.fixture
-def gateway(world, console) -> Gateway:
+def gateway(world: tuple[Console, Gateway], console: Console) -> Gateway:
     if not world[1].running:
         world[1].start()
     console.wait_in_step()

@@ -46,7 +46,7 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = sign_in("olga", Role.OPERATOR, color_scheme=theme)
-    key = ApiKey.objects.filter(revoked_at=None).first().key_id
+    key = ApiKey.objects.filter(revoked_at=None)[0].key_id
     folder = ARTIFACTS / "screens" / theme
     folder.mkdir(parents=True, exist_ok=True)
     axe = Axe()
