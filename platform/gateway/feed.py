@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from coordination.bundle.refusals import Refused
 from gateway.activation import Active
+
+
+class Post(Protocol):
+    """Tells the console ``what`` (usage, say). Raises ``RefusedError`` unless acknowledged."""
+
+    def __call__(
+        self, what: str, body: bytes, headers: dict[str, str] | None = None, /
+    ) -> Awaitable[None]: ...
 
 
 class Feed(Protocol):
@@ -19,6 +27,10 @@ class Feed(Protocol):
         """Call ``activate``, on the event loop, with everything that comes after the first."""
 
     async def stop(self) -> None: ...
+
+    @property
+    def post(self) -> Post | None:
+        """How to tell the console something; ``None`` where none is followed."""
 
     @property
     def refused(self) -> Refused | None:

@@ -52,6 +52,10 @@ class Subscription:
         """The pointer has run out with no word from the console. Serving goes on."""
         return self._delivery.state.is_stale
 
+    async def post(self, what: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Tell the console ``what``; ``RefusedError`` unless it acknowledged."""
+        await self._delivery.post(what, body, headers)
+
     # -- what delivery asks of a runtime -------------------------------------------------------
 
     def prepare(self, records: ProgramRecords, vectors: list[Vector]) -> list[str]:

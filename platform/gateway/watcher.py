@@ -18,7 +18,9 @@ PERIOD_SECONDS = 0.5
 
 
 class Watcher:
-    """The feed of a source of files."""
+    """The feed of a source of files. There is no console to tell anything."""
+
+    post = None
 
     def __init__(self, source: Source, clock: PolicyClock) -> None:
         self._source = source

@@ -127,6 +127,10 @@ class Delivery:
         await asyncio.gather(*self._tasks, *self._working, return_exceptions=True)
         await self._transport.close()
 
+    async def post(self, what: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Tell the console ``what``; ``RefusedError`` (``fetch_failed``) unless it acknowledged."""
+        await self._transport.post(what, body, headers)
+
     def feed(self, event: Event) -> None:
         """One step of the machine; what it asks for is begun at once."""
         self.state, effects = step(self.state, event)

@@ -57,7 +57,7 @@ class Transport:
             base_url=require_safe(identity.server),
             headers={"authorization": f"Bearer {identity.credential}"},
             timeout=httpx.Timeout(10.0, read=30.0),
-            limits=httpx.Limits(max_connections=4, max_keepalive_connections=4),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
             trust_env=False,
         )
 
@@ -95,9 +95,13 @@ class Transport:
         return got.body
 
     async def report(self, status: Status) -> None:
-        path = f"/api/v1/gateways/{self._identity.gateway}/status"
-        headers = {"content-type": "application/json"}
-        got = await self._ask("POST", path, MAX_STATEMENT, content=encode(status), headers=headers)
+        await self.post("status", encode(status))
+
+    async def post(self, what: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Tell the console ``what`` (status, usage, say). Returning is its acknowledgement."""
+        path = f"/api/v1/gateways/{self._identity.gateway}/{what}"
+        sent = {"content-type": "application/json", **(headers or {})}
+        got = await self._ask("POST", path, MAX_STATEMENT, content=body, headers=sent)
         _require(got, path)
 
     async def _immutable(self, path: str, most: int) -> bytes:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from asyncio import to_thread
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Protocol
 
 import msgspec
@@ -22,7 +21,17 @@ import orjson
 from coordination.wire.status import Status
 from coordination.wire.status import decode as decode_status
 from delivery.board import Board, Caller
-from delivery.endpoints.answers import Receive, Scope, Send, TooLarge, answer, body_of, header, problem
+from foundation.http.raw import (
+    Receive,
+    Scope,
+    Send,
+    TooLarge,
+    answer,
+    body_of,
+    credential_digest,
+    header,
+    problem,
+)
 
 POINTER = re.compile(r"/api/v1/pointers/([a-z0-9.-]{1,63})/([a-z0-9.-]{1,63})\Z")
 BUNDLE = re.compile(r"/api/v1/bundles/(sha256:[0-9a-f]{64})(/envelope|/files/sha256:[0-9a-f]{64})?\Z")
@@ -98,11 +107,7 @@ class DeliveryApplication:
             await self._immutable(send, caller, path)
 
     def _caller(self, scope: Scope) -> Caller | None:
-        scheme, _, credential = header(scope, b"authorization").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        # The table is keyed by digest, so the time of a look-up says nothing about a credential.
-        return self.board.posting.callers.get(sha256(credential.encode()).hexdigest())
+        return self.board.posting.callers.get(credential_digest(scope))
 
     async def _allows(self, method: str, wanted: str, send: Send) -> bool:
         if method == wanted:

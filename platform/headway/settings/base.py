@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "tenancy",
     "policies",
     "ledger",
+    "telemetry",
     "delivery",
     "console",
 ]

@@ -1,8 +1,9 @@
-"""How is an answer sent over raw ASGI?"""
+"""How is a request read, and answered, over raw ASGI? For what is answered before Django."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ MAX_BODY = 4 * 1024 * 1024
 
 
 class TooLarge(Exception):
-    """The body is more than ``MAX_BODY`` bytes."""
+    """The body is longer than its reader takes."""
 
 
 async def answer(send: Send, status: int, body: bytes = b"", headers: Headers = ()) -> None:
@@ -42,8 +43,8 @@ async def problem(
     await answer(send, status, body, [(b"content-type", b"application/problem+json"), *headers])
 
 
-async def body_of(receive: Receive) -> bytes:
-    """The whole body; raises ``TooLarge`` without reading the rest."""
+async def body_of(receive: Receive, most: int = MAX_BODY) -> bytes:
+    """The whole body; raises ``TooLarge``, beyond ``most`` bytes, without reading the rest."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -52,7 +53,7 @@ async def body_of(receive: Receive) -> bytes:
             return b""
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BODY:
+        if size > most:
             raise TooLarge
         parts.append(part)
         if not message.get("more_body"):
@@ -64,3 +65,9 @@ def header(scope: Scope, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+def credential_digest(scope: Scope) -> str:
+    """SHA-256 (hex) of the bearer credential, or empty. A look-up by digest says nothing by its time."""
+    scheme, _, credential = header(scope, b"authorization").partition(" ")
+    return sha256(credential.encode()).hexdigest() if scheme.lower() == "bearer" else ""
