@@ -1,7 +1,8 @@
 """What runs beside the pages in one web process? Started and stopped with the ASGI lifespan.
 
-Always: the delivery board, the writer of gateways' reports, a drainer that a commit wakes. Embedded
-(no ``REDIS_URL``): a Celery worker and beat too, and the lock that keeps a second web process out.
+Always: the delivery board, the writers of gateways' reports and of usage, a drainer that a commit
+wakes. Embedded (no ``REDIS_URL``): a Celery worker and beat too, and the lock that keeps a second web
+process out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from foundation import outbox
 from foundation.offload import OFFLOAD
 from foundation.outbox.drainer import Drainer
 from foundation.writer import Writer
+from ledger.intake import UsageIntake
+from ledger.recorder import Recorder
+from telemetry.decisions.intake import DecisionsIntake
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +45,17 @@ class Background:
     def __init__(self) -> None:
         self.board = Board(read_posting)
         self.writer = Writer()
+        self.recorder = Recorder()
         self.drainer = Drainer()
         self.delivery = DeliveryApplication(
             self.board,
             DatabaseArchive(),
             enroll,
             lambda gateway, status: self._report(gateway, status),
+            {
+                "usage": UsageIntake(self.recorder, now_us),
+                "decisions": DecisionsIntake(self.writer, now_us),
+            },
         )
         self._workers: list[Any] = []
         self._lock: int | None = None
@@ -63,6 +72,7 @@ class Background:
             await sync_to_async(_take_over, thread_sensitive=False)()
         OFFLOAD.start()
         self.writer.start()
+        self.recorder.start()
         await self.board.start()
         notice.listen(self.board.wake)
         self.drainer.start()
@@ -80,6 +90,7 @@ class Background:
             worker.stop()
         self.drainer.stop(timeout=1.0)
         self.writer.stop(timeout=1.0)
+        self.recorder.stop(timeout=1.0)
         OFFLOAD.stop()
         if self._lock is not None:
             os.close(self._lock)

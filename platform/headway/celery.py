@@ -45,6 +45,11 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60},
         },
+        "forget explanations": {
+            "task": "telemetry.sweep_decisions",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "look for builds": {"task": "policies.build_missing", "schedule": 10.0, "options": {"expires": 10}},
     },
 )

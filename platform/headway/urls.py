@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("policies.urls")),
     path("api/v1/", include("delivery.urls")),
     path("api/v1/", include("ledger.urls")),
+    path("api/v1/", include("telemetry.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/", unknown_address),
     path("admin/", admin.site.urls),

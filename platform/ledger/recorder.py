@@ -83,13 +83,15 @@ class Recorder:
             log.exception("ledger.commit_failed batches=%s", len(batch))
             connection.close()
             if len(batch) == 1:
-                batch[0].receipt.set_exception(error)
+                if batch[0].receipt.set_running_or_notify_cancel():
+                    batch[0].receipt.set_exception(error)
             else:
                 for waiting in batch:
                     self._enter([waiting])
         else:
             for waiting, receipt in zip(batch, receipts, strict=True):
-                waiting.receipt.set_result(receipt)
+                if waiting.receipt.set_running_or_notify_cancel():  # else its sender has left
+                    waiting.receipt.set_result(receipt)
 
 
 def _wait_for_the_disk() -> None:

@@ -1,4 +1,13 @@
-"""What was used, by whom, when, and what does it cost? Reads only; every figure is a sum of the hours'."""
+"""What was used, by whom, when, and what does it cost? Reads only; every figure is a sum of the hours'.
+
+Usage and cost of one tenant with its teams, a day (UTC) at a time:
+
+    for row in tenant_days("dev", "acme", since=..., until=...):
+        row["start"], row["tenant"], row["tier"], row["output"], row["cost_nano"], row["currency"]
+
+``tenant`` means that tenant and all below it; ``by`` chooses what a line is of. ``usage`` is the general
+form. Whoever calls has asked before whether its reader may see that tenant (``permissions``).
+"""
 
 from __future__ import annotations
 
@@ -63,6 +72,18 @@ def usage(wanted: Wanted) -> Iterator[dict[str, Any]]:
         }
 
 
+def tenant_days(
+    environment: str,
+    tenant: str,
+    *,
+    since: datetime,
+    until: datetime,
+    by: tuple[str, ...] = ("tenant", "tier", "model"),
+) -> list[dict[str, Any]]:
+    """Lines of ``tenant`` and all below it by day, ``by`` and currency, oldest first."""
+    return list(usage(Wanted(environment, since, until, tenants=(tenant,), step="day", by=by)))
+
+
 def statements(environment: str, tenants: tuple[str, ...] | None = None) -> QuerySet[Any, Any]:
     """Totals by month charged, tenant and currency, newest month first.
 
@@ -84,6 +105,12 @@ def events(
     """The lines behind the totals."""
     found = UsageEvent.objects.filter(_of(tenants), environment=environment)
     return found.filter(request_id=request_id) if request_id else found
+
+
+def of_request(request_id: str, tenants: tuple[str, ...] | None) -> QuerySet[UsageEvent]:
+    """The account of one request, attempt by attempt, if it is of ``tenants``."""
+    found = UsageEvent.objects.filter(_of(tenants), request_id=request_id)
+    return found.order_by("attempt", "id")
 
 
 def quarantine() -> dict[str, int]:

@@ -6,13 +6,14 @@ GET  /api/v1/directories/{digest}                      immutable
 GET  /api/v1/roots/{version}                           the chain of trust
 POST /api/v1/gateways/enroll                           with a token
 POST /api/v1/gateways/{id}/status
+POST /api/v1/gateways/{id}/usage, /decisions           (endpoints.intakes)
 """
 
 from __future__ import annotations
 
 import re
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -21,6 +22,7 @@ import orjson
 from coordination.wire.status import Status
 from coordination.wire.status import decode as decode_status
 from delivery.board import Board, Caller
+from delivery.endpoints.intakes import Intake, Intakes
 from foundation.http.raw import (
     Receive,
     Scope,
@@ -38,6 +40,7 @@ BUNDLE = re.compile(r"/api/v1/bundles/(sha256:[0-9a-f]{64})(/envelope|/files/sha
 DIRECTORY = re.compile(r"/api/v1/directories/(sha256:[0-9a-f]{64})\Z")
 ROOT = re.compile(r"/api/v1/roots/([1-9][0-9]{0,8})\Z")
 STATUS = re.compile(r"/api/v1/gateways/(gw_[0-9a-z]{26})/status\Z")
+INTAKE = re.compile(r"/api/v1/gateways/(gw_[0-9a-z]{26})/([a-z]{1,20})\Z")
 ENROLL = "/api/v1/gateways/enroll"
 PREFIXES = (
     "/api/v1/pointers/",
@@ -70,13 +73,22 @@ Report = Callable[[str, Status], None]
 
 
 class DeliveryApplication:
-    """A plain ASGI application over the board, the archive and two sinks."""
+    """A plain ASGI application over the board, the archive and what takes gateways' reports."""
 
-    def __init__(self, board: Board, archive: Archive, enroll: Enroll, report: Report) -> None:
+    def __init__(
+        self,
+        board: Board,
+        archive: Archive,
+        enroll: Enroll,
+        report: Report,
+        intakes: Mapping[str, Intake] | None = None,
+    ) -> None:
+        """``intakes``: last part of an address -> what takes the batches posted there."""
         self.board = board
         self._archive = archive
         self._enroll = enroll
         self._report = report
+        self._intakes = Intakes(intakes or {})
 
     @staticmethod
     def answers(path: str) -> bool:
@@ -103,6 +115,9 @@ class DeliveryApplication:
         elif match := STATUS.match(path):
             if await self._allows(method, "POST", send):
                 await self._status(receive, send, caller, match[1])
+        elif (match := INTAKE.match(path)) and match[2] in self._intakes:
+            if await self._allows(method, "POST", send):
+                await self._batch(receive, send, caller, match)
         elif await self._allows(method, "GET", send):
             await self._immutable(send, caller, path)
 
@@ -182,6 +197,12 @@ class DeliveryApplication:
         else:
             self._report(gateway, status)
             await answer(send, 202)
+
+    async def _batch(self, receive: Receive, send: Send, caller: Caller, asked: re.Match[str]) -> None:
+        if asked[1] != caller.gateway:
+            await problem(send, 403, "wrong_gateway", "A gateway reports for itself alone.")
+        else:
+            await self._intakes.take(asked[2], caller, receive, send)
 
     async def _enrolment(self, method: str, receive: Receive, send: Send) -> None:
         if not await self._allows(method, "POST", send):

@@ -10,6 +10,7 @@ HEADWAY_GATEWAY_URL, HEADWAY_GATEWAY_ADMIN_URL    where tenants call, and where 
 DATABASE_URL           default: SQLite in the state folder
 HEADWAY_KEYS           folder of the online signing key (default: keys/ in the state folder)
 HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
+HEADWAY_DECISIONS_DAYS, HEADWAY_DECISIONS_MOST    how long explanations are kept (14), how many (500,000)
 REDIS_URL              shared cache, and later the live layer and the work queue (default: in-process)
 """
 
@@ -35,6 +36,8 @@ CSRF_TRUSTED_ORIGINS = env.names("HEADWAY_ORIGINS", default=())
 HEADWAY_GATEWAY_URL = os.environ.get("HEADWAY_GATEWAY_URL", "http://127.0.0.1:8080")
 HEADWAY_GATEWAY_ADMIN_URL = os.environ.get("HEADWAY_GATEWAY_ADMIN_URL", "http://127.0.0.1:8081")
 HEADWAY_KEYS = os.environ.get("HEADWAY_KEYS", str(VAR / "keys"))
+HEADWAY_DECISIONS_DAYS = env.number("HEADWAY_DECISIONS_DAYS", default=14)
+HEADWAY_DECISIONS_MOST = env.number("HEADWAY_DECISIONS_MOST", default=500_000)
 HEADWAY_PROCESSES = VAR / "processes.json"  # written by `headway up`; absent when something else supervises
 
 INSTALLED_APPS = [

@@ -25,6 +25,16 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={given!r} is neither yes (1, true) nor no (0, false)")
 
 
+def number(name: str, *, default: int) -> int:
+    """A whole number of one or more. Raises ImproperlyConfigured for anything else, naming the variable."""
+    given = os.environ.get(name)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and int(given[:18]) > 0):
+        raise ImproperlyConfigured(f"{name}={given!r} is not a whole number of one or more")
+    return int(given)
+
+
 def names(name: str, *, default: tuple[str, ...]) -> list[str]:
     """A comma-separated list; empty parts are dropped."""
     given = os.environ.get(name)
