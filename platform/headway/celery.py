@@ -19,7 +19,9 @@ app = Celery("headway")
 app.conf.update(
     broker_url=settings.REDIS_URL or EMBEDDED_BROKER,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={} if settings.REDIS_URL else {"polling_interval": 0.2},
+    broker_transport_options=(
+        {"global_keyprefix": settings.REDIS_PREFIX} if settings.REDIS_URL else {"polling_interval": 0.2}
+    ),
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -5,14 +5,12 @@ On SQLite and on PostgreSQL. The tests of a module share one console; each begin
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tests.support import services
 from tests.support.console import ENVIRONMENT, Console, Gateway, followed_console, until
+from tests.support.postgres import fresh_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -24,22 +22,8 @@ def world(request, tmp_path_factory):
         with followed_console(folder) as made:
             yield made
         return
-    import psycopg
-
-    assert services.POSTGRES is not None
-    name = f"headway_test_console_{os.getpid()}"
-    with psycopg.connect(services.POSTGRES, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            with followed_console(folder, database=_beside(services.POSTGRES, name)) as made:
-                yield made
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _beside(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"/{name}"))
+    with fresh_database() as url, followed_console(folder, database=url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -94,21 +94,11 @@ class Process:
 class Console(Process):
     """``python -m headway.web`` with a state folder of its own, and an operator's token for it."""
 
-    def __init__(self, folder: Path, replica_url: str, *, database: str = "") -> None:
-        self.var = folder / "var"
-        environment = {"HEADWAY_VAR": str(self.var)}
-        if database:
-            environment["DATABASE_URL"] = database
-        super().__init__("console", folder, environment)
-        made = subprocess.run(
-            [sys.executable, "-m", "tests.support.console_setup", replica_url],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert made.returncode == 0, made.stderr
-        self.token = json.loads(made.stdout)["token"]
+    def __init__(
+        self, folder: Path, environment: dict[str, str], token: str, *, name: str = "console"
+    ) -> None:
+        super().__init__(name, folder, environment)
+        self.token = token
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = httpx.Client(
@@ -183,6 +173,20 @@ class Console(Process):
         return dict(until(there, f"every gateway in step; {self.status()}"))
 
 
+def set_up(folder: Path, replica_url: str, **services: str) -> tuple[dict[str, str], str]:
+    """A first day: the environment variables of its consoles and workers, and an operator's token."""
+    environment = {"HEADWAY_VAR": str(folder / "var"), **services}
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.support.console_setup", replica_url],
+        cwd=ROOT,
+        env=Process("setup", folder, environment).environment,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    return environment, json.loads(made.stdout)["token"]
+
+
 class Gateway(Process):
     """``headway gateway``, enrolled into a folder and following a console."""
 
@@ -245,7 +249,8 @@ class Gateway(Process):
 def followed_console(folder: Path, *, database: str = "") -> Iterator[tuple[Console, Gateway]]:
     """A console and a gateway in step with it, over one replica."""
     with replica() as url:
-        console = Console(folder, url, database=database)
+        environment, token = set_up(folder, url, **({"DATABASE_URL": database} if database else {}))
+        console = Console(folder, environment, token)
         gateway = Gateway(folder, console.url)
         try:
             console.start()

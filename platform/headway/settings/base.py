@@ -11,7 +11,8 @@ DATABASE_URL           default: SQLite in the state folder
 HEADWAY_KEYS           folder of the online signing key (default: keys/ in the state folder)
 HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
 HEADWAY_DECISIONS_DAYS, HEADWAY_DECISIONS_MOST    how long explanations are kept (14), how many (500,000)
-REDIS_URL              shared cache, and later the live layer and the work queue (default: in-process)
+REDIS_URL              shared cache, live layer and work queue (default: in-process)
+HEADWAY_REDIS_PREFIX   what every key there begins with, when Redis is shared (default: headway:)
 """
 
 from __future__ import annotations
@@ -123,12 +124,13 @@ def database(url: str) -> Any:
 DATABASES = {"default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{VAR / 'headway.sqlite3'}")}
 
 REDIS_URL = os.environ.get("REDIS_URL", "")
+REDIS_PREFIX = os.environ.get("HEADWAY_REDIS_PREFIX", "headway:")
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
         {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "headway",
+            "KEY_PREFIX": REDIS_PREFIX,
         }
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
