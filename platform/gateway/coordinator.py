@@ -146,6 +146,18 @@ class Coordinator:
             depths[decision.pool or "", tier.band if tier else 0] += 1
         return depths
 
+    def queues(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """(pool, band) -> requests waiting, and for how long the oldest has, in microseconds."""
+        now = self._clock.now()
+        found: dict[tuple[str, int], tuple[int, int]] = {}
+        tiers = self._program.tiers
+        for _, decision in self._waiting.values():
+            tier = tiers.get(decision.tier)
+            key = (decision.pool or "", tier.band if tier else 0)
+            depth, oldest = found.get(key, (0, 0))
+            found[key] = (depth + 1, max(oldest, now - decision.request.arrived))
+        return found
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -18,6 +18,7 @@ from gateway.explanations import Explanation
 from gateway.json_member import set_member
 from gateway.prompt import ChatRequest
 from gateway.sse import EventStream
+from gateway.telemetry.meter import Cell
 from gateway.upstream.connection import ReplicaConnection
 from gateway.usage import read_usage
 
@@ -41,6 +42,7 @@ class Exchange:
     __slots__ = (
         "_answered",
         "_body",
+        "_cell",
         "_chat",
         "_connecting",
         "_connection",
@@ -54,6 +56,8 @@ class Exchange:
         "_request",
         "_size",
         "_status",
+        "_told",
+        "_told_at",
         "_total_at",
         "_type",
         "_upstream",
@@ -89,6 +93,9 @@ class Exchange:
         self._over = False
         self._progressed = 0
         self._total_at = 0
+        self._cell: Cell | None = None
+        self._told = 0
+        self._told_at = 0
         self.deadline = 0
         """Policy-clock instant after which ``expire`` is called; 0 = none."""
 
@@ -175,6 +182,7 @@ class Exchange:
             self._first_byte(out)
         else:
             self._connection.send(out)
+        self._meter(events.tokens)
         if events.tokens - self._progressed >= PROGRESS_TOKENS and self._dispatch is not None:
             self._progressed = events.tokens
             self._plane.coordinator.progress(self._dispatch, events.tokens)
@@ -247,6 +255,25 @@ class Exchange:
             200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
         )
         self._plane.coordinator.first_byte(dispatch)
+
+    def _meter(self, tokens: int) -> None:
+        """Tell the meter of the tokens of this read; the first read has no gap before it."""
+        passed = tokens - self._told
+        if not passed:
+            return
+        now = self._plane.clock.now()
+        cell = self._cell
+        if cell is not None:
+            cell.passed(passed, now - self._told_at)
+        elif (dispatch := self._dispatch) is not None:
+            of = self.request
+            cell = self._plane.metrics.meter.cell(
+                of.tenant, dispatch.decision.tier, of.model, dispatch.pool, dispatch.replica
+            )
+            cell.holders += 1
+            cell.streamed += passed
+            self._cell = cell
+        self._told, self._told_at = tokens, now
 
     def _stream_ended(self, events: EventStream) -> None:
         rest = events.close()
@@ -337,6 +364,9 @@ class Exchange:
 
     def _finish(self, outcome: str, status: int) -> None:
         self._over = True
+        if self._cell is not None:
+            self._cell.holders -= 1
+            self._cell = None
         self.deadline = 0
         self._plane.live.discard(self)
         self._body = b""

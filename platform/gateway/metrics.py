@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from gateway.explanations import Explanation
+from gateway.telemetry.meter import Meter
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _BOUNDS_US = tuple(round(bound * 1_000_000) for bound in SECONDS)
@@ -49,9 +50,12 @@ class Metrics:
         self.requests: dict[tuple[int, str, str], int] = {}
         """(HTTP status, error code or empty, tier served) -> requests."""
         self._served: dict[str, Served] = {}
+        self.meter = Meter()
+        """The same by tenant, model and replica, for the console's sake: since its last look."""
 
     def finished(self, explanation: Explanation) -> None:
         """One request is over, however it ended."""
+        self.meter.finished(explanation)
         tier = explanation.decision.tier if explanation.decision else ""
         code = explanation.problem.code if explanation.problem else ""
         key = (explanation.status, code, tier)

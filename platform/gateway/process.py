@@ -9,6 +9,7 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+from coordination.wire.telemetry import Queue, Replica
 from gateway.activation import Active
 from gateway.admin import AdminPlane
 from gateway.clock import PolicyClock
@@ -20,6 +21,7 @@ from gateway.feed import Feed
 from gateway.log import log
 from gateway.observer import Observer
 from gateway.settings import GatewaySettings
+from gateway.telemetry.reporter import Facts, Reporter
 from gateway.upstream.pool import Replicas
 
 
@@ -52,6 +54,7 @@ class GatewayProcess:
         self.admin = Listener(AdminPlane(self))
         self._observer = Observer(self.coordinator, self.replicas, self.clock)
         self._feed = feed
+        self.reporter = Reporter(self.plane.metrics.meter, self._telemetry, self.clock, feed.post)
 
     @property
     def active(self) -> Active:
@@ -69,13 +72,15 @@ class GatewayProcess:
         self.plane.start()
         self._observer.start()
         self._feed.start(self._activate)
+        self.reporter.start()
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then cut it off."""
         self.data.stop_accepting()
-        await self._feed.stop()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
+        await self.reporter.stop()
+        await self._feed.stop()
         left = len(self.data.connections)
         self.data.close()
         self.admin.close()
@@ -137,6 +142,28 @@ class GatewayProcess:
             connections=len(self.data.connections),
             in_flight=len(self.plane.live),
             bundle=self.active.digest,
+        )
+
+    def _telemetry(self) -> Facts:
+        return Facts(
+            bundle=self.active.digest,
+            stale=self._feed.stale,
+            queues=tuple(
+                Queue(pool=pool, band=band, depth=depth, oldest_us=max(0, oldest))
+                for (pool, band), (depth, oldest) in self.coordinator.queues().items()
+            ),
+            replicas=tuple(
+                Replica(
+                    pool=state["pool"],
+                    replica=state["replica"],
+                    reachable=state["reachable"],
+                    running=state["running"],
+                    waiting=state["waiting"],
+                    kv_used_ppm=state["kv_used_ppm"],
+                    age_ms=state["age_ms"],
+                )
+                for state in self.replica_states()
+            ),
         )
 
     def _activate(self, active: Active) -> None:

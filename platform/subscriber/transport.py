@@ -12,6 +12,7 @@ import msgspec
 from coordination.bundle.directory import MAX_DIRECTORY
 from coordination.bundle.refusals import Refused, RefusedError, refuse
 from coordination.wire.status import Status, encode
+from subscriber.answers import Answered
 from subscriber.identity import Identity
 
 WAIT = 30
@@ -173,4 +174,5 @@ def _require(got: _Got, path: str) -> None:
             detail = f" {problem.code}: {problem.detail}"[:SHOWN]
         except (msgspec.DecodeError, UnicodeDecodeError):
             detail = " and a problem document that cannot be read"
-    raise refuse("fetch_failed", f"the console answered {got.status}{detail}", file=path)
+    said = Refused("fetch_failed", f"the console answered {got.status}{detail}", file=path)
+    raise Answered(got.status, said)

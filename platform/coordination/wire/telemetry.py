@@ -2,11 +2,13 @@
 
 One batch a second, also when nothing happened: silence is a fault, not idleness. Every number is a
 delta of the batch's own interval, so batches add up in any order, and a batch that arrives twice is
-known by ``(gateway, boot_id, seq)``. The gateway is the one whose credential sent it.
+known by ``(gateway, boot_id, seq)``. The gateway is the one whose credential sent it. What could not be
+sent waits, and goes out with what came after it, in order: one shipment holds several batches then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -19,6 +21,8 @@ from coordination.wire.status import Digest, GatewayStateName
 INTERVAL_US = 1_000_000
 MAX_SERIES = 4_000
 """Keys one batch may carry; what is beyond is counted under ``OTHER``."""
+MAX_BATCHES = 60
+"""Batches in one shipment."""
 OTHER = "~other"
 """The tenant under which keys beyond ``MAX_SERIES`` are added up. No tenant's name begins with ``~``."""
 
@@ -108,7 +112,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """``POST /api/v1/gateways/{id}/telemetry``. Unknown fields are ignored: a newer gateway may say more."""
+    """One interval of one gateway. Unknown fields are ignored: a newer gateway may say more."""
 
     boot_id: BootId
     seq: Natural
@@ -117,8 +121,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Begin of the interval."""
     interval_us: Natural
     sent_at: Natural
-    """End of the interval, on the same clock as ``started_at``: its skew is what it differs from the
-    receiver's when the batch is fresh."""
+    """End of the interval, on the same clock as ``started_at``."""
     bundle: Digest
     state: GatewayStateName
     series: Annotated[tuple[Series, ...], Meta(max_length=MAX_SERIES + 100)] = ()
@@ -128,11 +131,30 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: this gateway keeps no log of usage."""
 
 
+class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+    """``POST /api/v1/gateways/{id}/telemetry``. Any 2xx acknowledges all of it."""
+
+    sent_at: Natural
+    """When it was sent, on the clock of its batches: what it differs from the receiver's is their skew."""
+    batches: Annotated[tuple[Batch, ...], Meta(min_length=1, max_length=MAX_BATCHES)]
+    """The oldest first."""
+
+
 def encode(batch: Batch) -> bytes:
-    return msgspec.json.encode(batch)
+    return _ENCODER.encode(batch)
 
 
-def decode(data: bytes) -> Batch:
+def decode_batch(data: bytes) -> Batch:
+    """Raises ``msgspec.ValidationError`` (or ``DecodeError``), whose text says where."""
+    return _BATCH_DECODER.decode(data)
+
+
+def join(sent_at: int, batches: Sequence[bytes]) -> bytes:
+    """The shipment of batches that were encoded before, byte for byte."""
+    return b'{"sent_at":%d,"batches":[%b]}' % (sent_at, b",".join(batches))
+
+
+def decode(data: bytes) -> Shipment:
     """Raises ``msgspec.ValidationError`` (or ``DecodeError``), whose text says where."""
     return _DECODER.decode(data)
 
@@ -142,4 +164,6 @@ def sketch_of(data: bytes) -> Sketch:
     return Sketch.from_bytes(data) if data else Sketch()
 
 
-_DECODER = msgspec.json.Decoder(Batch)
+_ENCODER = msgspec.json.Encoder()
+_BATCH_DECODER = msgspec.json.Decoder(Batch)
+_DECODER = msgspec.json.Decoder(Shipment)

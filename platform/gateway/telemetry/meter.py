@@ -1,0 +1,170 @@
+"""What happened since the last look, by tenant, tier, model, pool and replica?
+
+A request is counted once, where and when it ended; what a stream brings is counted as it passes. The
+keys are names of the policy's own documents: nothing a client wrote becomes one.
+"""
+
+from __future__ import annotations
+
+from coordination.sketch import Sketch
+from coordination.wire.telemetry import MAX_SERIES, OTHER, Series
+from gateway.explanations import Explanation
+
+OURS = frozenset({"internal_error", "upstream_failed", "upstream_timeout"})
+"""Codes that say that we or the engine failed, rather than that a request was refused."""
+ENGINE_REFUSED = "engine_refused"
+FORGOTTEN_AFTER = 60
+"""Looks in a row that find nothing of a key."""
+Key = tuple[str, str, str, str, str | None]
+
+
+class Cell:
+    """The counters of one key, since the last look."""
+
+    __slots__ = (
+        "aborted",
+        "cached_input",
+        "completed",
+        "e2e",
+        "failed",
+        "holders",
+        "itl",
+        "key",
+        "output",
+        "queue",
+        "quiet",
+        "refused",
+        "requests",
+        "reserved",
+        "spilled",
+        "streamed",
+        "ttft",
+        "uncached_input",
+    )
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.holders = 0
+        """Streams that count here while they pass."""
+        self.quiet = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.requests = self.completed = self.aborted = self.failed = 0
+        self.reserved = self.spilled = 0
+        self.uncached_input = self.cached_input = self.output = self.streamed = 0
+        self.refused: dict[str, int] = {}
+        self.ttft, self.itl, self.e2e, self.queue = Sketch(), Sketch(), Sketch(), Sketch()
+
+    def passed(self, tokens: int, since_us: int) -> None:
+        """A read brought ``tokens`` (>= 1) of a stream, ``since_us`` after the read before it."""
+        self.streamed += tokens
+        self.itl.add(since_us // tokens, tokens)
+
+    def take(self) -> Series | None:
+        """What was counted, which is forgotten here; ``None`` if there was nothing."""
+        if not self.requests and not self.streamed:
+            self.quiet += 1
+            return None
+        self.quiet = 0
+        tenant, tier, model, pool, replica = self.key
+        series = Series(
+            tenant=tenant,
+            tier=tier,
+            model=model,
+            pool=pool,
+            replica=replica,
+            requests=self.requests,
+            completed=self.completed,
+            aborted=self.aborted,
+            failed=self.failed,
+            refused=self.refused,
+            reserved=self.reserved,
+            spilled=self.spilled,
+            uncached_input=self.uncached_input,
+            cached_input=self.cached_input,
+            output=self.output,
+            streamed=self.streamed,
+            ttft=_written(self.ttft),
+            itl=_written(self.itl),
+            e2e=_written(self.e2e),
+            queue=_written(self.queue),
+        )
+        self._reset()
+        return series
+
+
+class Meter:
+    """All cells of one gateway."""
+
+    def __init__(self, most: int = MAX_SERIES) -> None:
+        self._most = most
+        self._cells: dict[Key, Cell] = {}
+
+    def cell(self, tenant: str, tier: str, model: str, pool: str, replica: str | None) -> Cell:
+        key = (tenant, tier, model, pool, replica)
+        found = self._cells.get(key)
+        if found is None:
+            if len(self._cells) >= self._most and tenant != OTHER:
+                return self.cell(OTHER, tier, "", "", None)
+            found = self._cells[key] = Cell(key)
+        return found
+
+    def finished(self, explanation: Explanation) -> None:
+        """One request is over, however it ended."""
+        decision, problem = explanation.decision, explanation.problem
+        if decision is None and problem is None:
+            return  # a list of models: no promise is made about it
+        dispatches = explanation.dispatches
+        cell = self.cell(
+            explanation.tenant or "",
+            decision.tier if decision is not None else "",
+            decision.request.model if decision is not None else "",
+            (decision.pool or "") if decision is not None else "",
+            dispatches[-1].replica if dispatches else None,
+        )
+        cell.requests += 1
+        if decision is not None:
+            if decision.reservation == "used":
+                cell.reserved += 1
+            elif decision.reservation == "spilled":
+                cell.spilled += 1
+        if problem is not None:
+            if problem.code in OURS:
+                cell.failed += 1
+            else:
+                cell.refused[problem.code] = cell.refused.get(problem.code, 0) + 1
+        elif explanation.outcome == "aborted":
+            cell.aborted += 1
+        elif explanation.status == 200:
+            cell.completed += 1
+            cell.e2e.add(max(0, explanation.finished - explanation.arrived))
+        else:
+            cell.refused[ENGINE_REFUSED] = cell.refused.get(ENGINE_REFUSED, 0) + 1
+        if dispatches:
+            cell.queue.add(dispatches[0].queue_us)
+            if explanation.stream and explanation.first_byte:
+                cell.ttft.add(max(0, explanation.first_byte - explanation.arrived))
+        if explanation.charge is not None:
+            usage = explanation.charge.usage
+            cell.uncached_input += usage.uncached_input
+            cell.cached_input += usage.cached_input
+            cell.output += usage.output
+
+    def take(self) -> tuple[Series, ...]:
+        """Everything counted since the last call. Keys long unheard of are forgotten."""
+        taken: list[Series] = []
+        gone: list[Key] = []
+        for key, cell in self._cells.items():
+            series = cell.take()
+            if series is not None:
+                taken.append(series)
+            elif cell.quiet > FORGOTTEN_AFTER and not cell.holders:
+                gone.append(key)
+        for key in gone:
+            del self._cells[key]
+        return tuple(taken)
+
+
+def _written(sketch: Sketch) -> bytes:
+    return sketch.to_bytes() if sketch.count else b""
