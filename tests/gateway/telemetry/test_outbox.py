@@ -12,7 +12,7 @@ def test_an_outage_s_batches_go_out_in_order_a_shipment_at_a_time():
     box = Outbox()
     for seq in range(1, 151):
         box.put(seq, b"x")
-    sent = []
+    sent: list[int] = []
     while chosen := box.next():
         assert len(chosen) <= SHIPPED_BATCHES
         sent += chosen
