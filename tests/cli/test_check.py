@@ -157,3 +157,42 @@ def test_colour_is_used_on_a_terminal(tmp_path: Path):
         shown = os.read(leader, 65536).decode()
         os.close(leader)
     assert "\x1b[1;31merror[SPEC005]" in shown
+
+
+def test_fixing_writes_files_back_and_tells_what_is_left(tmp_path: Path):
+    folder = tmp_path / "policy"
+    shutil.copytree(QUICKSTART, folder)
+    tiers = (folder / "tiers.yaml").read_text()
+    (folder / "tiers.yaml").write_text(tiers.replace("  queue:", "  queeu:", 1) + "# the end\n")
+    (folder / "tiers.yaml").chmod(0o640)
+    (folder / "models.yaml").rename(tmp_path / "models.yaml")
+    (folder / "models.yaml").symlink_to(tmp_path / "models.yaml")
+    ran = check("policy", "--fix", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "mended 1 problem in policy/tiers.yaml\n")
+    assert (folder / "tiers.yaml").read_text() == tiers + "# the end\n"
+    assert (folder / "tiers.yaml").stat().st_mode & 0o777 == 0o640
+    assert (folder / "models.yaml").is_symlink()
+    again = check("policy", "--fix", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_without_fix_nothing_is_written(tmp_path: Path):
+    (tmp_path / "tier.yaml").write_text(BROKEN)
+    assert (tmp_path / "tier.yaml").read_text() == BROKEN
+
+
+def test_standard_input_cannot_be_mended():
+    ran = check("-", "--fix", stdin=BROKEN)
+    assert ran.returncode == 2
+    assert "cannot change standard input" in ran.stderr
+
+
+@pytest.mark.parametrize("form", ["sarif", "github"])
+def test_scanners_and_pull_requests_have_their_own_format(form: str, tmp_path: Path):
+    (tmp_path / "tier.yaml").write_text(BROKEN)
+    ran = check("tier.yaml", "--format", form, cwd=tmp_path)
+    assert ran.returncode == 1
+    if form == "sarif":
+        assert json.loads(ran.stdout)["runs"][0]["results"][0]["ruleId"] == "SPEC005"
+    else:
+        assert ran.stdout.startswith("::error file=tier.yaml,line=4,")

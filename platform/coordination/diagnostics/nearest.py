@@ -33,6 +33,16 @@ class Nearest:
         best = min(ranked, default=(reach + 1, ""))
         return best[1] if best[0] <= reach else None
 
+    def surely(self, word: str) -> str | None:
+        """The one name that can have been meant: very near, and no other nearly as near."""
+        if not 3 <= len(word) <= LONGEST or len(self._names) > EXACT_UP_TO:
+            return None
+        reach = 1 if len(word) < 6 else 2
+        ranked = sorted((edits(word.lower(), name.lower(), reach + 1), name) for name in self._names)
+        if not ranked or ranked[0][0] > reach:
+            return None
+        return ranked[0][1] if len(ranked) == 1 or ranked[1][0] > ranked[0][0] + 1 else None
+
     def _look_up(self, word: str) -> str | None:
         if self._index is None:
             self._index = {}

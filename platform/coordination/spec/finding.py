@@ -21,13 +21,15 @@ UNSET = Unset()
 
 
 class Remedy(msgspec.Struct, frozen=True):
-    """What would mend it: rename the key, replace the value, or remove it."""
+    """What would mend it: rename the key, replace the value, remove it, or add a field to it."""
 
     title: str
     rename: str | None = None
     replace: Plain | Unset = UNSET
     remove: bool = False
+    add: tuple[str, Plain] | None = None
     safe: bool = False
+    """Whether it keeps what the author meant beyond doubt, so that a program may apply it."""
 
 
 class Misread(Exception):

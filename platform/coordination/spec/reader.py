@@ -176,7 +176,8 @@ def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
                 return
     for key, doc in ENVELOPE.items():
         if key not in tree:
-            found.append(Finding(SPEC013_missing_field.missing(key, "the document", doc), None))
+            added = API_VERSION if key == "apiVersion" else None
+            found.append(Finding(SPEC013_missing_field.missing(key, "the document", doc, added=added), None))
     if "apiVersion" in tree and tree["apiVersion"] != API_VERSION:
         found.append(Finding(SPEC011_api_version.unsupported(tree["apiVersion"]), (None, "apiVersion")))
     kind = tree.get("kind")
@@ -272,6 +273,9 @@ def _fix(misread: Misread, where: str) -> Fix | None:
     if remedy.rename is not None:
         parent = where.rpartition("/")[0]
         patch = ({"op": "move", "from": where, "path": f"{parent}/{remedy.rename}"},)
+    elif remedy.add is not None:
+        name, value = remedy.add
+        patch = ({"op": "add", "path": f"{where}/{name}", "value": value},)
     elif remedy.remove:
         patch = ({"op": "remove", "path": where},)
     elif not isinstance(remedy.replace, Unset):

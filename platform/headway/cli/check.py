@@ -28,6 +28,7 @@ from coordination.spec import rules as spec_rules
 from coordination.spec.finding import Misread
 from coordination.spec.quantities import read_instant
 from coordination.spec.source.text import LARGEST_FILE
+from headway.cli.mending import mend_files, replace_file
 from headway.cli.terminal import wants_colour
 
 SUFFIXES = {".yaml", ".yml", ".json"}
@@ -51,21 +52,47 @@ def command(
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
     at: Annotated[str, typer.Option(help="Instant to check at, RFC 3339; by default today 00:00Z.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="First apply the fixes that keep your meaning.")] = False,
 ) -> None:
     """Check a policy set: every mistake, with its place. Exit 0 clean, 1 mistakes, 2 could not run."""
     try:
         instant = instant_of(at)
         files = load_files(path)
+        if fix:
+            files = mended(path, files, instant)
     except CouldNotRun as problem:
         print(f"headway check: {problem}", file=sys.stderr)
         raise typer.Exit(COULD_NOT_RUN) from None
-    policy_set, diagnostics = read(files)
-    diagnostics = in_reading_order([*diagnostics, *check_policy(policy_set, instant)])
+    policy_set, diagnostics = diagnose(files, instant)
     ok = is_ok(diagnostics, strict=strict)
     print(rendered(output, diagnostics, policy_set, ok=ok), end="")
     if output is OutputFormat.text and not diagnostics:
         print(f"{len(policy_set.documents)} objects in {len(files)} files")
     raise typer.Exit(0 if ok else 1)
+
+
+def diagnose(files: list[SourceFile], instant: int) -> tuple[PolicySet, list[Diagnostic]]:
+    """What was read, and everything that is wrong with it, in reading order."""
+    policy_set, diagnostics = read(files)
+    return policy_set, in_reading_order([*diagnostics, *check_policy(policy_set, instant)])
+
+
+def mended(path: str, files: list[SourceFile], instant: int) -> list[SourceFile]:
+    """The files after every safe fix, written back; what was done goes to stderr."""
+    if path == "-":
+        raise CouldNotRun("--fix changes files; it cannot change standard input")
+    outcome = mend_files(files, lambda held: diagnose(held, instant)[1])
+    places = {shown(place): place for place in paths_of(path)}
+    for file in outcome.files:
+        if file.name in outcome.changed:
+            try:
+                replace_file(places[file.name], file.text)
+            except OSError as error:
+                raise CouldNotRun(f"{file.name}: {(error.strerror or str(error)).lower()}") from None
+    if outcome.applied:
+        problems = "1 problem" if outcome.applied == 1 else f"{outcome.applied} problems"
+        print(f"mended {problems} in {', '.join(sorted(outcome.changed))}", file=sys.stderr)
+    return outcome.files
 
 
 def rendered(
@@ -104,16 +131,21 @@ def load_files(path: str) -> list[SourceFile]:
     """The policy files of a path: itself, or those below a folder (hidden ones left out)."""
     if path == "-":
         return [SourceFile("<stdin>", sys.stdin.buffer.read(LARGEST_FILE + 1))]
-    root = Path(path)
     try:
-        if root.is_dir():
-            found = sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and is_shown(p, root))
-            if not found:
-                raise CouldNotRun(f"{path} holds no .yaml, .yml or .json file")
-            return [load_file(p) for p in found if p.is_file()]
-        return [load_file(root)]
+        return [load_file(place) for place in paths_of(path)]
     except OSError as error:
         raise CouldNotRun(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def paths_of(path: str) -> list[Path]:
+    """A file itself, or the policy files of a folder."""
+    root = Path(path)
+    if not root.is_dir():
+        return [root]
+    found = sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and is_shown(p, root))
+    if not found:
+        raise CouldNotRun(f"{path} holds no .yaml, .yml or .json file")
+    return [place for place in found if place.is_file()]
 
 
 def load_file(path: Path) -> SourceFile:

@@ -13,13 +13,14 @@ RULE = Rule("SPEC005", "error", "Unknown field")
 
 def unknown(field: str, owner: str, known: list[str], taken: Container[str]) -> Misread:
     """``owner`` names what the field was written in; ``taken`` are fields already written there."""
-    near = Nearest(name for name in known if name not in taken).to(field)
+    free = Nearest(name for name in known if name not in taken)
+    near = free.to(field)
     message = f"{owner} has no field {quoted(field)}"
     if near is not None:
         return Misread(
             RULE,
             f"{message}; did you mean {quoted(near)}?",
-            remedy=Remedy(f"rename it to `{near}`", rename=near),
+            remedy=Remedy(f"rename it to `{near}`", rename=near, safe=free.surely(field) == near),
             on="key",
         )
     listing = ", ".join(known)

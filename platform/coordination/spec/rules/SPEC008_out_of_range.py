@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordination.diagnostics import Rule
-from coordination.spec.finding import Misread
+from coordination.spec.finding import Misread, Remedy
 from coordination.spec.plain import quoted
 
 RULE = Rule("SPEC008", "error", "Out of range")
@@ -30,4 +30,5 @@ def too_many(count: int, most: int, what: str) -> Misread:
 
 
 def repeated(written: str) -> Misread:
-    return Misread(RULE, f"{quoted(written)} stands in this list twice")
+    remedy = Remedy("remove it", remove=True, safe=True)
+    return Misread(RULE, f"{quoted(written)} stands in this list twice", remedy=remedy)

@@ -10,10 +10,13 @@ RULE = Rule("SPEC012", "error", "Unsupported kind")
 
 
 def unsupported(value: Plain, kinds: list[str]) -> Misread:
-    near = Nearest(kinds).to(value) if isinstance(value, str) else None
+    known = Nearest(kinds)
+    near = known.to(value) if isinstance(value, str) else None
     return Misread(
         RULE,
         f"{describe(value)} is not a kind" + (f"; did you mean `{near}`?" if near else ""),
         notes=(f"Kinds: {', '.join(kinds)}.",),
-        remedy=Remedy(f"write `{near}`", replace=near) if near else None,
+        remedy=Remedy(f"write `{near}`", replace=near, safe=known.surely(str(value)) == near)
+        if near
+        else None,
     )

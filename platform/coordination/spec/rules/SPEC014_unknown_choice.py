@@ -10,12 +10,14 @@ RULE = Rule("SPEC014", "error", "Unknown choice")
 
 
 def unknown(written: str, choices: list[str]) -> Misread:
-    near = Nearest(choices).to(written)
+    known = Nearest(choices)
+    near = known.to(written)
+    safe = near is not None and known.surely(written) == near
     return Misread(
         RULE,
         f"{quoted(written)} is not one of {', '.join(choices)}"
         + (f"; did you mean `{near}`?" if near else ""),
-        remedy=Remedy(f"write `{near}`", replace=near) if near else None,
+        remedy=Remedy(f"write `{near}`", replace=near, safe=safe) if near else None,
     )
 
 
