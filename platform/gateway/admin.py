@@ -1,8 +1,9 @@
-"""What may an operator on this machine ask? Explanations, health, readiness, metrics, replicas."""
+"""What may an operator on this machine ask? Explanations, levels, health, readiness, metrics, replicas."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from gateway.downstream.connection import ClientConnection
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 JSON = b"application/json"
 DECISIONS = b"/decisions/"
+LEVELS = b"/levels/"
 
 
 class AdminPlane:
@@ -43,6 +45,9 @@ class AdminPlane:
         if path == b"/metrics":
             fields = b"content-type: %b\r\n" % CONTENT_TYPE
             return connection.respond(200, fields, self._gateway.metrics_page())
+        if path.startswith(LEVELS):
+            tenant = path[len(LEVELS) :].decode("latin-1")
+            return _json(connection, 200, asdict(self._gateway.coordinator.levels(tenant)))
         if path.startswith(DECISIONS):
             request_id = path[len(DECISIONS) :].decode("latin-1")
             explanation = self._gateway.plane.explanations.get(request_id)

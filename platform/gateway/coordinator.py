@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from coordination import scheduling
 from coordination.program.index import Program
-from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Refusal
+from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Levels, Refusal
 from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
@@ -43,6 +43,7 @@ class Coordinator:
         self._timer_at = 0
         self.active = active
         self._program: Program = active.program
+        self._program.follow(active.directory.shares)
         self._state = scheduling.new_state(
             active.program, route_salt=active.directory.route_salt, seed=seed, now=clock.now()
         )
@@ -52,8 +53,9 @@ class Coordinator:
         return self._program
 
     def activate(self, active: Active) -> None:
-        """Enforce another policy from the next decision on; levels are kept (R3)."""
-        if active.program is not self._program:
+        """Enforce another policy, or other team shares, from the next decision on; levels are kept (R3)."""
+        moved = active.program.follow(active.directory.shares)
+        if moved or active.program is not self._program:
             scheduling.activate(self._state, active.program, self._clock.now())
         self.active = active
         self._program = active.program
@@ -62,6 +64,10 @@ class Coordinator:
             self.pump(pool)
         if self._waiting:
             self._arm()  # requests whose pool or tenant is gone expire now
+
+    def levels(self, tenant: str) -> Levels:
+        """How full every limit and reservation of ``tenant`` and of all below it is."""
+        return scheduling.levels(self._state, tenant, self._clock.now())
 
     # -- a request's life ----------------------------------------------------------------------
 

@@ -26,12 +26,17 @@ class User(AbstractUser):
 
 
 class Role(models.TextChoices):
-    """What a membership allows. The first three are the platform's own; the last is a tenant's."""
+    """What a membership allows. The first three are the platform's own; the others are a tenant's."""
 
     OPERATOR = "operator", "Operator"
     APPROVER = "approver", "Approver"
     VIEWER = "viewer", "Viewer"
     TENANT_ADMIN = "tenant_admin", "Tenant administrator"
+    TENANT_MEMBER = "tenant_member", "Tenant member"
+
+
+TENANT_ROLES = (Role.TENANT_ADMIN.value, Role.TENANT_MEMBER.value)
+"""Administrators change things; members look."""
 
 
 class Membership(models.Model):
@@ -51,8 +56,8 @@ class Membership(models.Model):
             models.UniqueConstraint(fields=["user", "tenant", "role"], name="membership_once"),
             models.CheckConstraint(
                 name="membership_role_fits_tenant",
-                condition=models.Q(tenant="") ^ models.Q(role=Role.TENANT_ADMIN),
-                violation_error_message="A tenant's administrator has a tenant, every other role none.",
+                condition=models.Q(tenant="") ^ models.Q(role__in=TENANT_ROLES),
+                violation_error_message="A tenant's people have a tenant, every other role none.",
             ),
         ]
 

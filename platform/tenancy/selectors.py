@@ -16,12 +16,17 @@ def roles(user: User) -> frozenset[str]:
 
 
 def tenants(user: User) -> list[str]:
-    """The tenants ``user`` administers, by name."""
-    return list(
-        Membership.objects.filter(user=user, role=Role.TENANT_ADMIN)
-        .order_by("tenant")
-        .values_list("tenant", flat=True)
-    )
+    """The tenants ``user`` belongs to, by name; each with all below it."""
+    return sorted(tenant_roles(user))
+
+
+def tenant_roles(user: User) -> dict[str, frozenset[str]]:
+    """Tenant -> what ``user`` is to it."""
+    found: dict[str, frozenset[str]] = {}
+    rows = Membership.objects.filter(user=user).exclude(tenant="").values_list("tenant", "role")
+    for tenant, role in rows:
+        found[tenant] = found.get(tenant, frozenset()) | {role}
+    return found
 
 
 def anybody() -> bool:

@@ -176,7 +176,9 @@ def bundle(policy: ProgramRecords, tests: list[Vector] | None = None) -> PackedB
     )
 
 
-def directory(serial: int = 1, revoked: tuple[str, ...] = ()) -> Directory:
+def directory(
+    serial: int = 1, revoked: tuple[str, ...] = (), shares: dict[str, int] | None = None
+) -> Directory:
     keys = {}
     for name, (full, key_id) in KEYS.items():
         owner = name if name in ("acme", "tight") else "stranger" if name == "nobody" else "acme"
@@ -188,13 +190,19 @@ def directory(serial: int = 1, revoked: tuple[str, ...] = ()) -> Directory:
                 sha256=entry.sha256, tenant=owner, scopes=scopes, expires_at=None, revoked_at=1
             )
         keys[key_id] = entry
-    return Directory(environment="dev", serial=serial, route_salt="ab" * 16, keys=keys, shares={})
+    return Directory(environment="dev", serial=serial, route_salt="ab" * 16, keys=keys, shares=shares or {})
 
 
-def state_files(packed: PackedBundle, *, serial: int = 1, revoked: tuple[str, ...] = ()) -> dict[str, bytes]:
+def state_files(
+    packed: PackedBundle,
+    *,
+    serial: int = 1,
+    revoked: tuple[str, ...] = (),
+    shares: dict[str, int] | None = None,
+) -> dict[str, bytes]:
     return make_embedded_state(
         bundle=packed,
-        directory=directory(serial, revoked),
+        directory=directory(serial, revoked, shares),
         key=SIGNER,
         ring="0",
         serial=serial,

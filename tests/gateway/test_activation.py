@@ -162,6 +162,29 @@ async def test_a_new_bundle_is_swapped_in_under_a_running_stream(tmp_path):
         assert [len(one.calls), len(two.calls)] == [1, 1]
 
 
+async def test_a_moved_share_is_in_force_under_the_same_bundle(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        digest = gw.active.digest
+        before = gw.coordinator.program.scope("acme", "standard", "llama-3-8b").weights
+        packed = policy.bundle(policy.records([one.url]))
+        files = policy.state_files(packed, serial=2, shares={"acme": 7_000_000})
+        write_state(tmp_path / "state", files)
+        await until(lambda: gw.active.directory.serial == 2)
+        assert gw.active.digest == digest
+        assert (
+            gw.coordinator.program.scope("acme", "standard", "llama-3-8b").weights == (7_000_000,) != before
+        )
+        assert (await post(gw)).status == 200
+
+
+async def test_levels_are_told_of_one_tenant_alone(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        assert (await post(gw)).status == 200
+        told = await admin(gw, "/levels/tight")
+        assert {row["tenant"] for row in told["limits"]} == {"tight"}
+        assert await admin(gw, "/levels/nobody") == {"limits": [], "concurrency": [], "reservations": []}
+
+
 async def test_a_bad_new_state_is_reported_and_the_old_one_goes_on(tmp_path):
     async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
         digest = gw.active.digest

@@ -9,7 +9,7 @@ Both are memoised, so ten thousand idle tenants cost nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from coordination.program.records import (
@@ -28,6 +28,9 @@ from coordination.program.records import (
 )
 
 MINUTE: Micros = 60 * MILLION
+LEAST_WEIGHT: Ppm = 1
+MOST_WEIGHT: Ppm = 1_000_000 * MILLION
+"""What a quota's weight may be; a share of the directory is clamped to it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,13 +203,14 @@ class Segment:
 
 
 class Program:
-    """A compiled policy in memory. Read only, but for its memos."""
+    """A compiled policy in memory. Read only, but for its memos and the directory's shares."""
 
     __slots__ = (
         "_boundaries",
         "_quotas_of",
         "_scopes",
         "_segments",
+        "_shares",
         "models",
         "models_by_client_name",
         "pools",
@@ -277,6 +281,31 @@ class Program:
         self._boundaries = _boundaries(records)
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._segments: dict[int, Segment] = {}
+        self._shares: dict[str, Ppm] = {}
+
+    def follow(self, shares: Mapping[str, Ppm]) -> bool:
+        """Let each of ``shares`` (tenant -> weight) stand over what the quotas say; True if that alters any.
+
+        They come with the directory, not with the policy, so they change under a program that stays.
+        """
+        clamped = {
+            tenant: min(max(weight, LEAST_WEIGHT), MOST_WEIGHT)
+            for tenant, weight in shares.items()
+            if tenant in self.tenants
+        }
+        if clamped == self._shares:
+            return False
+        self._shares = clamped
+        self._scopes.clear()
+        return True
+
+    def quotas_within(self, tenant: str) -> list[Quota]:
+        """Of ``tenant`` and of all below it."""
+        return [quota for quota in self.quotas.values() if f"{quota.tenant}/".startswith(f"{tenant}/")]
+
+    def reservations_within(self, tenant: str) -> list[Reservation]:
+        """Of ``tenant`` and of all below it."""
+        return [held for held in self.reservations.values() if f"{held.tenant}/".startswith(f"{tenant}/")]
 
     def scope(self, tenant: str, tier: str, model: str) -> Scope:
         """What applies to the three together. Raises KeyError for a name the policy lacks."""
@@ -304,7 +333,8 @@ class Program:
         for node in tenant.path:
             own = [q for q in self._quotas_of.get(node, ()) if q.covers(tier.name, model.name)]
             quotas += own
-            weights.append(max(own, key=lambda q: q.narrowness).weight_ppm if own else MILLION)
+            written = max(own, key=lambda q: q.narrowness).weight_ppm if own else MILLION
+            weights.append(self._shares.get(node, written))
         leaf_path = tenant.path
         if tenant.inner:
             leaf_path = (*leaf_path, tenant.name + "/")

@@ -12,6 +12,7 @@ from coordination.scheduling.decisions import Decision, Dispatch
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.explain import explain
 from coordination.scheduling.headroom import headroom
+from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.observing import observe, set_health
 from coordination.scheduling.settlement import (
     PROGRESS_TOKENS,
@@ -50,6 +51,7 @@ __all__ = [
     "Headroom",
     "Hold",
     "Lane",
+    "Levels",
     "LimitView",
     "Refusal",
     "ReplicaReport",
@@ -69,6 +71,7 @@ __all__ = [
     "fail",
     "first_byte",
     "headroom",
+    "levels",
     "new_state",
     "next_expiry",
     "observe",

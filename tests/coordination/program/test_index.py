@@ -33,6 +33,20 @@ def test_a_model_scope_is_more_specific_than_a_tier_scope():
     assert policy.load().scope("a", "standard", "m").weights == (5 * MILLION,)
 
 
+def test_a_share_of_the_directory_stands_over_the_quotas_weight_and_is_clamped():
+    policy = one_pool("a", "a/x", "a/y").quota("w", "a/x", weight=4).quota("n", "a/x", tiers=("standard",))
+    program = policy.load()
+    assert program.scope("a/x", "standard", "m").weights[-1] == MILLION
+    assert program.follow({"a/x": 3 * MILLION, "a/y": 0, "gone": 5})
+    assert program.scope("a/x", "standard", "m").weights[-1] == 3 * MILLION
+    assert program.scope("a/y", "standard", "m").weights[-1] == 1, "never nothing: it divides"
+    assert not program.follow({"a/x": 3 * MILLION, "a/y": 1})
+    assert program.follow({"a/x": 2**53 - 1})
+    assert program.scope("a/x", "standard", "m").weights[-1] == MILLION * MILLION
+    assert program.follow({})
+    assert program.scope("a/x", "standard", "m").weights[-1] == MILLION
+
+
 def test_an_inner_tenants_own_traffic_has_a_leaf_of_weight_one():
     policy = one_pool("a", "a/x").quota("w", "a", weight=4)
     program = policy.load()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.program.records import MILLION
+from coordination.scheduling import activate
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, Node, charge, enter, leave, pick, serve, within
 from coordination.scheduling.waiting import Leaf
@@ -187,6 +188,25 @@ def test_under_overload_tenants_are_served_in_the_ratio_of_their_weights():
     total = sum(gained.values())
     for number in range(1, 5):
         assert gained[f"t{number}"] / total == pytest.approx(number / 10, rel=0.02)
+
+
+def test_a_moved_share_divides_what_is_served_from_then_on():
+    """Two teams of one tenant, even at first; then the directory gives one three quarters."""
+    policy = a_policy().model().pool(replicas=4, sequences=64).tier(max_wait=10_000 * SECOND).route()
+    policy.tenant("a").tenant("a/x").tenant("a/y")
+    fleet = VirtualFleet(policy.load(), output_of=lambda request: 20)
+    for at in range(0, 150 * SECOND, 15_000):
+        fleet.request("a/x" if at % 30_000 else "a/y", at=at, prompt=1000)
+    shares = []
+    for end in (60, 120):
+        fleet.run(until=(end - 50) * SECOND)
+        before = served_cost(fleet)
+        fleet.run(until=end * SECOND)
+        gained = {name: cost - before.get(name, 0) for name, cost in served_cost(fleet).items()}
+        shares.append(gained["a/x"] / sum(gained.values()))
+        assert fleet.program.follow({"a/x": 3 * MILLION}) == (end == 60)
+        activate(fleet.state, fleet.program, fleet.now)
+    assert shares == [pytest.approx(0.5, rel=0.02), pytest.approx(0.75, rel=0.02)]
 
 
 def served_cost(fleet: VirtualFleet) -> dict[str, int]:
