@@ -12,12 +12,13 @@ from coordination.program.index import Program
 from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
 from coordination.scheduling.values import LimitView, Request
+from gateway.accounts import Accounts, NoAccounts
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.downstream.connection import Answering, ClientConnection
 from gateway.downstream.request import HttpRequest
 from gateway.errors import Problem
-from gateway.exchange import Exchange
+from gateway.exchange import UNRECORDED, Exchange
 from gateway.explanations import Explanation, Explanations
 from gateway.identifiers import RequestIds
 from gateway.log import innermost, log
@@ -39,10 +40,17 @@ DEFAULT_TIMEOUTS = Timeouts(first_byte=60_000_000, total=600_000_000)
 class DataPlane:
     """The ``Service`` of the public port."""
 
-    def __init__(self, coordinator: Coordinator, replicas: Replicas, clock: PolicyClock) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        replicas: Replicas,
+        clock: PolicyClock,
+        accounts: Accounts | None = None,
+    ) -> None:
         self.coordinator = coordinator
         self.replicas = replicas
         self.clock = clock
+        self.accounts = accounts or NoAccounts()
         self.metrics = Metrics()
         self.explanations = Explanations()
         self.live: set[Exchange] = set()
@@ -214,7 +222,7 @@ class DataPlane:
 
     def _chat(
         self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
-    ) -> Exchange | Problem:
+    ) -> Exchange | Problem | None:
         chat = read_chat(http.body)
         http.body = b""
         if isinstance(chat, Problem):
@@ -227,6 +235,8 @@ class DataPlane:
         if isinstance(classified, Refusal):
             return Problem(classified.code, classified.message)
         explanation.tier_requested = classified.tier_requested
+        if not self.accounts.takes():
+            return UNRECORDED
         deadline = _deadline(http.headers.get(b"x-headway-deadline-ms"), explanation.arrived)
         if isinstance(deadline, Problem):
             return deadline
@@ -255,7 +265,7 @@ class DataPlane:
                 decision.code or "internal_error", decision.message, retry_after_us=decision.retry_after_us
             )
         coordinator.pump(decision.pool or "")
-        return exchange
+        return None if exchange.over else exchange
 
     def _models(
         self, http: HttpRequest, connection: ClientConnection, explanation: Explanation

@@ -34,6 +34,7 @@ CODES: dict[str, tuple[int, str]] = {
     # ours
     "internal_error": (500, "server_error"),
     "upstream_failed": (502, "server_error"),
+    "accounting_unavailable": (503, "server_error"),
     "capacity_exceeded": (503, "server_error"),
     "reservation_shortfall": (503, "server_error"),
     "upstream_timeout": (504, "server_error"),

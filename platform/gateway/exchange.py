@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from coordination.scheduling import Decision, Dispatch
 from coordination.scheduling.values import Request, Usage
+from coordination.wire.usage import CountedBy
+from gateway.accounts import Ended
 from gateway.coordinator import FailReason, Outcome
 from gateway.errors import Problem
 from gateway.explanations import Explanation
@@ -34,6 +36,7 @@ CLIENT_CLOSED = 499
 
 TIMED_OUT = Problem("upstream_timeout", "The model did not answer in time.")
 FAILED = Problem("upstream_failed", "The model stopped answering.")
+UNRECORDED = Problem("accounting_unavailable", "Usage cannot be put on record here. Please retry later.")
 
 
 class Exchange:
@@ -49,7 +52,6 @@ class Exchange:
         "_dispatch",
         "_events",
         "_explanation",
-        "_over",
         "_parts",
         "_plane",
         "_progressed",
@@ -62,6 +64,7 @@ class Exchange:
         "_type",
         "_upstream",
         "deadline",
+        "over",
         "request",
     )
 
@@ -90,7 +93,8 @@ class Exchange:
         self._status = 0
         self._type = b""
         self._answered = False
-        self._over = False
+        self.over = False
+        """Whoever asked has been answered, or has left."""
         self._progressed = 0
         self._total_at = 0
         self._cell: Cell | None = None
@@ -134,7 +138,7 @@ class Exchange:
 
     def client_gone(self) -> None:
         """The client left: stop the engine, settle what was done."""
-        if self._over:
+        if self.over:
             return
         dispatch, sent = self._dispatch, self._explanation.sent
         self._release()
@@ -142,7 +146,7 @@ class Exchange:
             pool = self._explanation.decision.pool if self._explanation.decision else None
             self._plane.coordinator.cancel(self.request.request_id, pool or "")
         else:
-            self._settle("aborted", self._counted() if sent else Usage(0, 0, 0))
+            self._settle("aborted", self._counted() if sent else Usage(0, 0, 0), "aborted")
         self._finish("aborted", CLIENT_CLOSED)
 
     def client_full(self) -> None:
@@ -186,10 +190,11 @@ class Exchange:
         if events.tokens - self._progressed >= PROGRESS_TOKENS and self._dispatch is not None:
             self._progressed = events.tokens
             self._plane.coordinator.progress(self._dispatch, events.tokens)
+            self._plane.accounts.passed(self._dispatch, events.tokens)
 
     def upstream_end(self) -> None:
         self._upstream = None
-        if self._over:
+        if self.over:
             return
         if self._events is not None:
             self._stream_ended(self._events)
@@ -198,7 +203,7 @@ class Exchange:
 
     def upstream_lost(self, *, answered: bool, stale: bool) -> None:
         self._upstream = None
-        if self._over:
+        if self.over:
             return
         if self._answered:
             self._cut_off(FAILED)
@@ -224,19 +229,25 @@ class Exchange:
 
     def _connected(self, upstream: ReplicaConnection) -> None:
         self._connecting = None
-        if self._over or self._dispatch is None:
+        if self.over or self._dispatch is None:
             upstream.abort()
         else:
             self._send(upstream)
 
     def _unreachable(self, _: str) -> None:
         self._connecting = None
-        if not self._over:
+        if not self.over:
             self._attempt_failed("connect")
 
     def _send(self, upstream: ReplicaConnection) -> None:
+        assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer
         self._upstream = upstream
         self._explanation.sent = self._plane.clock.now()
+        if not self._plane.accounts.begin(self._explanation, self._dispatch):
+            self._explanation.sent = 0
+            self._settle("aborted", Usage(0, 0, 0), "failed")
+            self._end_with(UNRECORDED)
+            return
         upstream.send(
             self,
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
@@ -254,6 +265,7 @@ class Exchange:
         self._connection.begin(
             200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
         )
+        self._plane.accounts.passed(dispatch, 0)
         self._plane.coordinator.first_byte(dispatch)
 
     def _meter(self, tokens: int) -> None:
@@ -280,7 +292,7 @@ class Exchange:
         if not self._answered:
             self._first_byte(rest)
             rest = b""
-        self._settle("completed", self._counted())
+        self._settle("completed", self._counted(), "completed")
         self._finish("completed", 200)
         self._connection.finish(rest)
 
@@ -291,13 +303,13 @@ class Exchange:
         self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
             usage, _ = read_usage(body)
-            self._settle("completed", usage or self._counted())
+            self._settle("completed", usage or self._counted(), "completed", by_engine=usage is not None)
             if body[:1] == b"{" and body[-1:] in b"}\n":
                 tier = self._plane.tier_name(dispatch.decision.tier)
                 body = set_member(body, body.rfind(b"}"), b'"service_tier"', b'"%b"' % tier.encode())
         else:  # the engine refused it: it is well, and no work was done
             self._plane.coordinator.first_byte(dispatch)
-            self._settle("aborted", Usage(0, 0, 0))
+            self._settle("aborted", Usage(0, 0, 0), "failed", by_engine=True)
         fields = self._plane.answer_fields(self._explanation, dispatch)
         self._finish("completed", status)
         self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
@@ -308,6 +320,8 @@ class Exchange:
         if dispatch is None:
             return
         self._release()
+        if self._explanation.sent:
+            self._plane.accounts.failed(self._explanation, dispatch)
         self._dispatch = None
         self._parts = []
         self._size = 0
@@ -321,14 +335,14 @@ class Exchange:
         """Too late for another attempt: tell the client inside its stream, and close."""
         ends_event = b"\n\n" if self._events is not None and self._events.mid_event else b""
         self._release()
-        self._settle("aborted", self._counted())
+        self._settle("aborted", self._counted(), "failed")
         self._explanation.problem = problem
         self._finish("aborted", problem.status)
         self._connection.close_after_this()
         self._connection.finish(b"%bdata: %b\n\n" % (ends_event, problem.body()))
 
     def _end_with(self, problem: Problem) -> None:
-        if self._over:
+        if self.over:
             return
         self._release()
         self._explanation.problem = problem
@@ -346,10 +360,17 @@ class Exchange:
         uncached, cached, _ = self._dispatch.decision.held
         return Usage(uncached, cached, events.tokens if events is not None else 0)
 
-    def _settle(self, outcome: Outcome, usage: Usage) -> None:
+    def _settle(self, outcome: Outcome, usage: Usage, ended: Ended, *, by_engine: bool = False) -> None:
+        """Once for each attempt: what the rules charge, and what the ledger is told."""
         dispatch, self._dispatch = self._dispatch, None
-        if dispatch is not None:
-            self._explanation.charge = self._plane.coordinator.settle(dispatch, usage, outcome)
+        if dispatch is None:
+            return
+        explanation = self._explanation
+        charge = explanation.charge = self._plane.coordinator.settle(dispatch, usage, outcome)
+        if explanation.sent:
+            by_engine = by_engine or (self._events is not None and self._events.usage is not None)
+            counted_by: CountedBy = "engine" if by_engine else "gateway"
+            self._plane.accounts.settled(explanation, dispatch, charge, ended, counted_by)
 
     def _release(self) -> None:
         """Let go of the replica, whatever it is doing."""
@@ -363,7 +384,7 @@ class Exchange:
             connecting.cancel()
 
     def _finish(self, outcome: str, status: int) -> None:
-        self._over = True
+        self.over = True
         if self._cell is not None:
             self._cell.holders -= 1
             self._cell = None

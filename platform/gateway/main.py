@@ -20,6 +20,7 @@ from gateway.feed import Feed
 from gateway.log import log
 from gateway.process import CannotListen, GatewayProcess
 from gateway.settings import GatewaySettings
+from gateway.wal import JournalInUse
 from gateway.watcher import Watcher
 from subscriber import identity as identities
 from subscriber.identity import NoIdentity
@@ -55,7 +56,11 @@ def run(settings: GatewaySettings) -> int:
         if isinstance(active, Refused):
             log("policy_refused", code=active.code, message=active.message, file=active.file)
             return REFUSED
-        gateway = GatewayProcess(settings, feed, active, clock)
+        try:
+            gateway = GatewayProcess(settings, feed, active, clock)
+        except (JournalInUse, OSError) as error:
+            log("usage_folder_unusable", message=str(error))
+            return REFUSED
         try:
             await gateway.start()
         except CannotListen as error:

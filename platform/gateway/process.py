@@ -12,6 +12,7 @@ from typing import Any
 from coordination.wire.telemetry import Queue, Replica
 from gateway.activation import Active
 from gateway.admin import AdminPlane
+from gateway.books import Books
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.data_plane import DataPlane
@@ -41,7 +42,10 @@ class GatewayProcess:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas."""
+        """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas.
+
+        Reads the usage the last gateway left: raises ``JournalInUse`` or ``OSError``.
+        """
         self._settings = settings
         self.clock = clock
         system = random.SystemRandom()
@@ -49,7 +53,8 @@ class GatewayProcess:
             active, self.clock, seed=system.getrandbits(64), salt=system.getrandbits(64)
         )
         self.replicas = Replicas(tls)
-        self.plane = DataPlane(self.coordinator, self.replicas, self.clock)
+        self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
+        self.plane = DataPlane(self.coordinator, self.replicas, self.clock, self.books.accounts)
         self.data = Listener(self.plane, limits)
         self.admin = Listener(AdminPlane(self))
         self._observer = Observer(self.coordinator, self.replicas, self.clock)
@@ -73,16 +78,18 @@ class GatewayProcess:
         self._observer.start()
         self._feed.start(self._activate)
         self.reporter.start()
+        self.books.start()
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then cut it off."""
         self.data.stop_accepting()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
-        await self.reporter.stop()
-        await self._feed.stop()
         left = len(self.data.connections)
-        self.data.close()
+        self.data.close()  # ends what is still open, so that the last words tell of it
+        await asyncio.sleep(0)
+        await asyncio.gather(self.reporter.stop(), self.books.stop())
+        await self._feed.stop()
         self.admin.close()
         self._observer.close()
         self.plane.close()
@@ -115,6 +122,7 @@ class GatewayProcess:
                 "file": refused.file,
                 "json_pointer": refused.json_pointer,
             },
+            "ledger": self.books.state(),
             "replicas": self.replica_states(),
         }
 
@@ -136,12 +144,17 @@ class GatewayProcess:
         ]
 
     def metrics_page(self) -> bytes:
-        return self.plane.metrics.page(
-            queue_depths=self.coordinator.queue_depths(),
-            replicas=[(s.pool, s.replica, bool(s.reachable)) for _, s in sorted(self._observer.seen.items())],
-            connections=len(self.data.connections),
-            in_flight=len(self.plane.live),
-            bundle=self.active.digest,
+        return (
+            self.plane.metrics.page(
+                queue_depths=self.coordinator.queue_depths(),
+                replicas=[
+                    (s.pool, s.replica, bool(s.reachable)) for _, s in sorted(self._observer.seen.items())
+                ],
+                connections=len(self.data.connections),
+                in_flight=len(self.plane.live),
+                bundle=self.active.digest,
+            )
+            + self.books.page()
         )
 
     def _telemetry(self) -> Facts:
@@ -164,6 +177,7 @@ class GatewayProcess:
                 )
                 for state in self.replica_states()
             ),
+            ledger=self.books.told(),
         )
 
     def _activate(self, active: Active) -> None:

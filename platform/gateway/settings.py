@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.accounts import OnFull
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """``bundle``, ``key`` and ``directory``; or ``state``; or ``server`` and ``state``."""
+    """``bundle``, ``key`` and ``directory`` (and ``state``); or ``state``; or ``server`` and ``state``."""
 
     bundle: Path | None = None
     """A bundle file; its envelope is expected beside it, as ``<name>.dsse.json``."""
@@ -17,7 +19,7 @@ class GatewaySettings:
     directory: Path | None = None
     """JSON file of keys and shares."""
     state: Path | None = None
-    """A state folder: somebody else's to write, or (with ``server``) this gateway's own."""
+    """A state folder: somebody else's to write; with ``server``, or beside ``bundle``, this gateway's own."""
     server: str | None = None
     """Follow the console this gateway was enrolled with; a URL here moves it to a new address."""
     host: str = "127.0.0.1"
@@ -28,13 +30,22 @@ class GatewaySettings:
     ready_file: Path | None = None
     """Written, as JSON {port, admin_port, pid}, once requests are served."""
     drain_seconds: float = 2.0
+    on_ledger_full: OnFull = "serve"
+    """What to do with requests while their usage cannot be put on record."""
+
+    @property
+    def usage_folder(self) -> Path | None:
+        """Where usage is kept until the console has it; only in a folder that is this gateway's own."""
+        own = self.server is not None or self.bundle is not None
+        return self.state / "usage" if own and self.state is not None else None
 
     def require_one_way(self) -> None:
         """``ValueError`` unless exactly one way to be given a policy is used, and wholly."""
         parts = (self.bundle, self.key, self.directory)
         if self.server is not None and self.state is None:
             raise ValueError("--server needs --state DIR: the folder this gateway was enrolled into")
-        if self.state is not None and any(part is not None for part in parts):
-            raise ValueError("give either --state or --bundle, --key and --directory, not both")
-        if self.state is None and None in parts:
+        if self.server is not None and any(part is not None for part in parts):
+            raise ValueError("give either --server or --bundle, --key and --directory, not both")
+        whole = None not in parts
+        if not whole and (self.state is None or any(part is not None for part in parts)):
             raise ValueError("give --state DIR, or all of --bundle FILE, --key PUB and --directory FILE")

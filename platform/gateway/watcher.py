@@ -12,6 +12,7 @@ from collections.abc import Callable
 from coordination.bundle.refusals import Refused
 from gateway.activation import Active, Fingerprint, Source
 from gateway.clock import PolicyClock
+from gateway.feed import Post
 from gateway.log import log
 
 PERIOD_SECONDS = 0.5
@@ -20,7 +21,7 @@ PERIOD_SECONDS = 0.5
 class Watcher:
     """The feed of a source of files. There is no console to tell anything."""
 
-    post = None
+    post: Post | None = None
 
     def __init__(self, source: Source, clock: PolicyClock) -> None:
         self._source = source

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from coordination.bundle.refusals import Refused
+from gateway.accounts import OnFull
 from gateway.activation import StateFolder
 from gateway.clock import PolicyClock
+from gateway.feed import Post
 from gateway.process import GatewayProcess
 from gateway.settings import GatewaySettings
 from gateway.watcher import Watcher
@@ -32,14 +34,32 @@ def write_state(folder: Path, files: dict[str, bytes]) -> None:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, replicas: Sequence[str], *, tls: ssl.SSLContext | None = None, **policy_options: Any
+    folder: Path,
+    replicas: Sequence[str],
+    *,
+    tls: ssl.SSLContext | None = None,
+    own: Path | None = None,
+    post: Post | None = None,
+    on_ledger_full: OnFull = "serve",
+    **policy_options: Any,
 ):
-    """Serve ``policy.records(replicas, **policy_options)``."""
+    """Serve ``policy.records(replicas, **policy_options)``.
+
+    With ``own``, a folder of its own, it keeps usage there, and tells it to ``post``.
+    """
     state = folder / "state"
     write_state(state, policy.state_files(policy.bundle(policy.records(replicas, **policy_options))))
-    settings = GatewaySettings(state=state, port=0, admin_port=0, drain_seconds=0.2)
+    settings = GatewaySettings(
+        state=own or state,
+        server=None if own is None else "",
+        port=0,
+        admin_port=0,
+        drain_seconds=0.2,
+        on_ledger_full=on_ledger_full,
+    )
     clock = PolicyClock()
     feed = Watcher(StateFolder(state), clock)
+    feed.post = post
     active = await feed.first()
     assert not isinstance(active, Refused), active
     process = GatewayProcess(settings, feed, active, clock, tls=tls)

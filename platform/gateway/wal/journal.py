@@ -162,6 +162,18 @@ class Journal:
             del self._owed[key]
 
     @property
+    def needs_tending(self) -> bool:
+        """Whether ``tend`` has anything to do."""
+        active = self._active
+        return (
+            self._broken
+            or active is None
+            or active.used > active.durable
+            or bool(self.trouble or self._owed)
+            or self._room() - self._reserved < self._segment_bytes
+        )
+
+    @property
     def unsent(self) -> int:
         """Events not yet acknowledged."""
         return self._recorded - self._acknowledged + len(self._memory) + len(self._owed)

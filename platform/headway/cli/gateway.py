@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class OnFull(StrEnum):
+    SERVE = "serve"
+    REFUSE = "refuse"
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -18,7 +25,9 @@ def serve(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="Public key the bundle must be signed by.")] = None,
     directory: Annotated[Path | None, typer.Option(help="Directory file: keys and shares.")] = None,
-    state: Annotated[Path | None, typer.Option(help="State folder, instead of the three above.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="State folder, instead of the three above; with them, only for usage.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for clients; 0 takes a free one.")] = 8080,
     admin_host: Annotated[str, typer.Option(help="Address of the admin port.")] = "127.0.0.1",
@@ -29,6 +38,9 @@ def serve(
         str | None,
         typer.Option(help="Follow the console at this URL; --state is the folder it was enrolled into."),
     ] = None,
+    on_ledger_full: Annotated[
+        OnFull, typer.Option(help="What to do with requests whose usage cannot be recorded.")
+    ] = OnFull.SERVE,
     ready_file: Annotated[Path | None, typer.Option(help="Written as JSON once requests are served.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible endpoint under a verified policy."""
@@ -48,6 +60,7 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         ready_file=ready_file,
+        on_ledger_full=on_ledger_full.value,
     )
     raise typer.Exit(run(settings))
 

@@ -1,0 +1,157 @@
+"""What is put on record of each attempt, and when? Begun before it is sent, ended exactly once.
+
+The data path calls these; each is one short write into the journal (``gateway.wal``), which loses none
+to a kill. Sending what is on record is ``gateway.shipping``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from coordination.scheduling import Dispatch
+from coordination.scheduling.values import Charge, Usage
+from coordination.wire.usage import CountedBy, Event
+from gateway.clock import PolicyClock
+from gateway.explanations import Explanation
+from gateway.wal import Begun, Journal
+
+OnFull = Literal["serve", "refuse"]
+"""What becomes of requests when an attempt cannot be put on record (the disk is full, say): they are
+served, and kept in memory for sending; or refused."""
+Ended = Literal["completed", "aborted", "failed"]
+
+
+class Accounts(Protocol):
+    """Where attempts are put on record."""
+
+    def takes(self) -> bool:
+        """Whether another request may be let in."""
+
+    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:
+        """The attempt is about to be sent. ``False``: it must not be. Calling it again changes nothing."""
+
+    def passed(self, dispatch: Dispatch, output: int) -> None:
+        """Its first byte came (0), or this much output has passed."""
+
+    def settled(
+        self,
+        explanation: Explanation,
+        dispatch: Dispatch,
+        charge: Charge,
+        outcome: Ended,
+        counted_by: CountedBy,
+    ) -> None:
+        """An attempt that was begun ended, and this is what it used."""
+
+    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None:
+        """An attempt that was begun ended before its first byte."""
+
+
+class NoAccounts:
+    """Nothing is put on record: this gateway has no folder of its own."""
+
+    def takes(self) -> bool:
+        return True
+
+    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:  # noqa: ARG002
+        return True
+
+    def passed(self, dispatch: Dispatch, output: int) -> None: ...
+
+    def settled(
+        self,
+        explanation: Explanation,
+        dispatch: Dispatch,
+        charge: Charge,
+        outcome: Ended,
+        counted_by: CountedBy,
+    ) -> None: ...
+
+    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None: ...
+
+
+class JournalAccounts:
+    """Everything is put into a journal."""
+
+    def __init__(self, journal: Journal, clock: PolicyClock, on_full: OnFull) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._strict = on_full == "refuse"
+
+    def takes(self) -> bool:
+        return not self._strict or self._journal.has_room()
+
+    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:
+        uncached, cached, _ = dispatch.decision.held
+        recorded = self._journal.begin(
+            Begun(
+                request_id=explanation.request_id,
+                attempt=dispatch.attempt,
+                tenant=explanation.tenant or "",
+                key_id=explanation.key_id or "",
+                model=dispatch.request.model,
+                tier=dispatch.decision.tier,
+                pool=dispatch.pool,
+                replica=dispatch.replica,
+                uncached_input=uncached,
+                cached_input=cached,
+                bundle=explanation.bundle,
+                at=explanation.sent,
+            )
+        )
+        return recorded or not self._strict
+
+    def passed(self, dispatch: Dispatch, output: int) -> None:
+        self._journal.passed(dispatch.request.request_id, dispatch.attempt, output, self._clock.now())
+
+    def settled(
+        self,
+        explanation: Explanation,
+        dispatch: Dispatch,
+        charge: Charge,
+        outcome: Ended,
+        counted_by: CountedBy,
+    ) -> None:
+        spend = charge.spend_nano if dispatch.ticket.price is not None else None
+        self._end(explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend)
+
+    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None:
+        self._end(explanation, dispatch, "failed", "failed", "gateway", Usage(0, 0, 0), None, None)
+
+    def _end(
+        self,
+        explanation: Explanation,
+        dispatch: Dispatch,
+        kind: Literal["settled", "failed"],
+        outcome: Ended,
+        counted_by: CountedBy,
+        usage: Usage,
+        charge: Charge | None,
+        spend_nano: int | None,
+    ) -> None:
+        by_lane = charge is not None and dispatch.decision.reservation == "used"
+        self._journal.end(
+            Event(
+                request_id=explanation.request_id,
+                attempt=dispatch.attempt,
+                kind=kind,
+                outcome=outcome,
+                counted_by=counted_by,
+                tenant=explanation.tenant or "",
+                key_id=explanation.key_id or "",
+                model=dispatch.request.model,
+                tier=dispatch.decision.tier,
+                pool=dispatch.pool,
+                replica=dispatch.replica,
+                reservation=charge.reservation if charge is not None and by_lane else None,
+                uncached_input=usage.uncached_input,
+                cached_input=usage.cached_input,
+                cache_write=0,
+                output=usage.output,
+                reasoning=0,
+                started_at=explanation.sent,
+                ended_at=self._clock.now(),
+                bundle=explanation.bundle,
+                spend_nano=spend_nano,
+            )
+        )
