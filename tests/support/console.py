@@ -173,11 +173,11 @@ class Console(Process):
         return dict(until(there, f"every gateway in step; {self.status()}"))
 
 
-def set_up(folder: Path, replica_url: str, **services: str) -> tuple[dict[str, str], str]:
+def set_up(folder: Path, *replica_urls: str, **services: str) -> tuple[dict[str, str], str]:
     """A first day: the environment variables of its consoles and workers, and an operator's token."""
     environment = {"HEADWAY_VAR": str(folder / "var"), **services}
     made = subprocess.run(
-        [sys.executable, "-m", "tests.support.console_setup", replica_url],
+        [sys.executable, "-m", "tests.support.console_setup", *replica_urls],
         cwd=ROOT,
         env=Process("setup", folder, environment).environment,
         capture_output=True,
@@ -248,19 +248,25 @@ class Gateway(Process):
 @contextmanager
 def followed_console(folder: Path, *, database: str = "") -> Iterator[tuple[Console, Gateway]]:
     """A console and a gateway in step with it, over one replica."""
-    with replica() as url:
-        environment, token = set_up(folder, url, **({"DATABASE_URL": database} if database else {}))
-        console = Console(folder, environment, token)
-        gateway = Gateway(folder, console.url)
-        try:
-            console.start()
-            gateway.enrol(console)
-            gateway.start()
-            console.wait_in_step()
-            yield console, gateway
-        finally:
-            gateway.stop()
-            console.stop()
+    with replica() as url, followed_over(folder, url, database=database) as made:
+        yield made
+
+
+@contextmanager
+def followed_over(folder: Path, *replica_urls: str, database: str = "") -> Iterator[tuple[Console, Gateway]]:
+    """The same, over replicas of the caller's."""
+    environment, token = set_up(folder, *replica_urls, **({"DATABASE_URL": database} if database else {}))
+    console = Console(folder, environment, token)
+    gateway = Gateway(folder, console.url)
+    try:
+        console.start()
+        gateway.enrol(console)
+        gateway.start()
+        console.wait_in_step()
+        yield console, gateway
+    finally:
+        gateway.stop()
+        console.stop()
 
 
 class Load:

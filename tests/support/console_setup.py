@@ -1,4 +1,4 @@
-"""``python -m tests.support.console_setup REPLICA_URL``: a state folder as a first day leaves it.
+"""``python -m tests.support.console_setup REPLICA_URL...``: a state folder as a first day leaves it.
 
 Migrated, with a root of trust, the environment ``dev`` at release 1 of a small policy, an operator and a
 token of hers. Says the token as JSON. Everything goes through the doors the product uses.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "headway.settings.base")
@@ -31,21 +32,22 @@ from tenancy.models import Membership, Role, ServiceToken, User  # noqa: E402
 from tests.support.policies import WORLD, written  # noqa: E402
 
 
-def policy(replica: str) -> list[SourceFile]:
-    """The small sound policy, with a pool of one replica."""
-    world = {**WORLD, "Pool/chat": WORLD["Pool/chat"].replace("http://chat-1:8000", replica)}
-    world["Pool/chat"] = world["Pool/chat"].replace(', "http://chat-2:8000"', "")
+def policy(replicas: Sequence[str]) -> list[SourceFile]:
+    """The small sound policy, with a pool of these replicas."""
+    urls = ", ".join(f'"{url}"' for url in replicas)
+    pool = WORLD["Pool/chat"].replace('"http://chat-1:8000", "http://chat-2:8000"', urls)
+    world = {**WORLD, "Pool/chat": pool}
     return [
         SourceFile("world.yaml", "---\n".join(written(key, rest) for key, rest in world.items()).encode())
     ]
 
 
-def main(replica: str) -> None:
+def main(replicas: Sequence[str]) -> None:
     call_command("migrate", interactive=False, verbosity=0)
     trust.ensure_embedded_root()
     ensure_environment(actor=SYSTEM, name="dev")
     services.create_environment(actor=SYSTEM, environment="dev")
-    files = policy(replica)
+    files = policy(replicas)
     planned = services.plan(actor=SYSTEM, environment="dev", files=files)
     services.apply(actor=SYSTEM, environment="dev", files=files, plan_digest=planned.digest)
     while outbox.drain().done:
@@ -60,4 +62,4 @@ def main(replica: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -1,0 +1,187 @@
+"""Every token, from the engine's own book to the tenant's bill: through leavers, failures and real kills.
+
+Five hundred requests at a real gateway over a simulated fleet. In the middle the gateway is killed, then
+the console; what the ledger says at the end is held against what each engine booked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from benchmarks.reconcile import fleet_book, reconcile
+from tests.support.console import GUARD, Gateway, Process, followed_over, until
+from tests.support.policies import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+REQUESTS = 500
+AT_ONCE = 12
+PRICES = """\
+spec:
+  currency: USD
+  entries:
+    - model: llama-3-8b
+      from: 2026-01-01T00:00:00Z
+      uncached_input: 0.20 USD/1M tokens
+      cached_input: 0.02 USD/1M tokens
+      output: 0.60 USD/1M tokens
+  tier_multipliers: {priority: 1.75}"""
+TEXT = "Tell me of the sea, the ships and the long way home. " * 30
+
+
+@dataclass
+class Crowd:
+    """Five hundred clients, a dozen at a time: some stream, some do not, some leave early."""
+
+    gateway: Gateway
+    secret: str
+    answers: Counter[str | int] = field(default_factory=Counter)
+    begun: int = 0
+
+    async def run(self, steps):
+        """``steps``: number of a request -> what is done before it is sent."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        asked = []
+        async with httpx.AsyncClient(timeout=GUARD, trust_env=False) as client:
+            for number in range(REQUESTS):
+                if number in steps:
+                    await asyncio.to_thread(steps[number])
+                await gate.acquire()
+                self.begun += 1
+                task = asyncio.create_task(self._ask(client, number))
+                task.add_done_callback(lambda _: gate.release())
+                asked.append(task)
+            await asyncio.gather(*asked)
+
+    async def _ask(self, client, number):
+        stream, leaves = number % 3 != 0, number % 10 == 4
+        body = {
+            "model": "llama-3-8b",
+            "messages": [{"role": "user", "content": TEXT * (1 + number % 4) + str(number % 7)}],
+            "max_tokens": 400 if number % 25 == 0 else 20,
+            "stream": stream or leaves,
+            "service_tier": "priority" if number % 5 == 0 else "default",
+        }
+        headers = {"authorization": f"Bearer {self.secret}"}
+        url = f"http://127.0.0.1:{self.gateway.port}/v1/chat/completions"
+        try:
+            async with client.stream("POST", url, headers=headers, json=body) as answer:
+                read = 0
+                async for _ in answer.aiter_bytes():
+                    read += 1
+                    if leaves and read == 3:
+                        self.answers["left"] += 1
+                        return
+                self.answers[answer.status_code] += 1
+        except httpx.HTTPError as error:
+            self.answers[type(error).__name__] += 1
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    """Two engines in a process of their own: it lives through every kill."""
+    folder = tmp_path_factory.mktemp("fleet")
+    ready = folder / "ready"
+    process = Process("fleet", folder, {})
+    process.spawn(
+        *("headway", "simfleet", "--port", "0", "--replicas", "2", "--speed", "20"),
+        "--ready-file",
+        str(ready),
+    )
+    until(ready.exists, "the fleet")
+    yield [replica["url"] for replica in json.loads(ready.read_text())["replicas"]]
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def aftermath(fleet, tmp_path_factory):
+    """What is left when it is over: the console, the gateway, the fleet's book and the ledger's lines."""
+    folder = tmp_path_factory.mktemp("reconciled")
+    with followed_over(folder, *fleet) as (console, gateway):
+        version = console.status()["release"]["version"]
+        console.save("PriceBook", "list", PRICES)
+        console.wait_in_step(version=version + 1)
+        secret = console.create_key()["secret"]
+        until(lambda: gateway.chat(secret).status_code == 200, "the key's first answer")
+        crowd = Crowd(gateway, secret)
+
+        def fault(**what):
+            assert httpx.post(f"{fleet[0]}/admin/faults", json=what, trust_env=False).status_code < 300
+
+        def kill_gateway():
+            gateway.kill()
+            gateway.start()
+
+        steps = {
+            60: lambda: fault(kind="error", status=500, count=5),
+            120: kill_gateway,
+            200: lambda: fault(kind="die", after_chunks=2),
+            230: lambda: httpx.post(f"{fleet[1]}/admin/faults", json={"kind": "none", "replica": 0}),
+            300: console.kill,
+            380: kill_gateway,  # and no console to come back to
+            430: console.start,
+        }
+        asyncio.run(crowd.run(steps))
+        until(lambda: gateway.ready()["ledger"]["unsent"] == 0, "everything acknowledged")
+        page = console.get("/api/v1/usage/events?limit=300")
+        lines = list(page["items"])
+        while page["next"]:
+            page = console.get(f"/api/v1/usage/events?limit=300&cursor={page['next']}")
+            lines += page["items"]
+        yield console, gateway, crowd, fleet_book(fleet), lines
+
+
+def test_the_day_was_as_bad_as_it_was_meant_to_be(aftermath):
+    _, _, crowd, _, lines = aftermath
+    assert crowd.begun == REQUESTS
+    assert crowd.answers[200] > REQUESTS // 2
+    assert crowd.answers["left"] > 10
+    kinds = Counter(line["kind"] for line in lines)
+    assert kinds["interrupted"] > 0
+    assert kinds["failed"] >= 5
+    assert Counter(line["outcome"] for line in lines)["aborted"] > 10
+
+
+def test_the_ledger_is_exact_for_every_settled_attempt(aftermath):
+    _, _, crowd, booked, lines = aftermath
+    found = reconcile(booked, lines)
+    assert found.problems == []
+    assert found.exact >= crowd.answers[200]
+    assert found.interrupted == sum(line["kind"] == "interrupted" for line in lines)
+
+
+def test_every_answer_a_client_got_whole_is_settled(aftermath):
+    _, _, crowd, _, lines = aftermath
+    completed = {line["request_id"] for line in lines if line["outcome"] == "completed"}
+    assert len(completed) >= crowd.answers[200]
+
+
+def test_totals_are_the_sum_of_the_lines_and_gateway_and_ledger_price_alike(aftermath):
+    console, _, _, _, lines = aftermath
+    rows = console.get("/api/v1/usage?step=all&by=tenant")["items"]
+    for name in ("uncached_input", "cached_input", "output", "cost_nano", "saved_nano"):
+        assert sum(row[name] for row in rows) == sum(line[name] for line in lines), name
+    settled = [line for line in lines if line["kind"] == "settled" and line["outcome"] == "completed"]
+    assert [line for line in settled if line["spend_nano"] != line["cost_nano"]] == []
+    assert sum(line["cost_nano"] for line in lines) > 0
+
+
+def test_the_ledger_verifies_itself(aftermath):
+    console, _, _, _, lines = aftermath
+    done = subprocess.run(
+        [sys.executable, "-m", "headway", "ledger", "verify"],
+        cwd=ROOT,
+        env=console.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(lines)} events" in done.stdout
+    assert " 0 quarantined" in done.stdout
