@@ -22,7 +22,7 @@ from benchmarks import policy, stack
 from benchmarks.machine import banner
 from benchmarks.processes import spent
 from coordination.program.records import PlacementStrategy
-from simfleet.traces import BLOCK_TOKENS, read_trace
+from coordination.traces import BLOCK_TOKENS, read_trace
 
 TRACE = "mooncake_conversation_trace.jsonl"
 TRACES_VARIABLE = "HEADWAY_TRACES"

@@ -1,5 +1,6 @@
 """What can one replica do? Step times, prefill floors and KV room, from an accelerator profile."""
 
+from coordination.capacity.block_cache import BlockCache
 from coordination.capacity.profiles import PROFILES, Profile
 from coordination.capacity.steps import (
     CHUNK_TOKENS,
@@ -13,6 +14,7 @@ from coordination.capacity.steps import (
 __all__ = [
     "CHUNK_TOKENS",
     "PROFILES",
+    "BlockCache",
     "Profile",
     "StepModel",
     "decode_run",

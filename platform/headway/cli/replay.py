@@ -15,7 +15,7 @@ import msgspec
 import typer
 import uvloop
 
-from simfleet.traces import TraceError, read_trace
+from coordination.traces import TraceError, read_trace
 from simfleet.workload.client import Client, ExchangeFailed, Target
 from simfleet.workload.keys import Keys, KeysUnreadable, TenantKey, read_keys
 from simfleet.workload.replay import ReplayPlan, replay

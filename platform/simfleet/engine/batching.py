@@ -16,8 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from coordination.capacity import CHUNK_TOKENS, Profile, StepModel, step_model
-from simfleet.engine.cache import BlockCache
+from coordination.capacity import CHUNK_TOKENS, BlockCache, Profile, StepModel, step_model
 from simfleet.tokens import BLOCK_TOKENS
 
 FinishReason = Literal["stop", "length"]

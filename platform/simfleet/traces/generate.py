@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from simfleet.traces.records import BLOCK_TOKENS
+from coordination.traces.records import BLOCK_TOKENS
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from simfleet.traces.records import BLOCK_TOKENS, TraceRequest
+from coordination.traces.records import BLOCK_TOKENS, TraceRequest
 
 TOKEN_BYTES = 4
 BLOCK_BYTES = BLOCK_TOKENS * TOKEN_BYTES

@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simfleet.traces import TraceError, TraceRequest, prompt_text, tenant_index
+from coordination.traces import TraceError, TraceRequest, tenant_index
+from simfleet.traces import prompt_text
 from simfleet.workload.answers import Answer
 from simfleet.workload.client import Client, ExchangeFailed, Target
 from simfleet.workload.keys import TenantKey

@@ -10,13 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simfleet.traces import (
-    BLOCK_BYTES,
-    BLOCK_TOKENS,
-    TraceRequest,
-    prompt_text,
-    tenant_index,
-)
+from coordination.traces import BLOCK_TOKENS, TraceRequest, tenant_index
+from simfleet.traces import BLOCK_BYTES, prompt_text
 
 
 def request(tokens: int, *blocks: int, line: int = 1) -> TraceRequest:
@@ -75,7 +70,7 @@ def test_prompts_without_blocks_share_nothing():
 
 def test_the_text_is_the_same_in_every_process_and_hash_seed():
     script = (
-        "import hashlib; from simfleet.traces import *;"
+        "import hashlib; from simfleet.traces import *; from coordination.traces import *;"
         "print(hashlib.sha256(prompt_text(TraceRequest(1, 0, 1300, 1, (0, 77, 10**12)))).hexdigest())"
     )
     source = str(Path(__file__).parents[3] / "platform")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from simfleet.traces import TraceError, TraceRequest, prompt_text
+from coordination.traces import TraceError, TraceRequest
+from simfleet.traces import prompt_text
 from simfleet.workload.client import Target
 from simfleet.workload.keys import TenantKey
 from simfleet.workload.replay import ReplayPlan, replay

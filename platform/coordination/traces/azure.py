@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from simfleet.traces.records import MAX_TOKENS, TraceError, TraceRequest
+from coordination.traces.records import MAX_TOKENS, TraceError, TraceRequest
 
 HEADER = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xxhash
 
-from simfleet.traces.records import TraceRequest
+from coordination.traces.records import TraceRequest
 
 
 def tenant_index(request: TraceRequest, tenants: int) -> int:

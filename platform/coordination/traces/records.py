@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 BLOCK_TOKENS = 512
 """Tokens a hash id of the Mooncake traces stands for."""
@@ -14,8 +14,7 @@ MAX_LINE_BYTES = 1_048_576
 """Longest line a reader takes in: 4 Mi tokens are 8,192 hash ids of at most twenty digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRequest:
+class TraceRequest(msgspec.Struct, frozen=True):
     """One arrival: when, how long a prompt, how long an answer, which prefix it shares."""
 
     line: int

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from simfleet.traces import azure, mooncake
-from simfleet.traces.records import MAX_LINE_BYTES, TraceError, TraceRequest
+from coordination.traces import azure, mooncake
+from coordination.traces.records import MAX_LINE_BYTES, TraceError, TraceRequest
 
 
 def read_trace(path: Path | str) -> Iterator[TraceRequest]:

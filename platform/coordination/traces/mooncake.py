@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from simfleet.traces.records import BLOCK_TOKENS, MAX_TOKENS, TraceError, TraceRequest
+from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, TraceError, TraceRequest
 
 _Tokens = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
 _Id = Annotated[int, msgspec.Meta(ge=0)]
@@ -21,7 +21,7 @@ class _Line(msgspec.Struct, frozen=True):
     timestamp: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
     input_length: _Tokens
     output_length: _Tokens
-    hash_ids: list[_Id]
+    hash_ids: tuple[_Id, ...]
 
 
 _decoder = msgspec.json.Decoder(_Line)
@@ -46,5 +46,5 @@ def parse(file: str, number: int, text: str) -> TraceRequest:
         round(line.timestamp * 1000),
         line.input_length,
         line.output_length,
-        tuple(line.hash_ids),
+        line.hash_ids,
     )

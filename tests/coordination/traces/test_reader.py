@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simfleet.traces import TraceError, read_trace
+from coordination.traces import TraceError, read_trace
 from simfleet.traces.generate import TraceShape, generate
 
 GOOD = '{"timestamp": 12, "input_length": 600, "output_length": 5, "hash_ids": [0, 7]}'

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simfleet.engine import BlockCache
+from coordination.capacity import BlockCache
 
 
 def chain(*parts: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""What would this policy have done with that traffic? The rules that serve, under a virtual clock."""
