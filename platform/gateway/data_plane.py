@@ -24,6 +24,7 @@ from gateway.identifiers import RequestIds
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
 from gateway.prompt import ChatRequest, estimate_tokens, normalised_text, read_chat, upstream_body
+from gateway.telling import NobodyToTell, Teller
 from gateway.upstream.pool import Replicas
 
 CHAT = b"/v1/chat/completions"
@@ -46,11 +47,13 @@ class DataPlane:
         replicas: Replicas,
         clock: PolicyClock,
         accounts: Accounts | None = None,
+        teller: Teller | None = None,
     ) -> None:
         self.coordinator = coordinator
         self.replicas = replicas
         self.clock = clock
         self.accounts = accounts or NoAccounts()
+        self.teller = teller or NobodyToTell()
         self.metrics = Metrics()
         self.explanations = Explanations()
         self.live: set[Exchange] = set()
@@ -171,6 +174,7 @@ class DataPlane:
         if explanation.decision is not None:
             self.explanations.keep(explanation)
         self.metrics.finished(explanation)
+        self.teller.note(explanation)
         self.refuse(connection, explanation, problem)
 
     def _identify(self, authorization: bytes | None) -> KeyFacts | Problem:

@@ -397,3 +397,4 @@ class Exchange:
         explanation.status = status
         explanation.finished = self._plane.clock.now()
         self._plane.metrics.finished(explanation)
+        self._plane.teller.note(explanation)

@@ -23,6 +23,7 @@ from gateway.log import log
 from gateway.observer import Observer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.reporter import Facts, Reporter
+from gateway.telling import Telling
 from gateway.upstream.pool import Replicas
 
 
@@ -54,7 +55,8 @@ class GatewayProcess:
         )
         self.replicas = Replicas(tls)
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
-        self.plane = DataPlane(self.coordinator, self.replicas, self.clock, self.books.accounts)
+        self.telling = Telling(clock, feed.post) if feed.post is not None else None
+        self.plane = DataPlane(self.coordinator, self.replicas, self.clock, self.books.accounts, self.telling)
         self.data = Listener(self.plane, limits)
         self.admin = Listener(AdminPlane(self))
         self._observer = Observer(self.coordinator, self.replicas, self.clock)
@@ -79,6 +81,8 @@ class GatewayProcess:
         self._feed.start(self._activate)
         self.reporter.start()
         self.books.start()
+        if self.telling is not None:
+            self.telling.start()
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then cut it off."""
@@ -88,7 +92,8 @@ class GatewayProcess:
         left = len(self.data.connections)
         self.data.close()  # ends what is still open, so that the last words tell of it
         await asyncio.sleep(0)
-        await asyncio.gather(self.reporter.stop(), self.books.stop())
+        words = [self.reporter.stop(), self.books.stop()]
+        await asyncio.gather(*words, *([self.telling.stop()] if self.telling is not None else []))
         await self._feed.stop()
         self.admin.close()
         self._observer.close()
