@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from coordination.compiler.rules.CAP201_oversold_pool import whole_capacity, window
+from coordination.compiler.rules.CAP201_oversold_pool import whole_capacity
+from coordination.compiler.windows import HORIZON, Interval, bounds, intervals
 from coordination.program.records import MILLION, Micros
 from coordination.spec import Document
 from coordination.spec.quantities import LARGEST
@@ -31,6 +32,8 @@ class Promise:
     start: Micros
     end: Micros
     """``LARGEST`` when it is open."""
+    windows: tuple[Interval, ...]
+    """When it is in force between these two: all the time, unless it recurs."""
     ppm: int
     """Millionths of the pool."""
 
@@ -132,7 +135,7 @@ def _head_room(pool: Document, reservations: Sequence[Document], at: Micros) -> 
     inputs, outputs = whole_capacity(pool.spec)
     promises = tuple(
         sorted(
-            (_promise(reservation, inputs, outputs) for reservation in reservations),
+            (_promise(reservation, inputs, outputs, at) for reservation in reservations),
             key=lambda promise: (promise.start, promise.name),
         )
     )
@@ -149,9 +152,9 @@ def _head_room(pool: Document, reservations: Sequence[Document], at: Micros) -> 
     )
 
 
-def _promise(document: Document, inputs: int, outputs: int) -> Promise:
+def _promise(document: Document, inputs: int, outputs: int, at: Micros) -> Promise:
     spec = document.spec
-    start, end = window(spec)
+    start, end = bounds(spec.window)
     parts = spec.throughput.input * outputs + spec.throughput.output * inputs
     whole = inputs * outputs
     return Promise(
@@ -162,17 +165,24 @@ def _promise(document: Document, inputs: int, outputs: int) -> Promise:
         output=spec.throughput.output,
         start=start,
         end=end,
+        windows=intervals(spec.window, at, at + HORIZON),
         ppm=-(-parts * MILLION // whole) if whole else 0,
     )
 
 
 def _spans(promises: Sequence[Promise], at: Micros) -> tuple[Span, ...]:
     """The sum of the promises from ``at`` on, piece by piece."""
-    live = [promise for promise in promises if promise.end > max(at, promise.start)]
-    edges = sorted({at, LARGEST, *(edge for p in live for edge in (p.start, p.end) if edge > at)})
+    changes: dict[Micros, int] = {at: 0, LARGEST: 0}
+    for promise in promises:
+        for start, end in promise.windows:
+            if end > at:
+                since = max(start, at)
+                changes[since] = changes.get(since, 0) + promise.ppm
+                changes[end] = changes.get(end, 0) - promise.ppm
+    edges = sorted(changes)
+    sums = itertools.accumulate(changes[edge] for edge in edges)
     return tuple(
-        Span(start, end, sum(p.ppm for p in live if p.start <= start < p.end))
-        for start, end in itertools.pairwise(edges)
+        Span(start, end, ppm) for (start, end), ppm in zip(itertools.pairwise(edges), sums, strict=False)
     )
 
 

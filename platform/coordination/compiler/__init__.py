@@ -1,5 +1,6 @@
 """From documents to a program: rules between objects, lowering, self-test, source map."""
 
-from coordination.compiler.pipeline import COMPILER, HORIZON, build, check
+from coordination.compiler.pipeline import COMPILER, build, check
+from coordination.compiler.windows import HORIZON
 
 __all__ = ["COMPILER", "HORIZON", "build", "check"]

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Generic, TypeVar, cast
 
 from coordination.compiler.regions import Space
+from coordination.compiler.windows import HORIZON, Interval, intervals
 from coordination.diagnostics import Location, ObjectRef
 from coordination.program.records import Micros
 from coordination.spec import Document, PolicySet
@@ -46,10 +47,14 @@ class Entry(Generic[S]):
 class Catalogue:
     """The documents of one environment by kind and name, each mapping sorted by name."""
 
-    def __init__(self, policy_set: PolicySet, environment: str | None, at: Micros) -> None:
+    def __init__(
+        self, policy_set: PolicySet, environment: str | None, at: Micros, horizon: Micros = HORIZON
+    ) -> None:
         self.environment = environment
         self.at = at
         """The instant the policy is looked at."""
+        self.horizon = at + horizon
+        """The instant up to which recurrences are looked at."""
         self.policy_set = policy_set
         self.documents = [d for d in policy_set.documents if d.applies_in(environment)]
         by_kind: dict[str, dict[str, Document]] = {}
@@ -76,6 +81,14 @@ class Catalogue:
     def space(self) -> Space:
         """All requests the catalogue knows of, and what each route matches."""
         return Space(self)
+
+    @cached_property
+    def windows(self) -> dict[str, tuple[Interval, ...]]:
+        """When each reservation is in force; what is over by ``at`` is still told unless it recurs."""
+        return {
+            name: intervals(entry.spec.window, self.at, self.horizon)
+            for name, entry in self.reservations.items()
+        }
 
     @cached_property
     def mentions(self) -> list[tuple[Document, Mention]]:

@@ -12,7 +12,6 @@ from coordination.program.records import (
     BurnVector,
     CostVector,
     LimitRecord,
-    Micros,
     ModelRecord,
     Overflow,
     Placement,
@@ -33,17 +32,15 @@ from coordination.program.records import (
     Timeouts,
 )
 from coordination.spec import kinds
-from coordination.spec.quantities import Money
-
-Interval = tuple[Micros, Micros | None]
+from coordination.spec.quantities import LARGEST, Money
 
 
-def lower(catalogue: Catalogue, *, environment: str, at: Micros, horizon: Micros) -> ProgramRecords:
-    """The whole program of one environment, for a timeline that begins at ``at``."""
-    reservations = (reservation(e, at, at + horizon) for e in catalogue.reservations.values())
+def lower(catalogue: Catalogue, *, environment: str) -> ProgramRecords:
+    """The whole program of one environment, for the timeline the catalogue looks at."""
+    reservations = (reservation(e, catalogue) for e in catalogue.reservations.values())
     return ProgramRecords(
         environment=environment,
-        at=at,
+        at=catalogue.at,
         models=tuple(map(model, catalogue.models.values())),
         pools=tuple(map(pool, catalogue.pools.values())),
         tenants=tuple(map(tenant, catalogue.tenants.values())),
@@ -120,16 +117,14 @@ def overflow(spec: kinds.Overflow) -> Overflow:
     return Overflow(action=spec.action, tier=spec.tier)
 
 
-def window(spec: kinds.Reservation) -> Interval:
-    """When a reservation is in force; without a beginning, since 1970."""
-    return spec.window.from_ or 0, spec.window.until
-
-
-def reservation(entry: Entry[kinds.Reservation], at: Micros, horizon: Micros) -> ReservationRecord:
-    """A window that is over by ``at``, or begins at the horizon or later, leaves no interval."""
+def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> ReservationRecord:
+    """What is over by ``at``, or begins at the horizon or later, leaves no interval."""
     spec = entry.spec
-    start, end = window(spec)
-    in_sight = start < horizon and (end is None or end > at)
+    intervals = tuple(
+        (one.start, None if one.end == LARGEST else one.end)
+        for one in catalogue.windows[entry.name]
+        if one.start < catalogue.horizon and one.end > catalogue.at
+    )
     return ReservationRecord(
         name=entry.name,
         tenant=spec.tenant,
@@ -142,7 +137,7 @@ def reservation(entry: Entry[kinds.Reservation], at: Micros, horizon: Micros) ->
             cached_input_ppm=spec.burn.cached_input,
             output_ppm=spec.burn.output,
         ),
-        intervals=((start, end),) if in_sight else (),
+        intervals=intervals,
         enforcement_window=spec.enforcement_window,
         overflow=overflow(spec.overflow),
     )

@@ -40,6 +40,7 @@ MOVED: dict[tuple[str, Steps], Steps] = {
     ("Reservation", ("output_tokens_per_minute",)): ("throughput", "output"),
     ("Reservation", ("intervals", 0, 0)): ("window", "from"),
     ("Reservation", ("intervals", 0, 1)): ("window", "until"),
+    ("Reservation", ("intervals",)): ("window", "recurs"),
     ("Route", ("match", "prompt_tokens_min")): ("match", "prompt_tokens", "min"),
     ("Route", ("match", "prompt_tokens_max")): ("match", "prompt_tokens", "max"),
 }
@@ -63,7 +64,10 @@ def place_of(
     """File, line and column of a number, by the JSON pointer into its record."""
     entry = source_map.find(kind, name)
     document = catalogue.by_kind.get(kind, {}).get(name)
-    written = entry.fields.get(pointer) if entry else None
+    fields = entry.fields if entry else {}
+    while pointer and pointer not in fields:  # a number of many that come from one place
+        pointer = pointer.rpartition("/")[0]
+    written = fields.get(pointer)
     return document.locate(written) if document and written else None
 
 
@@ -72,13 +76,21 @@ def _origin(document: Document, record: Any) -> SourceEntry:
     if record is not None:
         spec = document.plain()["spec"]
         order = _order(document)
-        for steps in _numbers(msgspec.to_builtins(record), ()):
+        for steps in _sources(document, record):
             written = _written(document.kind, steps, order)
             if _exists(spec, written):
                 fields[_pointer(steps)] = _pointer(("spec", *written))
     return SourceEntry(
         kind=document.kind, name=document.name, document=sha256_digest(document.canonical()), fields=fields
     )
+
+
+def _sources(document: Document, record: Any) -> Iterator[Steps]:
+    """Where the numbers of a record are; those that one rule gave rise to together, as one place."""
+    if document.kind == "Reservation" and document.spec.window.recurs is not None:
+        yield ("intervals",)
+        record = msgspec.structs.replace(record, intervals=())
+    yield from _numbers(msgspec.to_builtins(record), ())
 
 
 def _numbers(value: Any, steps: Steps) -> Iterator[Steps]:

@@ -10,14 +10,12 @@ from coordination.compiler.checking import check_catalogue
 from coordination.compiler.lower import lower
 from coordination.compiler.origins import origins
 from coordination.compiler.selftest import self_test
+from coordination.compiler.windows import HORIZON
 from coordination.diagnostics import Diagnostic, Location, has_errors, in_reading_order
 from coordination.program.records import Micros, ProgramRecords, Vector
 from coordination.program.source_map import SourceMap
 from coordination.spec import PolicySet
 
-DAY: Micros = 86_400_000_000
-HORIZON: Micros = 400 * DAY
-"""How far ahead a build looks unless told otherwise."""
 COMPILER = "headway/1"
 """Changes whenever the same documents would compile to other bytes."""
 
@@ -35,11 +33,11 @@ def build(
     ``at`` is where the timeline begins and ``horizon`` how far it is looked at, in microseconds. The
     result depends on nothing else: not on the order of files, the machine or the hour.
     """
-    catalogue = Catalogue(policy_set, environment, at)
+    catalogue = Catalogue(policy_set, environment, at, horizon)
     diagnostics = in_reading_order(check_catalogue(catalogue))
     if has_errors(diagnostics) or not policy_set.complete:
         return None, SourceMap(()), [], diagnostics
-    records = lower(catalogue, environment=environment, at=at, horizon=horizon)
+    records = lower(catalogue, environment=environment)
     return records, origins(catalogue, records), self_test(records), diagnostics
 
 

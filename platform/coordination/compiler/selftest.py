@@ -47,15 +47,23 @@ Named = tuple[str, VectorRequest]
 
 
 def _of_reservations(records: ProgramRecords) -> Iterator[Named]:
-    """The holder's request as each reservation begins."""
+    """The holder's request as each reservation begins, and as it ends for the first time."""
     said = _service_tiers(records)
     models = {pool.name: pool.model for pool in records.pools}
     served = _served_names(records)
     for reservation in islice(records.reservations, MOST_VECTORS // 4):
-        start = max(records.at, reservation.intervals[0][0])
+        begun, ended = reservation.intervals[0]
         model = served[models[reservation.pool]]
-        request = _request(reservation.tenant, said[reservation.tier], model, start)
-        yield f"reservation {reservation.name}", request
+        start = max(records.at, begun)
+        yield (
+            f"reservation {reservation.name}",
+            _request(reservation.tenant, said[reservation.tier], model, start),
+        )
+        if ended is not None:
+            yield (
+                f"reservation {reservation.name} ended",
+                _request(reservation.tenant, said[reservation.tier], model, ended),
+            )
 
 
 def _of_routes(records: ProgramRecords) -> Iterator[Named]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from coordination.program.records import (
     MILLION,
@@ -355,10 +356,7 @@ class Program:
         lanes: dict[tuple[str, str, str], tuple[Reservation, ...]] = {}
         reserved: dict[str, Ppm] = {}
         for reservation in self.reservations.values():
-            if any(
-                since <= start and (until is None or start < until)
-                for since, until in reservation.record.intervals
-            ):
+            if _holds(reservation.record.intervals, start):
                 key = (reservation.pool, reservation.tier, reservation.tenant)
                 lanes[key] = (*lanes.get(key, ()), reservation)
                 reserved[reservation.pool] = reserved.get(reservation.pool, 0) + reservation.share_ppm
@@ -464,6 +462,15 @@ def _boundaries(records: ProgramRecords) -> list[Micros]:
     for book in records.price_books:
         instants.update(entry.start for entry in book.entries)
     return sorted(instants)
+
+
+def _holds(intervals: tuple[tuple[Micros, Micros | None], ...], now: Micros) -> bool:
+    """Whether one of the intervals, sorted and disjoint, holds an instant."""
+    position = bisect_right(intervals, now, key=itemgetter(0)) - 1
+    if position < 0:
+        return False
+    until = intervals[position][1]
+    return until is None or now < until
 
 
 def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:

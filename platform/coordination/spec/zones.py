@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import tzdata
 
@@ -17,6 +18,15 @@ from coordination.spec.rules import SPEC006_wrong_type, SPEC014_unknown_choice
 def known_zones() -> frozenset[str]:
     listing = Path(tzdata.__file__).with_name("zones").read_text(encoding="ascii")
     return frozenset(listing.split())
+
+
+@functools.cache
+def zone_info(name: str) -> ZoneInfo:
+    """A zone's rules as the pinned package has them, whatever the machine believes. ``KeyError`` if none."""
+    if name not in known_zones():
+        raise KeyError(name)
+    with Path(tzdata.__file__).with_name("zoneinfo").joinpath(name).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
 
 
 class Zone(Notation):

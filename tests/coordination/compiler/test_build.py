@@ -12,9 +12,11 @@ import pytest
 from coordination.compiler import HORIZON, build, check
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.origins import place_of
+from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.scheduling import run_vectors
 from coordination.spec import SourceFile, read
+from coordination.spec.quantities import read_instant
 from tests.support.policies import (
     NEW_YEAR_2026,
     ROOT,
@@ -276,6 +278,38 @@ def test_where_a_file_lies_does_not_change_the_source_map():
         return build(policy_set, environment="dev", at=0)[1]
 
     assert built(b"", "") == built(b"# moved down\n\n", "elsewhere/")
+
+
+OFFICE_HOURS = WINDOW.rpartition("  window")[0] + (
+    '  window: {recurs: "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", at: "09:00-18:00", zone: Europe/Berlin}\n'
+)
+
+
+def test_a_recurring_reservation_is_in_force_in_its_hours_with_nobody_to_tell_the_gateway():
+    policy_set, _ = read(world_with(OFFICE_HOURS))
+    records, source_map, vectors, found = build(policy_set, environment="dev", at=NEW_YEAR_2026)
+    assert (records is not None, found) == (True, [])
+    assert records
+    program = load(records)
+
+    def reserved(instant: str) -> bool:
+        return bool(program.segment_at(read_instant(instant)).lanes)
+
+    assert not reserved("2026-01-02T07:59:59Z")
+    assert reserved("2026-01-02T08:00:00Z")
+    assert reserved("2026-01-02T16:59:59Z")
+    assert not reserved("2026-01-02T17:00:00Z")
+    assert not reserved("2026-01-03T12:00:00Z"), "a Saturday"
+    assert reserved("2026-07-01T07:00:00Z"), "an hour earlier in summer"
+    assert not reserved("2027-03-01T12:00:00Z"), "past the horizon a recurrence has stopped"
+    said = {v.name: v.expect.reservation for v in vectors if v.name.startswith("reservation")}
+    assert sorted(said.values()) == ["none", "used"], "a gateway tries both before it activates"
+    assert run_vectors(program, vectors) == []
+    catalogue = Catalogue(policy_set, "dev", NEW_YEAR_2026)
+    name = records.reservations[0].name
+    place = place_of(catalogue, source_map, "Reservation", name, "/intervals/17/0")
+    assert place is not None
+    assert policy_set.texts[place.file].split("\n")[place.line - 1].strip().startswith("window: {recurs")
 
 
 def test_checking_looks_at_an_instant():

@@ -7,10 +7,11 @@ from itertools import pairwise, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordination.compiler.catalogue import Entry
 from coordination.compiler.regions import Axis, Region, uncovered
-from coordination.compiler.rules.CAP201_oversold_pool import Promise, oversold
+from coordination.compiler.rules.CAP201_oversold_pool import oversold
 from coordination.compiler.rules.ROUTE403_unserved import first_gap
+from coordination.compiler.rules.TIME603_overlapping_reservations import overlapping
+from coordination.compiler.windows import Interval
 from tests.support.policies import diagnose, world_with
 
 HIGH = 6
@@ -54,23 +55,53 @@ def test_the_first_unserved_length_is_the_least_one(tenants: int, regions: list[
     assert (found and (found[0], {i for i in range(3) if found[1] >> i & 1})) == expected
 
 
-INTERVAL = st.tuples(st.integers(0, 12), st.integers(1, 6)).map(lambda t: (t[0], t[0] + t[1]))
-PROMISES = st.lists(st.tuples(INTERVAL, st.integers(0, 5)), max_size=8)
+HOURS = st.sets(st.integers(0, 18)).map(lambda hours: windows_of(sorted(hours)))
+PROMISES = st.lists(st.tuples(HOURS, st.integers(0, 5)), max_size=8)
+
+
+def windows_of(hours: list[int]) -> tuple[Interval, ...]:
+    """Whole numbers as the longest stretches they make."""
+    found: list[Interval] = []
+    for hour in hours:
+        if found and found[-1].end == hour:
+            found[-1] = Interval(found[-1].start, hour + 1)
+        else:
+            found.append(Interval(hour, hour + 1))
+    return tuple(found)
+
+
+def in_force(windows: tuple[Interval, ...], instant: int) -> bool:
+    return any(start <= instant < end for start, end in windows)
 
 
 @given(PROMISES, st.integers(0, 12))
 @settings(max_examples=150, deadline=None)
 def test_a_pool_is_oversold_exactly_when_some_instant_is(
-    promised: list[tuple[tuple[int, int], int]], most: int
+    promised: list[tuple[tuple[Interval, ...], int]], most: int
 ):
-    entry: Entry[object] = object.__new__(Entry)
-    found = oversold([Promise(entry, start, end, parts) for (start, end), parts in promised], most)  # type: ignore[arg-type]
-    totals = [sum(parts for (start, end), parts in promised if start <= t < end) for t in range(20)]
+    found = oversold(promised, most)
+    totals = [sum(parts for windows, parts in promised if in_force(windows, t)) for t in range(20)]
     assert [t for t in range(20) if totals[t] > most] == [t for o in found for t in range(o.start, o.end)]
     for interval in found:
         inside = totals[interval.start : interval.end]
         assert interval.parts == max(inside) == totals[interval.worst]
     assert all(a.end < b.start for a, b in pairwise(found)), "intervals are the longest"
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), HOURS), st.integers(0, 18))
+@settings(max_examples=150, deadline=None)
+def test_reservations_overlap_exactly_when_two_are_in_force_at_once(
+    windows: dict[str, tuple[Interval, ...]], at: int
+):
+    found = overlapping(windows, at)
+    crowded = {t for t in range(at, 20) if sum(in_force(w, t) for w in windows.values()) > 1}
+    assert bool(found) == bool(crowded)
+    for name, (other, start) in found.items():
+        assert name != other
+        assert in_force(windows[name], start)
+        assert in_force(windows[other], start)
+    for t in crowded:
+        assert sum(in_force(windows[name], t) for name in windows if name not in found) <= 1
 
 
 def thirds(last: int) -> str:

@@ -29,6 +29,7 @@ from coordination.spec.notation import (
     Text,
 )
 from coordination.spec.plain import Plain
+from coordination.spec.recurrence import HoursNotation, Recurrence
 from coordination.spec.zones import Zone
 from tests.support.policies import quickstart, quickstart_files
 
@@ -69,6 +70,11 @@ def written(notation: Notation) -> st.SearchStrategy[Plain]:
         return st.integers(0, 10**9).map(lambda n: f"{n} USD/1M tokens")
     if isinstance(notation, Zone):
         return st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"])
+    if isinstance(notation, Recurrence):
+        return st.sampled_from(["FREQ=DAILY", "byday=mo, tu; freq=weekly", "FREQ=MONTHLY;BYDAY=-1FR"])
+    if isinstance(notation, HoursNotation):
+        minutes = st.integers(0, 24 * 60 - 1).map(lambda n: f"{n // 60:02}:{n % 60:02}")
+        return st.tuples(minutes, minutes | st.just("24:00")).map(" - ".join)
     if isinstance(notation, Flag):
         return st.booleans()
     raise AssertionError(f"no strategy for {notation}")
@@ -88,6 +94,8 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
         spec: Any = written(_without_limits(notation))
         if kind == "Quota":
             spec = st.tuples(spec, st.lists(limits(), max_size=3)).map(lambda t: {**t[0], "limits": t[1]})
+        if kind == "Reservation":
+            spec = spec.map(_with_days)
         if kind == "PriceBook":
             spec = spec.map(lambda s: {**s, "currency": "USD"})
         return st.fixed_dictionaries({
@@ -96,6 +104,12 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
         })  # fmt: skip
 
     return st.sampled_from(sorted(KINDS)).flatmap(one)
+
+
+def _with_days(spec: dict[str, Any]) -> dict[str, Any]:
+    """Hours and a zone belong to a window that recurs."""
+    window = spec.get("window", {})
+    return {**spec, "window": {"recurs": "FREQ=DAILY", **window}} if {"at", "zone"} & set(window) else spec
 
 
 def _without_limits(notation: Fields) -> Fields:

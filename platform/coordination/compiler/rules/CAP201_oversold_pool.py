@@ -7,11 +7,13 @@ numbers, so that exactly full is allowed and one token more is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.reporting import report, see
+from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.program.records import MILLION, Micros
 from coordination.spec.kinds import Pool, Reservation
@@ -19,7 +21,8 @@ from coordination.spec.quantities import LARGEST, write_instant
 
 RULE = Rule("CAP201", "error", "Oversold pool")
 NEEDS_WHOLE = False
-MOST_INTERVALS = 10
+MOST_STORIES = 10
+"""Of one pool: sets of reservations that are too much together, each told once."""
 MOST_SHOWN = 8
 
 
@@ -27,9 +30,12 @@ class Promise(NamedTuple):
     """A reservation on its pool; ``parts`` of C_in x C_out."""
 
     reservation: Entry[Reservation]
-    start: Micros
-    end: Micros
+    windows: tuple[Interval, ...]
     parts: int
+
+    def holds(self, instant: Micros) -> bool:
+        position = bisect_right(self.windows, (instant, LARGEST)) - 1
+        return position >= 0 and instant < self.windows[position].end
 
 
 class Oversold(NamedTuple):
@@ -48,23 +54,33 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     for name, reservations in by_pool.items():
         pool = catalogue.pools.get(name)
         if pool is not None and pool.spec.capacity is not None:
-            yield from _check_pool(pool, reservations, catalogue.at)
+            yield from _check_pool(pool, reservations, catalogue)
 
 
 def _check_pool(
-    pool: Entry[Pool], reservations: list[Entry[Reservation]], at: Micros
+    pool: Entry[Pool], reservations: list[Entry[Reservation]], catalogue: Catalogue
 ) -> Iterator[Diagnostic]:
     inputs, outputs = whole_capacity(pool.spec)
     promises = [
-        Promise(r, max(start, at), end, r.spec.throughput.input * outputs + r.spec.throughput.output * inputs)
+        Promise(
+            r,
+            catalogue.windows[r.name],
+            r.spec.throughput.input * outputs + r.spec.throughput.output * inputs,
+        )
         for r in reservations
-        for start, end in [window(r.spec)]
-        if start < end and end > at
     ]
     whole = inputs * outputs
-    found = oversold(promises, pool.spec.reservable * whole // MILLION)
-    for interval in found[:MOST_INTERVALS]:
-        yield _describe(pool, promises, interval, whole, at)
+    stretches = ((promise.windows, promise.parts) for promise in promises)
+    found = oversold(stretches, pool.spec.reservable * whole // MILLION, catalogue.at)
+    told: dict[tuple[str, ...], list[Oversold]] = {}
+    for interval in found:
+        active = tuple(p.reservation.name for p in promises if p.parts and p.holds(interval.worst))
+        if active not in told and len(told) == MOST_STORIES:
+            break
+        told.setdefault(active, []).append(interval)
+    for names, intervals in told.items():
+        active_promises = [p for p in promises if p.reservation.name in names]
+        yield _describe(pool, active_promises, intervals, whole, catalogue.at)
 
 
 def whole_capacity(pool: Pool) -> tuple[int, int]:
@@ -74,18 +90,24 @@ def whole_capacity(pool: Pool) -> tuple[int, int]:
     return (capacity.input * count, capacity.output * count) if capacity else (0, 0)
 
 
-def window(reservation: Reservation) -> tuple[Micros, Micros]:
-    """When it is in force; an open end lies past every instant."""
-    start, end = reservation.window.from_, reservation.window.until
-    return start or 0, LARGEST if end is None else end
+def oversold(
+    promises: Iterable[tuple[tuple[Interval, ...], int]], most: int, at: Micros = 0
+) -> list[Oversold]:
+    """Every longest interval after ``at`` in which the promises sum to more than ``most``, by time.
 
-
-def oversold(promises: list[Promise], most: int) -> list[Oversold]:
-    """Every longest interval in which the promises sum to more than ``most``, in order of time."""
+    A promise is its windows and what it takes. Reservations often share their office hours, so those of
+    the same windows are added up before time is swept over.
+    """
+    together: dict[tuple[Interval, ...], int] = {}
+    for windows, parts in promises:
+        together[windows] = together.get(windows, 0) + parts
     changes: dict[Micros, int] = {}
-    for promise in promises:
-        changes[promise.start] = changes.get(promise.start, 0) + promise.parts
-        changes[promise.end] = changes.get(promise.end, 0) - promise.parts
+    for windows, parts in together.items():
+        for start, end in windows:
+            if end > at:
+                since = max(start, at)
+                changes[since] = changes.get(since, 0) + parts
+                changes[end] = changes.get(end, 0) - parts
     found: list[Oversold] = []
     total = 0
     begun: Micros | None = None
@@ -104,10 +126,10 @@ def oversold(promises: list[Promise], most: int) -> list[Oversold]:
 
 
 def _describe(
-    pool: Entry[Pool], promises: list[Promise], interval: Oversold, whole: int, at: Micros
+    pool: Entry[Pool], active: list[Promise], intervals: list[Oversold], whole: int, at: Micros
 ) -> Diagnostic:
-    active = [p for p in promises if p.start <= interval.worst < p.end and p.parts]
-    active.sort(key=lambda p: (-p.start, p.reservation.name))
+    interval = intervals[0]
+    active.sort(key=lambda p: (-_begun(p, interval.worst), p.reservation.name))
     culprit = active[0].reservation
     allowed = percent(pool.spec.reservable, MILLION)
     until = "for ever" if interval.end == LARGEST else f"until {write_instant(interval.end)}"
@@ -115,11 +137,19 @@ def _describe(
     largest = sorted(active, key=lambda p: (-p.parts, p.reservation.name))
     shares = [f"{p.reservation.name} {percent(p.parts, whole)}" for p in largest[:MOST_SHOWN]]
     more = f" and {len(active) - MOST_SHOWN} more" if len(active) > MOST_SHOWN else ""
+    again = len(intervals) - 1
+    times = f", and {again} more {'time' if again == 1 else 'times'}" if again else ""
+    notes = [f"At {write_instant(interval.worst)}: {', '.join(shares)}{more}."]
+    if again:
+        notes.append(f"It is so for the last time in sight from {write_instant(intervals[-1].start)} on.")
+    notes.append(
+        "A reservation takes input/C_in + output/C_out of a pool: prefill and decode share the machine."
+    )
     return report(
         RULE,
         culprit.document,
         "/spec/throughput",
-        f"pool `{pool.name}` is oversold {since} {until}: reservations take "
+        f"pool `{pool.name}` is oversold {since} {until}{times}: reservations take "
         f"{percent(interval.parts, whole)} of it, and {allowed} may be reserved",
         on="key",
         related=(
@@ -130,11 +160,13 @@ def _describe(
             ),
             see(pool.document, "/spec/reservable", f"`{pool.name}` may promise {allowed}"),
         ),
-        notes=(
-            f"At {write_instant(interval.worst)}: {', '.join(shares)}{more}.",
-            "A reservation takes input/C_in + output/C_out of a pool: prefill and decode share the machine.",
-        ),
+        notes=tuple(notes),
     )
+
+
+def _begun(promise: Promise, instant: Micros) -> Micros:
+    """When the window that holds an instant began: the latest to come made it too much."""
+    return max(start for start, _ in promise.windows if start <= instant)
 
 
 def percent(part: int, whole: int) -> str:

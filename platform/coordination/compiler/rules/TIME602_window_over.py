@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report
+from coordination.compiler.windows import bounds
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_instant
 
@@ -15,8 +16,8 @@ NEEDS_WHOLE = False
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     for reservation in catalogue.reservations.values():
-        start, end = reservation.spec.window.from_ or 0, reservation.spec.window.until
-        if end is None or end > catalogue.at or end <= start:
+        start, end = bounds(reservation.spec.window)
+        if end > catalogue.at or end <= start:
             continue
         yield report(
             RULE,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.reporting import report, see
-from coordination.compiler.rules.CAP201_oversold_pool import window
+from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
+from coordination.program.records import Micros
 from coordination.spec.kinds import Reservation
 from coordination.spec.quantities import write_instant
 
@@ -16,27 +17,41 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    """In order of beginning, each is compared with the one that lasts longest so far."""
     groups: dict[tuple[str, str, str], list[Entry[Reservation]]] = {}
     for reservation in catalogue.reservations.values():
         spec = reservation.spec
         groups.setdefault((spec.tenant, spec.pool, spec.tier), []).append(reservation)
     for (tenant, pool, tier), group in groups.items():
-        longest: Entry[Reservation] | None = None
-        for reservation in sorted(group, key=lambda r: (window(r.spec), r.name)):
-            start, end = window(reservation.spec)
-            if start >= end or end <= catalogue.at:
-                continue
-            if longest is not None and start < window(longest.spec)[1]:
-                since = f"from {write_instant(start)}" if start else "from the beginning"
-                yield report(
-                    RULE,
-                    reservation.document,
-                    "/metadata/name",
-                    f"`{longest.name}` and `{reservation.name}` both promise `{tenant}` throughput "
-                    f"in tier `{tier}` on `{pool}` {since}",
-                    related=(see(longest.document, "/metadata/name", "the other reservation"),),
-                    notes=("Both count. One reservation with the sum is easier to read.",),
-                )
-            if longest is None or end > window(longest.spec)[1]:
-                longest = reservation
+        if len(group) < 2:
+            continue
+        windows = {r.name: catalogue.windows[r.name] for r in group}
+        for name, (other, start) in overlapping(windows, catalogue.at).items():
+            later, earlier = catalogue.reservations[name], catalogue.reservations[other]
+            since = f"from {write_instant(start)}" if start else "from the beginning"
+            yield report(
+                RULE,
+                later.document,
+                "/metadata/name",
+                f"`{other}` and `{name}` both promise `{tenant}` throughput "
+                f"in tier `{tier}` on `{pool}` {since}",
+                related=(see(earlier.document, "/metadata/name", "the other reservation"),),
+                notes=("Both count. One reservation with the sum is easier to read.",),
+            )
+
+
+def overlapping(windows: dict[str, tuple[Interval, ...]], at: Micros) -> dict[str, tuple[str, Micros]]:
+    """Which begin while another is in force: with which other, and when that happens first.
+
+    In order of time, each stretch is compared with the one that lasts longest so far. Nobody's own
+    stretches overlap, so if that one has ended, all others have.
+    """
+    stretches = sorted(
+        (start, name, end) for name, of_one in windows.items() for start, end in of_one if end > at
+    )
+    found: dict[str, tuple[str, Micros]] = {}
+    longest: tuple[Micros, str] = (0, "")
+    for start, name, end in stretches:
+        if start < longest[0]:
+            found.setdefault(name, (longest[1], start))
+        longest = max(longest, (end, name))
+    return found

@@ -36,6 +36,9 @@ from coordination.compiler.rules import (
     TIME601_empty_window,
     TIME602_window_over,
     TIME603_overlapping_reservations,
+    TIME604_never_recurs,
+    TIME605_skipped_time,
+    TIME606_time_twice,
 )
 
 MODULES = cast(
@@ -73,5 +76,8 @@ MODULES = cast(
         TIME601_empty_window,
         TIME602_window_over,
         TIME603_overlapping_reservations,
+        TIME604_never_recurs,
+        TIME605_skipped_time,
+        TIME606_time_twice,
     ),
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from coordination.spec.declaration import Block
+from coordination.spec.finding import Finding
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
 from coordination.spec.notation import Duration, Factor, Instant, Rate, Reference
+from coordination.spec.plain import Path
+from coordination.spec.recurrence import Hours, HoursNotation, Recurrence, needs_start
+from coordination.spec.rules import SPEC013_missing_field
+from coordination.spec.zones import Zone
 
 
 class Throughput(Block, frozen=True, kw_only=True):
@@ -27,12 +32,29 @@ class Burn(Block, frozen=True, kw_only=True):
 
 
 class Window(Block, frozen=True, kw_only=True):
-    """When it is in force: from an instant until, not including, another."""
+    """When it is in force: from an instant until, not including, another; or, within that, on some days."""
 
     from_: Annotated[int | None, Instant(), "First instant; open when absent."] = msgspec.field(
         default=None, name="from"
     )
     until: Annotated[int | None, Instant(), "First instant after it; open when absent."] = None
+    recurs: Annotated[str | None, Recurrence(), "On which days; on all when absent."] = None
+    at: Annotated[Hours | None, HoursNotation(), "Between which hours of these days; all when absent."] = None
+    zone: Annotated[str | None, Zone(), "Whose days and hours; UTC when absent."] = None
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        recurs = values.get("recurs")
+        if recurs is None:
+            for name in ("at", "zone"):
+                if values.get(name) is not None:
+                    misread = SPEC013_missing_field.missing(
+                        "recurs", f"the window has `{name}` but", "Such as `FREQ=DAILY`, for every day."
+                    )
+                    found.append(Finding(misread, (path, name)))
+        elif needs_start(recurs) and values.get("from_") is None:
+            doc = "The days of this rule depend on the day it begins."
+            found.append(Finding(SPEC013_missing_field.missing("from", "the window", doc), (path, "recurs")))
 
 
 class Reservation(Block, frozen=True, kw_only=True):

@@ -1,0 +1,35 @@
+"""TIME604: a window recurs on no day in sight: it promises nothing for as far as a build looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.reporting import report
+from coordination.compiler.windows import bounds
+from coordination.diagnostics import Diagnostic, Rule
+from coordination.spec.quantities import write_instant
+
+RULE = Rule("TIME604", "warning", "Recurrence that never comes")
+NEEDS_WHOLE = False
+
+
+def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    for reservation in catalogue.reservations.values():
+        recurs = reservation.spec.window.recurs
+        start, end = bounds(reservation.spec.window)
+        since, until = max(start, catalogue.at), min(end, catalogue.horizon)
+        if recurs is None or catalogue.windows[reservation.name] or since >= until:
+            continue
+        yield report(
+            RULE,
+            reservation.document,
+            "/spec/window/recurs",
+            f"`{reservation.name}` is in force at no instant between {write_instant(since)} "
+            f"and {write_instant(until)}",
+            notes=(
+                f"No day named by `{recurs}` has its hours in that time.",
+                f"The policy is looked at from {write_instant(catalogue.at)} on, "
+                f"until {write_instant(catalogue.horizon)}.",
+            ),
+        )
