@@ -159,6 +159,11 @@ def build_of(revision: Revision, *, at: datetime, compiler: str) -> Build | None
     return found.select_related("bundle").first()
 
 
+def newest_build(revision: Revision) -> Build | None:
+    """The last one made of it; a refreshed timeline is a later build of the same revision."""
+    return Build.objects.filter(revision=revision).order_by("-id").first()
+
+
 def bundle(digest: str) -> Bundle | None:
     return Bundle.objects.filter(pk=digest).first()
 

@@ -28,11 +28,13 @@ class Status(DeliveryView):
         """What should run, and what does: the newest release, each ring's pointer, each gateway."""
         # The release before the pointers: who finds it told and the gateways in step may rely on both.
         head = policy.current_revision(environment)
+        built = policy.newest_build(head) if head else None
         newest = selectors.releases(environment).first()
         found = selectors.by_ring(environment, timezone.now())
         told = {
             "environment": environment,
             "revision": head.digest if head else None,
+            "bundle": built.bundle_id if built else None,
             "release": newest,
             "in_step": all(
                 seen.in_step and not seen.is_silent for _, _, gateways in found for seen in gateways

@@ -177,6 +177,7 @@ class Status(s.Serializer[Any]):
 
     environment = s.CharField()
     revision = s.CharField(allow_null=True, help_text="What the policy is at; its build is released next.")
+    bundle = s.CharField(allow_null=True, help_text="What that revision was built as; null until it is.")
     release = ReleaseRow(allow_null=True)
     in_step = s.BooleanField(help_text="Every gateway enforces what its ring is pointed at, and reports.")
     rings = RingRow(many=True)
