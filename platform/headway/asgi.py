@@ -1,4 +1,4 @@
-"""What answers a connection? Gateways' endpoints before Django, everything else by Django."""
+"""What answers a connection? Gateways' endpoints and live sockets before Django, the rest by Django."""
 
 from __future__ import annotations
 
@@ -28,4 +28,6 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
         await pages(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": http, "lifespan": Lifespan(BACKGROUND)})
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": BACKGROUND.live, "lifespan": Lifespan(BACKGROUND)}
+)

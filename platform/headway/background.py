@@ -1,7 +1,7 @@
 """What runs beside the pages in one web process? Started and stopped with the ASGI lifespan.
 
-Always: the delivery board, the writers of gateways' reports and of usage, a drainer that a commit
-wakes. Embedded (no ``REDIS_URL``): a Celery worker and beat too, and the lock that keeps a second web
+Always: the delivery board, the writers of gateways' reports and of usage, the live hub, a drainer that a
+commit wakes. Embedded (no ``REDIS_URL``): a Celery worker and beat too, and the lock that keeps a second web
 process out.
 """
 
@@ -31,6 +31,13 @@ from foundation.writer import Writer
 from ledger.intake import UsageIntake
 from ledger.recorder import Recorder
 from telemetry.decisions.intake import DecisionsIntake
+from telemetry.ingest.intake import TelemetryIntake
+from telemetry.live import notice as live_notice
+from telemetry.live import running
+from telemetry.live.application import LiveApplication
+from telemetry.live.hub import Hub
+from telemetry.live.messages import Message
+from telemetry.live.relay import Alone, OverRedis, Relay
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +54,15 @@ class Background:
         self.writer = Writer()
         self.recorder = Recorder()
         self.drainer = Drainer()
+        self.hub = Hub()
+        self.relay: Relay = (
+            OverRedis(self.hub.take, settings.REDIS_URL, settings.REDIS_PREFIX)
+            if settings.REDIS_URL
+            else Alone(self.hub.take)
+        )
+        self.live = LiveApplication(self.hub)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._showing: set[asyncio.Task[None]] = set()
         self.delivery = DeliveryApplication(
             self.board,
             DatabaseArchive(),
@@ -54,7 +70,8 @@ class Background:
             lambda gateway, status: self._report(gateway, status),
             {
                 "usage": UsageIntake(self.recorder, now_us),
-                "decisions": DecisionsIntake(self.writer, now_us),
+                "decisions": DecisionsIntake(self.writer, now_us, self.relay.show),
+                "telemetry": TelemetryIntake(self.writer, self.relay.show, now_us),
             },
         )
         self._workers: list[Any] = []
@@ -64,7 +81,18 @@ class Background:
         received = now_us()
         self.writer.submit(lambda: record(gateway, status, received))
 
+    def _tell(self, message: Message) -> None:
+        """From any thread: let every hub know."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._show, message)
+
+    def _show(self, message: Message) -> None:
+        task = asyncio.ensure_future(self.relay.show(message))
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         embedded = not settings.REDIS_URL
         if embedded:
             self._lock = _only_one()
@@ -76,14 +104,23 @@ class Background:
         await self.board.start()
         notice.listen(self.board.wake)
         self.drainer.start()
+        await self.relay.start()
+        await self.hub.start()
+        running.set_hub(self.hub)
+        live_notice.listen(self._tell)
         if embedded:
             self._workers = await asyncio.to_thread(start_celery)
 
     def release(self) -> None:
         """Let everybody go who waits for news: the process is about to stop."""
         self.board.release()
+        self.hub.release()
 
     async def stop(self) -> None:
+        live_notice.forget(self._tell)
+        running.set_hub(None)
+        await self.hub.stop()
+        await self.relay.stop()
         notice.forget(self.board.wake)
         await self.board.stop()
         for worker in self._workers:

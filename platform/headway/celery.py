@@ -52,6 +52,12 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60},
         },
+        "add up minutes": {"task": "telemetry.roll_up", "schedule": 5.0, "options": {"expires": 5}},
+        "forget old telemetry": {
+            "task": "telemetry.prune",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
         "look for builds": {"task": "policies.build_missing", "schedule": 10.0, "options": {"expires": 10}},
     },
 )

@@ -15,6 +15,8 @@ import uvicorn
 
 GRACE = 2
 """Seconds that requests in progress get when the process is told to stop."""
+WS_MOST_BYTES = 64 * 1024
+"""Of one message on a socket: more closes it before it is read (the application takes less)."""
 
 
 class WebServer(uvicorn.Server):
@@ -35,6 +37,8 @@ def serve(
         host=host,
         port=port,
         lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=WS_MOST_BYTES,
         ws_per_message_deflate=False,
         proxy_headers=False,
         server_header=False,

@@ -1,0 +1,1 @@
+"""How do gateways' batches come in?"""

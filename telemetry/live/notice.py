@@ -1,0 +1,41 @@
+"""Who is told, in this process, that rights changed or something happened? The hubs, over the relay.
+
+Callers are request threads and tasks, with or without a hub in their process: ``tell`` never fails them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import transaction
+
+from telemetry.live.messages import Message
+
+log = logging.getLogger(__name__)
+
+_listeners: list[Callable[[Message], None]] = []
+
+
+def listen(listener: Callable[[Message], None]) -> None:
+    """``listener`` is called from any thread, and must return at once."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def forget(listener: Callable[[Message], None]) -> None:
+    if listener in _listeners:
+        _listeners.remove(listener)
+
+
+def tell(message: Message) -> None:
+    """Now, if no transaction is open, else once it has committed."""
+    transaction.on_commit(lambda: _tell(message))
+
+
+def _tell(message: Message) -> None:
+    for listener in tuple(_listeners):
+        try:
+            listener(message)
+        except Exception:
+            log.exception("live.notice_failed")

@@ -1,0 +1,1 @@
+"""What did gateways count, by second and by minute, and what do the counts say?"""
