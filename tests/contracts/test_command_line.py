@@ -27,6 +27,7 @@ FIXED = {
     "gateway": {"--bundle", "--key", "--directory", "--state", "--host", "--port", "--admin-port"},
     "simfleet": {"--base-port", "--replicas", "--model", "--profile", "--host"},
     "replay": {"--target", "--speed", "--limit", "--tenants", "--keys"},
+    "simulate": {"--trace", "--against", "--speed", "--seed", "--seeds", "--format", "--html"},
     "reset": {"--var", "--yes"},
 }
 

@@ -1,1 +1,22 @@
 """What would this policy have done with that traffic? The rules that serve, under a virtual clock."""
+
+from coordination.simulator.comparing import compare, interval
+from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.report import report
+from coordination.simulator.study import Study, simulate
+from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from_trace
+
+__all__ = [
+    "Arrival",
+    "Client",
+    "Mix",
+    "Settings",
+    "Simulation",
+    "Study",
+    "compare",
+    "even_mix",
+    "from_trace",
+    "interval",
+    "report",
+    "simulate",
+]

@@ -1,0 +1,356 @@
+"""What happens next? A virtual clock over arrivals, engines and timers, driving the rules that serve.
+
+Every decision is a call of ``coordination.scheduling``, the very functions the gateway calls (a contract
+test compares the two); only the replicas are a model. Simplifications, all of them kind: one gateway, which
+therefore knows everything its replicas were sent (no scraped reports); token estimates are exact; nothing
+is lost between gateway and engine, and the way between them takes no time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import ceil
+from typing import Final
+
+import xxhash
+
+from coordination import scheduling
+from coordination.capacity import PROFILES
+from coordination.program.index import Program
+from coordination.program.records import Micros
+from coordination.scheduling import Classified, Decision, Dispatch, Refusal, Request, Usage
+from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
+from coordination.simulator.bounds import Bounds
+from coordination.simulator.replica import EngineLimits, Replica, Sequence
+from coordination.simulator.tally import Tally
+from coordination.simulator.workload import Arrival
+from coordination.traces import BLOCK_TOKENS
+
+NEVER: Final = 1 << 62
+TELL_EVERY: Final = 500
+"""Arrivals between two calls of ``progress``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a simulation depends on besides policy and arrivals."""
+
+    seed: int = 1
+    host_tokens: int = 0
+    """Tokens of KV cache each replica's host memory tier holds."""
+    start: Micros | None = None
+    """Instant of the first arrival; by default the start of the policy's timeline."""
+
+
+class Flight:
+    """One request that was admitted."""
+
+    __slots__ = ("arrival", "blocks", "decision", "dispatch", "over", "sequence", "total_at", "ttft")
+
+    def __init__(self, arrival: Arrival, blocks: list[int], decision: Decision) -> None:
+        self.arrival = arrival
+        self.blocks = blocks
+        self.decision = decision
+        self.dispatch: Dispatch | None = None
+        self.sequence: Sequence | None = None
+        self.ttft = -1
+        self.total_at = 0
+        self.over = False
+
+
+class Watch:
+    """Deadlines that all lie equally far ahead, so that they come due in the order they were set."""
+
+    __slots__ = ("first_byte", "length", "timed", "waiting")
+
+    def __init__(self, length: Micros, first_byte: bool) -> None:
+        self.length = length
+        self.first_byte = first_byte
+        self.waiting: deque[tuple[Micros, Flight, Dispatch]] = deque()
+        self.timed = False
+
+    def settled(self) -> None:
+        """Forget those at the head that need no watching any more."""
+        waiting = self.waiting
+        while waiting:
+            _, flight, dispatch = waiting[0]
+            if not flight.over and flight.dispatch is dispatch and not (self.first_byte and flight.ttft >= 0):
+                return
+            waiting.popleft()
+
+
+class Simulation:
+    """One policy under one stream of arrivals. Call ``run`` once."""
+
+    def __init__(self, program: Program, arrivals: Iterator[Arrival], settings: Settings) -> None:
+        self.program = program
+        self.settings = settings
+        self.start: Micros = program.records.at if settings.start is None else settings.start
+        self.now: Micros = self.start
+        self.state = scheduling.new_state(
+            program, route_salt=f"simulation:{settings.seed}", seed=settings.seed, now=self.start
+        )
+        self.replicas: dict[str, Replica] = {}
+        self.tally = Tally(self.start)
+        self.arrived = 0
+        self._arrivals = arrivals
+        self._make_replicas()
+        blocks = sum(one.cache.capacity + one.cache.host_capacity for one in self.replicas.values())
+        self.bounds = Bounds(blocks)
+        self._flights: dict[str, Flight] = {}
+        self._events: list[tuple[Micros, int, Replica | Watch, int]] = []
+        self._order = 0
+        self._classified: dict[tuple[str, str | None, str], Classified | Refusal] = {}
+        self._salts: dict[tuple[str, str], int] = {}
+        self._watches: dict[tuple[Micros, bool], Watch] = {}
+
+    @property
+    def live(self) -> int:
+        """Requests admitted and not yet over."""
+        return len(self._flights)
+
+    def run(self, progress: Callable[[int, Micros], None] | None = None) -> Simulation:
+        """To the end of the arrivals and of everything they started. ``progress`` is told (requests
+        arrived, microseconds simulated) now and then."""
+        events, state, arrivals = self._events, self.state, self._arrivals
+        start = self.start
+        arrival = next(arrivals, None)
+        arrives = NEVER if arrival is None else start + arrival.at_us
+        while True:
+            at = events[0][0] if events else NEVER
+            if state.tickets or state.displaced or state.delaying:
+                timer = scheduling.next_expiry(state)
+                if timer is not None and timer <= at and timer <= arrives:
+                    if timer > self.now:
+                        self.now = timer
+                    self._expire()
+                    continue
+            if at < arrives:
+                _, _, what, version = heappop(events)
+                if isinstance(what, Watch):
+                    self._overdue(what, at)
+                elif version == what.version:
+                    self.now = at
+                    self._complete(what)
+            elif arrival is not None:
+                self.now = arrives
+                self._arrive(arrival)
+                arrival = next(arrivals, None)
+                arrives = NEVER if arrival is None else start + arrival.at_us
+                if progress is not None and self.arrived % TELL_EVERY == 0:
+                    progress(self.arrived, self.now - start)
+            else:
+                return self
+
+    # Events
+
+    def _arrive(self, arrival: Arrival) -> None:
+        now, program = self.now, self.program
+        self.arrived += 1
+        self.tally.timeline.at(now).arrived += 1
+        key = (arrival.tenant, arrival.service_tier, arrival.model)
+        classified = self._classified.get(key)
+        if classified is None:
+            classified = self._classified[key] = scheduling.classify(program, *key)
+        if isinstance(classified, Refusal):
+            self.tally.refused(arrival.tenant, arrival.service_tier or "", classified.code, now)
+            return
+        blocks = self._salted(arrival, classified)
+        self.bounds.arrived(arrival.prompt_tokens, blocks)
+        request = Request(
+            f"sim_{self.arrived}",
+            arrival.tenant,
+            classified.model,
+            classified.tier,
+            classified.scale,
+            arrival.prompt_tokens,
+            arrival.max_tokens,
+            blocks,
+            now,
+            f"s{arrival.session}",
+        )
+        decision = scheduling.admit(program, self.state, request, now)
+        if decision.verdict == "refuse":
+            self._refused(decision)
+            return
+        self._flights[request.request_id] = Flight(arrival, blocks, decision)
+        pool = decision.pool
+        if pool is not None:
+            self._dispatch(pool)
+            waiting = self.state.pools[pool].waiting
+            window = self.tally.timeline.at(now)
+            if waiting > window.most_waiting:
+                window.most_waiting = waiting
+
+    def _complete(self, replica: Replica) -> None:
+        """A replica's planned steps are over: tell the rules what came of them, in the order it did."""
+        now, program, state = self.now, self.program, self.state
+        replica.complete()
+        freed: dict[str, None] = {}
+        for sequence in replica.firsts:
+            flight: Flight = sequence.owner
+            dispatch = flight.dispatch
+            assert dispatch is not None  # noqa: S101  it reached the replica
+            flight.ttft = now - flight.decision.request.arrived
+            scheduling.first_byte(program, state, dispatch, now)
+            self.tally.first(now, flight.ttft, dispatch)
+            freed[dispatch.pool] = None
+        for sequence in replica.marked:
+            flight = sequence.owner
+            assert flight.dispatch is not None  # noqa: S101
+            scheduling.progress(program, state, flight.dispatch, sequence.emitted, now)
+        for sequence in replica.finished:
+            flight = sequence.owner
+            dispatch = flight.dispatch
+            assert dispatch is not None  # noqa: S101
+            usage = Usage(sequence.prompt - sequence.cached, sequence.cached, sequence.output)
+            charge = scheduling.settle(program, state, dispatch, usage, "completed", now)
+            request = flight.decision.request
+            self.tally.settled(flight.decision, dispatch, charge, flight.ttft, now - request.arrived, now)
+            self._over(flight)
+            freed[dispatch.pool] = None
+        self._plan(replica)
+        for pool in freed:
+            self._dispatch(pool)
+
+    def _expire(self) -> None:
+        for decision in scheduling.expire(self.program, self.state, self.now):
+            self._refused(decision)
+            flight = self._flights.get(decision.request.request_id)
+            if flight is not None:
+                self._over(flight)
+        for pool, held in self.state.pools.items():
+            if held.waiting or held.delayed:
+                self._dispatch(pool)
+
+    def _overdue(self, watch: Watch, now: Micros) -> None:
+        """The head of a watch has come due, if it is still live; if not, nothing happened."""
+        watch.timed = False
+        watch.settled()
+        while watch.waiting and watch.waiting[0][0] <= now:
+            self.now = now
+            _, flight, dispatch = watch.waiting.popleft()
+            self._time_out(flight, dispatch)
+            watch.settled()
+        self._rewatch(watch)
+
+    def _time_out(self, flight: Flight, dispatch: Dispatch) -> None:
+        """The gateway gives an attempt up: before the first byte it failed, later it is cut off."""
+        now, sequence = self.now, flight.sequence
+        assert sequence is not None  # noqa: S101  it was sent
+        replica = self.replicas[dispatch.replica]
+        replica.abort(sequence, now)
+        self._plan(replica)
+        if flight.ttft < 0:
+            decision = scheduling.fail(self.program, self.state, dispatch, "timeout", now)
+            if decision is not None:
+                self._refused(decision)
+                self._over(flight)
+        else:
+            usage = Usage(sequence.prompt - sequence.cached, sequence.cached, sequence.emitted)
+            scheduling.settle(self.program, self.state, dispatch, usage, "aborted", now)
+            tier = flight.decision.tier
+            self.tally.refused(flight.arrival.tenant, tier, "upstream_timeout", now, dispatch.pool)
+            self._over(flight)
+        self._dispatch(dispatch.pool)
+
+    # What the rules decided
+
+    def _dispatch(self, pool: str) -> None:
+        for dispatch in scheduling.dispatch(self.program, self.state, pool, self.now):
+            self._send(dispatch)
+
+    def _send(self, dispatch: Dispatch) -> None:
+        now = self.now
+        flight = self._flights[dispatch.request.request_id]
+        arrival = flight.arrival
+        replica = self.replicas[dispatch.replica]
+        flight.dispatch = dispatch
+        if not replica.fits(arrival.prompt_tokens, arrival.output_tokens):
+            # The engine answers 400 at once.
+            scheduling.first_byte(self.program, self.state, dispatch, now)
+            scheduling.settle(self.program, self.state, dispatch, Usage(0, 0, 0), "aborted", now)
+            tier = flight.decision.tier
+            self.tally.refused(arrival.tenant, tier, "context_length_exceeded", now, dispatch.pool)
+            self._over(flight)
+            return
+        sequence = flight.sequence = Sequence(
+            arrival.prompt_tokens,
+            arrival.output_tokens,
+            flight.blocks,
+            flight,
+            flight.decision.held[2],
+        )
+        version = replica.version
+        replica.submit(sequence, now)
+        if replica.version != version:
+            self._plan(replica)
+        timeouts = self.program.routes[flight.decision.route or ""].record.timeouts
+        self._watch(timeouts.first_byte, True, flight, dispatch)
+        if not flight.total_at:
+            flight.total_at = now + timeouts.total
+            self._watch(timeouts.total, False, flight, dispatch)
+
+    def _refused(self, decision: Decision) -> None:
+        request = decision.request
+        self.tally.refused(
+            request.tenant, decision.tier, decision.code or "refused", self.now, decision.pool or ""
+        )
+
+    def _over(self, flight: Flight) -> None:
+        flight.over = True
+        flight.sequence = None  # they know each other: without this only the cycle collector frees them
+        self._flights.pop(flight.decision.request.request_id, None)
+
+    # Engines and timers
+
+    def _plan(self, replica: Replica) -> None:
+        """Enter the end of a replica's planned steps among the events."""
+        if replica.next_at is not None:
+            self._order += 1
+            heappush(self._events, (ceil(replica.next_at), self._order, replica, replica.version))
+
+    def _watch(self, length: Micros, first_byte: bool, flight: Flight, dispatch: Dispatch) -> None:
+        key = (length, first_byte)
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = Watch(length, first_byte)
+        watch.settled()
+        watch.waiting.append((self.now + length, flight, dispatch))
+        if not watch.timed:
+            self._rewatch(watch)
+
+    def _rewatch(self, watch: Watch) -> None:
+        if watch.waiting:
+            watch.timed = True
+            self._order += 1
+            heappush(self._events, (watch.waiting[0][0], self._order, watch, 0))
+
+    def _salted(self, arrival: Arrival, classified: Classified) -> list[int]:
+        """Block names that are equal only where the cache may be shared: within a tenant, or in the whole
+        pool if the tier says so."""
+        key = (arrival.tenant, classified.tier)
+        salt = self._salts.get(key)
+        if salt is None:
+            shared = self.program.tiers[classified.tier].shares_cache
+            salt = self._salts[key] = 0 if shared else xxhash.xxh3_64_intdigest(arrival.tenant.encode()) >> 2
+        return [block + salt for block in arrival.blocks]
+
+    def _make_replicas(self) -> None:
+        """One engine for each replica the policy names, and caches of the right size in the rules' index:
+        it counts blocks of 128 tokens, a trace's blocks have 512, and it knows nothing of a host tier."""
+        host = self.settings.host_tokens
+        for pool in self.program.records.pools:
+            limits = EngineLimits(
+                PROFILES[pool.profile], pool.capacity.kv_tokens, pool.capacity.sequences, host
+            )
+            index = self.state.pools[pool.name].index
+            for bit, replica in self.state.pools[pool.name].replicas.items():
+                if replica.url not in self.replicas:
+                    self.replicas[replica.url] = Replica(
+                        limits, name=replica.url, mark_tokens=scheduling.PROGRESS_TOKENS
+                    )
+                index.add_replica(bit, (limits.kv_tokens + host) // BLOCK_TOKENS * TOKENS_PER_BLOCK)

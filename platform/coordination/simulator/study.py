@@ -1,0 +1,75 @@
+"""Which simulation is this, exactly? A value to be run here or in another process, and its digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from coordination.program.canonical import canonical_bytes
+from coordination.program.index import load
+from coordination.program.records import Micros, ProgramRecords
+from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.report import report
+from coordination.simulator.workload import Mix, from_trace
+from coordination.traces import TraceRequest, read_trace
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One policy under one trace. Equal studies give equal reports."""
+
+    records: ProgramRecords
+    trace: Path
+    mix: Mix
+    speed: float = 1.0
+    limit: int | None = None
+    """Requests to take from the trace; None is all."""
+    settings: Settings = field(default_factory=Settings)
+
+    def with_seed(self, seed: int) -> Study:
+        return replace(self, settings=replace(self.settings, seed=seed))
+
+    def requests(self) -> Iterator[TraceRequest]:
+        """Raises ``TraceError`` as it goes."""
+        return islice(read_trace(self.trace), self.limit)
+
+
+def simulate(study: Study, progress: Callable[[int, Micros], None] | None = None) -> dict[str, Any]:
+    """The report. Raises ``TraceError`` at the trace's first bad record."""
+    arrivals = from_trace(study.requests(), study.mix, speed=study.speed, seed=study.settings.seed)
+    simulation = Simulation(load(study.records), arrivals, study.settings)
+    return report(simulation.run(progress), inputs(study))
+
+
+def inputs(study: Study) -> dict[str, Any]:
+    """Everything the result is a function of, large things by their SHA-256."""
+    named: dict[str, Any] = {
+        "policy": digest_of(study.records),
+        "trace": file_digest(study.trace),
+        "limit": study.limit,
+        "mix": [[one.tenant, one.service_tier, one.weight] for one in study.mix.clients],
+        "model": study.mix.model,
+        "speed": study.speed,
+        "seed": study.settings.seed,
+        "host_tokens": study.settings.host_tokens,
+        "start": study.records.at if study.settings.start is None else study.settings.start,
+    }
+    whole = hashlib.sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return {**named, "digest": f"sha256:{whole}"}
+
+
+def digest_of(records: ProgramRecords) -> str:
+    """Of a compiled policy, whatever file it came from."""
+    return f"sha256:{hashlib.sha256(canonical_bytes(msgspec.to_builtins(records))).hexdigest()}"
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -1,0 +1,205 @@
+"""What is counted while a simulation goes on? Sums and sketches, never a list that grows with the trace.
+
+A finished request is counted once, in the cell of its (tenant, tier, pool); tiers, tenants, pools and the
+whole are merged from the cells at the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
+from typing import Any, Final
+
+from coordination.scheduling import Charge, Decision, Dispatch
+from coordination.sketch import Sketch
+
+WORST: Final = 20
+MOST_WINDOWS: Final = 240
+FIRST_WINDOW_US: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Cell:
+    """Requests of one kind. Times in microseconds, tokens in the engine's count."""
+
+    requests: int = 0
+    completed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    ttft: Sketch = field(default_factory=Sketch)
+    wait: Sketch = field(default_factory=Sketch)
+    """In our own queue."""
+    pace: Sketch = field(default_factory=Sketch)
+    """A request's mean time between tokens, counted once for each of its gaps."""
+    e2e: Sketch = field(default_factory=Sketch)
+    uncached: int = 0
+    cached: int = 0
+    output: int = 0
+    cost: int = 0
+    """Fairness cost, millionths of an uncached input token."""
+    spend: int = 0
+    lane: int = 0
+    """Went by the reservation lane."""
+    spilled: int = 0
+    downgraded: int = 0
+
+    def merge(self, other: Cell) -> None:
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.refused.update(other.refused)
+        for name in _SKETCHES:
+            getattr(self, name).merge(getattr(other, name))
+
+
+_SUMS: Final = (
+    *("requests", "completed", "uncached", "cached", "output", "cost", "spend"),
+    *("lane", "spilled", "downgraded"),
+)
+_SKETCHES: Final = ("ttft", "wait", "pace", "e2e")
+Key = tuple[str, str, str]
+"""(tenant, tier served, pool); an empty pool is a request that reached none."""
+
+
+@dataclass(slots=True)
+class Window:
+    """What happened in one stretch of time."""
+
+    arrived: int = 0
+    completed: int = 0
+    refused: int = 0
+    input_tokens: int = 0
+    computed_tokens: int = 0
+    output_tokens: int = 0
+    ttft_us: int = 0
+    """Sum over first tokens seen here."""
+    firsts: int = 0
+    most_waiting: int = 0
+
+    def merge(self, other: Window) -> None:
+        for name in ("arrived", "completed", "refused", "input_tokens", "computed_tokens"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("output_tokens", "ttft_us", "firsts"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.most_waiting = max(self.most_waiting, other.most_waiting)
+
+
+class Timeline:
+    """Windows of equal length; when there are too many, neighbours are joined and the length doubles."""
+
+    __slots__ = ("length_us", "start", "windows")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.length_us = FIRST_WINDOW_US
+        self.windows: list[Window] = []
+
+    def at(self, now: int) -> Window:
+        index = (now - self.start) // self.length_us
+        while index >= len(self.windows):
+            if index >= MOST_WINDOWS:
+                self._join()
+                index = (now - self.start) // self.length_us
+            else:
+                self.windows.append(Window())
+        return self.windows[index]
+
+    def _join(self) -> None:
+        joined: list[Window] = []
+        for position, window in enumerate(self.windows):
+            if position % 2:
+                joined[-1].merge(window)
+            else:
+                joined.append(window)
+        self.windows = joined
+        self.length_us *= 2
+
+
+class Tally:
+    """Everything a report is made of that the replicas do not count themselves."""
+
+    __slots__ = ("_order", "cells", "shortfall", "timeline", "worst")
+
+    def __init__(self, start: int) -> None:
+        self.cells: dict[Key, Cell] = {}
+        self.timeline = Timeline(start)
+        self.worst: list[tuple[int, int, Dispatch]] = []
+        """The requests with the longest time to first token, as a heap, shortest first."""
+        self.shortfall: Counter[str] = Counter()
+        """Reserved requests we had no capacity for, by tenant."""
+        self._order = 0
+
+    def cell(self, key: Key) -> Cell:
+        found = self.cells.get(key)
+        if found is None:
+            found = self.cells[key] = Cell()
+        return found
+
+    def refused(self, tenant: str, tier: str, code: str, now: int, pool: str = "") -> None:
+        cell = self.cell((tenant, tier, pool))
+        cell.requests += 1
+        cell.refused[code] += 1
+        self.timeline.at(now).refused += 1
+        if code == "reservation_shortfall":
+            self.shortfall[tenant] += 1
+
+    def first(self, now: int, ttft: int, dispatch: Dispatch) -> None:
+        window = self.timeline.at(now)
+        window.ttft_us += ttft
+        window.firsts += 1
+        worst = self.worst
+        if len(worst) < WORST or ttft > worst[0][0]:
+            self._order += 1
+            entry = (ttft, -self._order, dispatch)
+            if len(worst) < WORST:
+                heappush(worst, entry)
+            else:
+                heappushpop(worst, entry)
+
+    def settled(
+        self, decision: Decision, dispatch: Dispatch, charge: Charge, ttft: int, e2e: int, now: int
+    ) -> None:
+        """A completed request, ``e2e`` microseconds after it arrived."""
+        usage = charge.usage
+        cell = self.cell((decision.request.tenant, decision.tier, dispatch.pool))
+        cell.requests += 1
+        cell.completed += 1
+        cell.ttft.add(ttft)
+        cell.wait.add(dispatch.queue_us)
+        cell.e2e.add(e2e)
+        gaps = usage.output - 1
+        if gaps:
+            cell.pace.add((e2e - ttft) // gaps, gaps)
+        cell.uncached += usage.uncached_input
+        cell.cached += usage.cached_input
+        cell.output += usage.output
+        cell.cost += charge.fairness_cost
+        cell.spend += charge.spend_nano
+        if decision.reservation == "used":
+            cell.lane += 1
+        elif decision.reservation == "spilled":
+            cell.spilled += 1
+        if decision.tier != decision.request.tier:
+            cell.downgraded += 1
+        window = self.timeline.at(now)
+        window.completed += 1
+        window.input_tokens += usage.uncached_input + usage.cached_input
+        window.computed_tokens += usage.uncached_input
+        window.output_tokens += usage.output
+
+    def merged(self, by: Callable[[Key], Any]) -> dict[Any, Cell]:
+        """The cells joined by what ``by`` makes of their key, sorted by that."""
+        found: dict[Any, Cell] = {}
+        for key, cell in self.cells.items():
+            found.setdefault(by(key), Cell()).merge(cell)
+        return {name: found[name] for name in sorted(found)}
+
+    def total(self) -> Cell:
+        return total_of(self.cells.values())
+
+
+def total_of(cells: Iterable[Cell]) -> Cell:
+    total = Cell()
+    for cell in cells:
+        total.merge(cell)
+    return total

@@ -1,0 +1,229 @@
+"""``headway simulate``: what would this policy have done with that traffic, and would another do better?"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import gc
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coordination.bundle.pack import unpack
+from coordination.bundle.refusals import RefusedError
+from coordination.capacity import PROFILES
+from coordination.compiler import build
+from coordination.diagnostics import in_reading_order, render_text
+from coordination.program.index import load
+from coordination.program.records import ProgramRecords
+from coordination.program.shards import PROGRAM, MalformedProgramError, decode
+from coordination.simulator import Client, Mix, Settings, Study, compare, even_mix, interval, simulate
+from coordination.simulator.comparing import FIGURES
+from coordination.spec import read
+from coordination.traces import TraceError
+from headway.cli import check
+from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
+from headway.cli.simulate_text import render
+
+INTERRUPTED = 130
+
+
+class OutputFormat(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
+def command(
+    path: Annotated[str, typer.Argument(help="A policy set (file, folder or - for stdin) or a bundle.")],
+    trace: Annotated[Path, typer.Option(help="Mooncake JSONL or Azure CSV.")],
+    against: Annotated[str, typer.Option(help="Another policy set or bundle: same arrivals.")] = "",
+    speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast as recorded.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws clients, canary arms and retry times.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Simulate with so many seeds in a row.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Requests of the trace (default: all).")] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(help="TENANT[:SERVICE_TIER][=WEIGHT], repeated (default: every tenant alike)."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model to ask for (default: the policy's first).")] = None,
+    host_tokens: Annotated[
+        int, typer.Option(min=0, help="KV tokens each replica also keeps in host memory.")
+    ] = 0,
+    environment: Annotated[str, typer.Option(help="The environment to compile for.")] = "dev",
+    at: Annotated[str, typer.Option(help="Start, RFC 3339; by default today 00:00Z.")] = "",
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained page of plots too.")] = None,
+) -> None:
+    """Simulate a policy under a recorded trace; with --against, two policies under the same arrivals.
+
+    Exit code: 0 simulated, 1 the policy has mistakes, 2 could not run, 130 stopped by Ctrl-C.
+    """
+    began = time.perf_counter()
+    with reporting("simulate"):
+        try:
+            settings = Settings(seed, host_tokens)
+            studies = [
+                _study(_compiled(one, environment, at), one, trace, mix or [], model, speed, limit, settings)
+                for one in ([path, against] if against else [path])
+            ]
+            jobs = [study.with_seed(seed + n) for study in studies for n in range(seeds)]
+            with _calm_collector():
+                reports = _simulated(jobs)
+        except TraceError as problem:
+            raise CouldNotRun(str(problem)) from None
+        except KeyboardInterrupt:
+            print("headway simulate: stopped", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        told = _told(reports[:seeds], reports[seeds:], time.perf_counter() - began)
+        if html is not None:
+            from headway.cli.simulate_page import page  # lazy: plotly takes a third of a second
+
+            write_file(html, page(told).encode())
+    print(json.dumps(told, indent=2) if output is OutputFormat.json else render(told))
+
+
+def _told(ours: list[dict[str, Any]], others: list[dict[str, Any]], wall: float) -> dict[str, Any]:
+    """The first seed's report, and beside it what other seeds and the other policy came to."""
+    told = {**ours[0], "wall_seconds": round(wall, 3)}
+    if len(ours) > 1:
+        told["seeds"] = _spread(ours)
+    if others:
+        told["against"] = others[0]
+        told["difference"] = compare(ours, others)
+    return told
+
+
+def _spread(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each figure over the seeds: mean, and half the width of its 95 % interval."""
+    told: dict[str, Any] = {"count": len(reports)}
+    for name, figure in FIGURES.items():
+        values = [value for one in reports if (value := figure(one)) is not None]
+        if values:
+            mean, half = interval(values)
+            told[name] = {"mean": round(mean, 6), "plus_minus": None if half is None else round(half, 6)}
+    return told
+
+
+# Inputs
+
+
+def _study(
+    records: ProgramRecords,
+    path: str,
+    trace: Path,
+    mix: Sequence[str],
+    model: str | None,
+    speed: float,
+    limit: int | None,
+    settings: Settings,
+) -> Study:
+    program = load(records)
+    if not records.models or not records.tenants or not records.pools:
+        raise CouldNotRun(f"{path}: a simulation needs a model, a pool and a tenant")
+    for pool in records.pools:
+        if pool.profile not in PROFILES:
+            raise CouldNotRun(f"{path}: pool {pool.name}: profile {pool.profile} is not known")
+    if model is not None and model not in program.models_by_client_name:
+        raise CouldNotRun(f"--model {model}: {path} has no such model")
+    given = even_mix(program, model)
+    if mix:
+        clients = tuple(_client(one) for one in mix)
+        for client in clients:
+            if client.tenant not in program.tenants:
+                raise CouldNotRun(f"--mix: {path} has no tenant {client.tenant}")
+        try:
+            given = Mix(clients, given.model)
+        except ValueError as problem:
+            raise CouldNotRun(f"--mix: {problem}") from None
+    return Study(records, trace, given, speed, limit, settings)
+
+
+def _client(text: str) -> Client:
+    """``acme``, ``acme:priority``, ``acme/team=3``, ``acme:priority=3``."""
+    name, _, weight = text.partition("=")
+    tenant, _, tier = name.partition(":")
+    if not tenant or (weight and not weight.isdecimal()):
+        raise CouldNotRun(f"--mix {text}: not TENANT[:SERVICE_TIER][=WEIGHT]")
+    return Client(tenant, tier or None, int(weight or 1))
+
+
+def _compiled(path: str, environment: str, at: str) -> ProgramRecords:
+    """From documents or a bundle; with mistakes, prints them and ends the command."""
+    file = Path(path)
+    if file.is_file() and file.suffix not in check.SUFFIXES:
+        try:
+            return decode(unpack(read_file(file)).under(PROGRAM))
+        except (RefusedError, MalformedProgramError) as error:
+            raise CouldNotRun(f"{path}: {error}") from None
+    try:
+        instant = check.instant_of(at)
+        files = check.load_files(path)
+    except check.CouldNotRun as problem:
+        raise CouldNotRun(str(problem)) from None
+    policy_set, misread = read(files)
+    records, _, _, diagnostics = build(policy_set, environment=environment, at=instant)
+    found = in_reading_order([*misread, *diagnostics])
+    if records is None or not check.is_ok(found, strict=False):
+        print(render_text(found, policy_set.texts, colour=False), end="", file=sys.stderr)
+        raise typer.Exit(1)
+    return records
+
+
+# Work
+
+
+def _simulated(jobs: list[Study]) -> list[dict[str, Any]]:
+    """Reports in the order of the jobs: here if there is one, else in a process for each core."""
+    next(jobs[0].requests())  # an unreadable trace is told before anything else
+    shown = sys.stderr.isatty()
+    if len(jobs) == 1:
+        report = simulate(jobs[0], _progress if shown else None)
+        _clear(shown)
+        return [report]
+    found: dict[int, dict[str, Any]] = {}
+    workers = min(len(jobs), len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+        futures = {pool.submit(simulate, job): position for position, job in enumerate(jobs)}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            if shown:
+                print(f"\r{len(found)} of {len(jobs)} simulations\033[K", end="", file=sys.stderr, flush=True)
+    _clear(shown)
+    return [found[position] for position in range(len(jobs))]
+
+
+@contextlib.contextmanager
+def _calm_collector() -> Iterator[None]:
+    """A simulation frees what it made by counting references; looking for cycles among what is live took
+    half of its time."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _progress(arrived: int, simulated_us: int) -> None:
+    print(
+        f"\r{arrived} requests, {simulated_us / 60_000_000:.1f} simulated minutes\033[K",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _clear(shown: bool) -> None:
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
