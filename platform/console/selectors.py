@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -131,6 +133,17 @@ def overview(*, admin_url: str, processes_file: Path) -> Overview:
         for name, members in groupby(report.replicas if report else (), key=attrgetter("pool"))
     )
     return Overview(gateway=report, problem=problem, pools=pools, processes=_read_processes(processes_file))
+
+
+def explanation(admin_url: str, request_id: str) -> dict[str, Any] | None:
+    """What the gateway itself still remembers of a request; None when it does not, or does not answer."""
+    try:
+        answer = httpx.get(f"{admin_url}/decisions/{request_id}", timeout=PATIENCE, trust_env=False)
+        # Not orjson: the arms of a route reach 2**64, which it refuses.
+        found = json.loads(answer.content) if answer.status_code == 200 else None
+    except (httpx.HTTPError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _ask_gateway(admin_url: str) -> tuple[GatewayReport | None, str | None]:

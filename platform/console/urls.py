@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from console.views import (
     editor,
+    explain,
     gateways,
     listing,
     overview,
@@ -16,6 +17,7 @@ from console.views import (
     settings,
     start,
     trial,
+    usage,
 )
 
 app_name = "console"
@@ -40,6 +42,8 @@ of_an_environment = [
     path("gateways/", gateways.gateways, name="gateways"),
     path("gateways/enrol/", gateways.enrol, name="enrol"),
     path("gateways/<slug:gateway>/retire/", gateways.retire, name="retire"),
+    path("usage/", usage.usage, name="usage"),
+    path("explain/", explain.explain, name="explain"),
     path("audit/", records.trail, name="audit"),
     path("audit/<int:seq>/", records.entry, name="audit-entry"),
     path("settings/keys/", settings.keys, name="keys"),
@@ -56,6 +60,8 @@ urlpatterns = [
     path("", start.home, name="home"),
     path("status/", start.status, name="status"),
     path("start/", start.tenant, name="tenant"),
+    path("usage/", usage.home, name="usage-home"),
+    path("explain/", explain.home, name="explain-home"),
     path("healthz", start.healthz, name="healthz"),
     path("readyz", start.readyz, name="readyz"),
     path("e/<slug:environment>/", include(of_an_environment)),

@@ -25,6 +25,8 @@ Step = Literal["hour", "day", "month", "all"]
 STEPS: dict[str, Any] = {"hour": TruncHour, "day": TruncDay, "month": TruncMonth}
 DIMENSIONS = ("tenant", "tier", "model", "key_id", "reservation")
 ROWS_AT_ONCE = 2000
+MOST_NAMES = 500
+"""Of one kind, in a list to choose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,15 @@ def of_request(request_id: str, tenants: tuple[str, ...] | None) -> QuerySet[Usa
     """The account of one request, attempt by attempt, if it is of ``tenants``."""
     found = UsageEvent.objects.filter(_of(tenants), request_id=request_id)
     return found.order_by("attempt", "id")
+
+
+def names(environment: str) -> dict[str, list[str]]:
+    """What usage can be narrowed to: tenants, tiers and models that have any."""
+    rows = UsageHour.objects.filter(environment=environment).order_by()
+    return {
+        name: list(rows.order_by(name).values_list(name, flat=True).distinct()[:MOST_NAMES])
+        for name in ("tenant", "tier", "model")
+    }
 
 
 def quarantine() -> dict[str, int]:

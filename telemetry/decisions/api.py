@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.http import FieldError, Malformed, NotFound
+from foundation.http import NotFound
 from foundation.http.pages import limit_of, page
-from ledger.api.query import environment_of
+from ledger.api.query import environment_of, text_of
 from ledger.api.shapes import EventRow
 from ledger.permissions import narrowed, visible_tenants
 from telemetry.decisions import selectors
@@ -89,12 +89,12 @@ class DecisionsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What is kept, newest first."""
-        tenants = narrowed(visible_tenants(actor_of(request)), _text(request, "tenant"))
-        rows = selectors.decisions(environment_of(request), tenants).defer("document")
-        for name in ("reason", "code"):
-            if given := _text(request, name):
-                rows = rows.filter(**{name: given})
         params = request.query_params
+        tenants = narrowed(visible_tenants(actor_of(request)), text_of(params, "tenant"))
+        rows = selectors.decisions(environment_of(params), tenants).defer("document")
+        for name in ("reason", "code"):
+            if given := text_of(params, name):
+                rows = rows.filter(**{name: given})
         found = page(rows, order=("-id",), cursor=params.get("cursor"), limit=limit_of(params.get("limit")))
         return Response({"items": [_summary(row) for row in found.items], "next": found.next})
 
@@ -110,11 +110,3 @@ def _summary(row: KeptDecision) -> dict[str, Any]:
         "code": row.code,
         "advice": advice(row.code),
     }
-
-
-def _text(request: Request, name: str) -> str:
-    given = request.query_params.get(name, "")
-    if len(given) > 600 or "\0" in given:
-        error = FieldError(f"/{name}", "malformed", "at most 600 printable characters")
-        raise Malformed("malformed_query", f"`{name}` will not do.", errors=[error])
-    return given

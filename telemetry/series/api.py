@@ -64,7 +64,7 @@ class SeriesView(APIView):
         """One table over a stretch of time, at the finest step that keeps within 600 points."""
         if not holds(actor_of(request), STAFF_ROLES, "read"):
             raise Forbidden("forbidden", "The fleet's series are for the platform's staff.")
-        environment, params = environment_of(request), request.query_params
+        environment, params = environment_of(request.query_params), request.query_params
         table = params.get("table", "")
         if table not in FLEET:
             raise _malformed("table", f"one of {', '.join(sorted(FLEET))}")

@@ -14,6 +14,7 @@ from policies import selectors, services
 from policies.mapping.documents import as_json
 from tenancy import credentials
 from tenancy.models import Membership, Role, User
+from tests.console.accounted import live_a_while
 from tests.delivery.conftest import drain, join, report
 from tests.support.policies import QUICKSTART
 
@@ -68,6 +69,7 @@ def lived_in(running):
     old = credentials.create_key(actor=ada, environment=ENVIRONMENT, tenant="initech", name="trial")
     credentials.revoke_key(actor=ada, key=old.row)
     drain()
+    live_a_while(running[0])
     return ada, key
 
 

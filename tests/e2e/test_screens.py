@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenancy.models import ApiKey, Role
+from tests.console.accounted import FORGOTTEN, REFUSED, SERVED
 from tests.e2e.conftest import ARTIFACTS
 
 SCREENS = {
@@ -31,6 +32,12 @@ SCREENS = {
     "release": "/e/dev/releases/3/",
     "roll-back": "/e/dev/releases/1/roll-back/",
     "gateways": "/e/dev/gateways/",
+    "usage": "/e/dev/usage/",
+    "usage-by-key": "/e/dev/usage/?step=month&by=tenant&by=key_id",
+    "explain": "/e/dev/explain/",
+    "explained-served": f"/e/dev/explain/?request={SERVED}",
+    "explained-refused": f"/e/dev/explain/?request={REFUSED}",
+    "explained-account-only": f"/e/dev/explain/?request={FORGOTTEN}",
     "audit": "/e/dev/audit/",
     "audit-entry": "/e/dev/audit/3/",
     "keys": "/e/dev/settings/keys/",

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from foundation.audit.models import AuditEntry
 from policies.models import Head
 from policies.selectors import heads
+from telemetry.models import KeptDecision
 
 BLANK = "any"
 
@@ -64,6 +65,26 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc] # untyped
     class Meta:
         model = AuditEntry
         fields: ClassVar[list[str]] = []
+
+
+class DecisionFilter(django_filters.FilterSet):  # type: ignore[misc] # untyped
+    """Requests that gateways told of: why, with which code, and whose."""
+
+    reason = django_filters.ChoiceFilter(
+        label="Why it is kept",
+        empty_label=BLANK,
+        choices=[(name, name) for name in ("refused", "failed", "slow", "sampled")],
+    )
+    code = django_filters.CharFilter(lookup_expr="iexact", label="Code")
+    tenant = django_filters.CharFilter(label="Tenant", method="of_tenant")
+
+    class Meta:
+        model = KeptDecision
+        fields: ClassVar[list[str]] = []
+
+    def of_tenant(self, rows: QuerySet[KeptDecision], _name: str, value: str) -> QuerySet[KeptDecision]:
+        """The tenant and everything below it."""
+        return rows.filter(tenant=value) | rows.filter(tenant__startswith=f"{value}/")
 
 
 def _values(environment: str, kind: str, name: str) -> list[str]:

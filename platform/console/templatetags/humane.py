@@ -107,6 +107,32 @@ def count(value: int | None) -> str:
 
 
 @register.filter
+def exact(value: int | None) -> str:
+    """``2,400,000``: every figure, for what is billed."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+@register.filter
+def money(nano: int | None, currency: str = "") -> str:
+    """``0.4725 USD``: thousand-millionths, with at least two and no needless decimals."""
+    if nano is None:
+        return UNKNOWN
+    whole, rest = divmod(abs(nano), 10**9)
+    decimals = f"{rest:09d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if nano < 0 else ''}{whole:,}.{decimals}{f' {currency}' if currency else ''}"
+
+
+@register.filter
+def micros(value: int | None) -> str:
+    """``850 µs``, ``12.4 ms``, ``1.25 s``."""
+    if value is None:
+        return UNKNOWN
+    if abs(value) < 1000:
+        return f"{value} µs"
+    return f"{value / 1000:.1f} ms" if abs(value) < 1_000_000 else f"{value / 1_000_000:.2f} s"
+
+
+@register.filter
 def read_json(text: Any) -> Any:
     """What a view put into a message, as it was."""
     try:

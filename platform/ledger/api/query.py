@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.request import Request
 
 from fleet import selectors as fleet
 from foundation.actors import Actor
 from foundation.http import FieldError, Malformed, NotFound
 from ledger.permissions import narrowed, visible_tenants
-from ledger.selectors import DIMENSIONS, STEPS, Wanted
+from ledger.selectors import DIMENSIONS, STEPS, Wanted, usage
 
+Params = Mapping[str, str]
+"""A query: the first value of each parameter counts."""
 DEFAULT_SPAN = timedelta(days=30)
 LONGEST_TEXT = 600
+MOST_OFFSET = 10_000_000
 STEP_NAMES = (*STEPS, "all")
 PARAMETERS = [
     OpenApiParameter("environment", str, description="May be left out while there is one."),
@@ -32,12 +37,12 @@ PARAMETERS = [
 ]
 
 
-def wanted_by(request: Request, actor: Actor) -> Wanted:
+def wanted_by(params: Params, actor: Actor) -> Wanted:
     """Raises ``Malformed`` with every parameter that will not do; ``Forbidden``, ``NotFound``."""
     visible = visible_tenants(actor)
-    text = {name: _text(request, name) for name in ("tenant", "tier", "model", "step", "by")}
-    until = _instant(request, "until") or timezone.now().astimezone(UTC) + timedelta(hours=1)
-    since = _instant(request, "since") or until - DEFAULT_SPAN
+    text = {name: text_of(params, name) for name in ("tenant", "tier", "model", "step", "by")}
+    until = _instant(params, "until") or timezone.now().astimezone(UTC) + timedelta(hours=1)
+    since = _instant(params, "since") or until - DEFAULT_SPAN
     step = text["step"] or "day"
     if step not in STEP_NAMES:
         raise _malformed("step", f"one of {', '.join(STEP_NAMES)}")
@@ -45,7 +50,7 @@ def wanted_by(request: Request, actor: Actor) -> Wanted:
     if not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
         raise _malformed("by", f"any of {', '.join(DIMENSIONS)}, each once")
     return Wanted(
-        environment=environment_of(request),
+        environment=environment_of(params),
         since=since,
         until=until,
         tenants=narrowed(visible, text["tenant"]),
@@ -56,9 +61,19 @@ def wanted_by(request: Request, actor: Actor) -> Wanted:
     )
 
 
-def environment_of(request: Request) -> str:
+def page_of(wanted: Wanted, cursor: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+    """Some lines of what is wanted, and the cursor of the next ones (None at the end).
+
+    Totals have no key to seek by; their number is bounded by steps and names, not by requests.
+    """
+    offset = _offset(cursor)
+    found = list(islice(usage(wanted), offset, offset + limit + 1))
+    return found[:limit], str(offset + limit) if len(found) > limit else None
+
+
+def environment_of(params: Params) -> str:
     """The environment named, or the only one."""
-    given = _text(request, "environment")
+    given = text_of(params, "environment")
     names = list(fleet.environments().values_list("name", flat=True))
     if given in names:
         return given
@@ -69,16 +84,26 @@ def environment_of(request: Request) -> str:
     return names[0]
 
 
-def _text(request: Request, name: str) -> str:
-    given = request.query_params.get(name, "")
+def text_of(params: Params, name: str) -> str:
+    """One parameter, empty when it is not given. Raises ``Malformed``."""
+    given = params.get(name) or ""
     if len(given) > LONGEST_TEXT or "\0" in given:
         raise _malformed(name, f"at most {LONGEST_TEXT} printable characters")
     return given
 
 
-def _instant(request: Request, name: str) -> datetime | None:
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and int(cursor[:9]) <= MOST_OFFSET):
+        error = FieldError("/cursor", "malformed", "take it from `next` of the page before")
+        raise Malformed("malformed_query", "That is not a cursor of this list.", errors=[error])
+    return int(cursor)
+
+
+def _instant(params: Params, name: str) -> datetime | None:
     """An instant with its zone, or a date: its midnight in UTC. Cut to the whole hour."""
-    given = _text(request, name)
+    given = text_of(params, name)
     if not given:
         return None
     try:

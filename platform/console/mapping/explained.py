@@ -1,0 +1,123 @@
+"""What does the explanation of one request say, in the order a person asks? From its document, as it came.
+
+A document may be of an older or newer gateway: what is not there is left out, and nothing is assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = Mapping[str, Any]
+STEPS = (
+    ("decided", "Decided"),
+    ("placed", "Waited for a place"),
+    ("sent", "Reached the replica"),
+    ("first_byte", "First byte"),
+    ("finished", "Finished"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stretch of the request's time, as a part of the whole in ``0..1000``."""
+
+    name: str
+    took_us: int
+    at_us: int
+    begin: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Something predicted at admission, beside what came of it."""
+
+    name: str
+    predicted: int | None
+    actual: int | None
+    unit: str
+
+    @property
+    def difference(self) -> int | None:
+        if self.predicted is None or self.actual is None:
+            return None
+        return self.actual - self.predicted
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    rule: str
+    says: str
+    facts: list[tuple[str, Any]] = field(default_factory=list)
+
+
+def course(document: Document) -> list[Step]:
+    """Where the time went."""
+    times = part(document, "timings_us")
+    known = [(name, times[key]) for key, name in STEPS if isinstance(times.get(key), int)]
+    whole = max((at for _, at in known), default=0) or 1
+    found, before = [], 0
+    for name, at in known:
+        begin = 1000 * before // whole
+        found.append(Step(name, at - before, at, begin, max(2, 1000 * at // whole - begin)))
+        before = at
+    return found
+
+
+def rules(document: Document) -> list[Rule]:
+    """What was decided, rule by rule."""
+    steps = part(document, "decision").get("steps")
+    return [
+        Rule(str(step.get("rule", "")), str(step.get("says", "")), _facts(step))
+        for step in (steps if isinstance(steps, list) else [])
+        if isinstance(step, dict)
+    ]
+
+
+def attempts(document: Document) -> list[Document]:
+    """Each try, with the replicas that were considered for it."""
+    found = document.get("attempts")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def candidates(attempt: Document) -> list[Document]:
+    found = attempt.get("candidates")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def compared(document: Document) -> list[Compared]:
+    """Predicted against actual."""
+    hold = part(part(document, "decision"), "hold")
+    tokens = part(part(document, "charge"), "tokens")
+    if not hold:
+        return []
+    found = [
+        Compared(name.replace("_", " "), _whole(hold.get(name)), _whole(tokens.get(name)), "tokens")
+        for name in ("uncached_input", "cached_input", "output")
+    ]
+    tried = attempts(document)
+    if tried:
+        times = part(document, "timings_us")
+        chosen: Document = next((one for one in candidates(tried[-1]) if one.get("chosen")), {})
+        placed, first = _whole(times.get("placed")), _whole(times.get("first_byte"))
+        actual = (
+            first - placed if first is not None and placed is not None and document.get("stream") else None
+        )
+        found.append(Compared("place to first byte", _whole(chosen.get("score_us")), actual, "µs"))
+    return found
+
+
+def _facts(step: Document) -> list[tuple[str, Any]]:
+    return [(str(name), value) for name, value in part(step, "facts").items()]
+
+
+def part(document: Document, name: str) -> Document:
+    """A part that should be an object; empty when it is anything else."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
