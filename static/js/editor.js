@@ -67,6 +67,9 @@ function place() {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id !== "findings") return;
   place();
+  // Its text alone: whoever drew the box larger, or scrolled in it, keeps that.
+  const written = document.querySelector("#findings [data-yaml]");
+  if (written) document.getElementById("yaml").value = written.textContent;
   const fields = document.querySelector("#fields[data-focus]");
   if (!fields) return;
   const group = document.getElementById(fields.dataset.focus);

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from difflib import SequenceMatcher
+from typing import Any, Literal, TypeGuard
 
 from console.mapping.shapes import escaped
 from policies import selectors
@@ -21,6 +22,8 @@ class Difference:
     pointer: str
     before: str | None
     after: str | None
+    entry: str = ""
+    """What tells the list's entry it is in from its neighbours, where it is in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,49 @@ class Threefold:
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:
-    """Every place that differs, in the order of the pointers."""
+    """Every place that differs, in the order of the pointers; also inside the entries of lists."""
     old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
-    return [
-        Difference(pointer, shown(old.get(pointer)), shown(new.get(pointer)))
-        for pointer in sorted(old.keys() | new.keys())
-        if old.get(pointer) != new.get(pointer)
-    ]
+    found: list[Difference] = []
+    for pointer in sorted(old.keys() | new.keys()):
+        was, now = old.get(pointer), new.get(pointer)
+        if was == now:
+            continue
+        if _entries(was) and _entries(now):
+            found += _between_lists(pointer, was, now)
+        else:
+            found.append(Difference(pointer, shown(was), shown(now)))
+    return found
+
+
+def _entries(value: Any) -> TypeGuard[list[Mapping[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
+
+
+def _between_lists(
+    pointer: str, was: list[Mapping[str, Any]], now: list[Mapping[str, Any]]
+) -> Iterator[Difference]:
+    """Entries that are the same on both sides are neither said nor counted against each other."""
+    sides = [[json.dumps(each, sort_keys=True) for each in side] for side in (was, now)]
+    for tag, i, i_end, j, j_end in SequenceMatcher(a=sides[0], b=sides[1], autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        paired = min(i_end - i, j_end - j)
+        for step in range(paired):
+            yield from _between_entries(f"{pointer}/{j + step}", was[i + step], now[j + step])
+        for gone in range(i + paired, i_end):
+            yield Difference(f"{pointer}/{gone}", shown(was[gone]), None)
+        for come in range(j + paired, j_end):
+            yield Difference(f"{pointer}/{come}", None, shown(now[come]))
+
+
+def _between_entries(pointer: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    same = {key: value for key, value in now.items() if was.get(key) == value}
+    if not same:
+        yield Difference(pointer, shown(was), shown(now))
+        return
+    entry = ", ".join(f"{key} {shown(value)}" for key, value in sorted(same.items()))
+    for each in differences(was, now):
+        yield Difference(pointer + each.pointer, each.before, each.after, each.entry or entry)
 
 
 def three_way(
@@ -108,10 +147,16 @@ def bodies(changes: list[Changed]) -> dict[str, dict[str, Any]]:
 
 
 def shown(value: Any) -> str | None:
-    """A value as a table shows it."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    """A value as a table shows it: in YAML's notation for one line."""
+    match value:
+        case None | str():
+            return value
+        case Mapping():
+            return "{" + ", ".join(f"{key}: {shown(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(str(shown(each)) for each in value) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def _differs(pointer: str, *versions: Mapping[str, Any]) -> bool:

@@ -41,7 +41,8 @@ def once(request: HttpRequest) -> Iterator[Once]:
     is still being carried out.
     """
     principal, key = f"user:{request.user.pk}", request.POST.get(FIELD, "") or new_token()
-    print_ = fingerprint("POST", request.path, "", request.body)
+    # What was filled in, not the bytes it came in: those are gone once a multipart form was read.
+    print_ = fingerprint("POST", request.path, "", request.POST.urlencode().encode())
     try:
         earlier = claim(principal=principal, key=key, request=print_)
     except Conflict as conflict:
