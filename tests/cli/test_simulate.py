@@ -123,3 +123,16 @@ def test_a_policy_with_mistakes_is_told_as_check_tells_it(tmp_path):
     done = run(tmp_path, "--trace", TRACE)
     assert done.exit_code == 1
     assert "SPEC012" in done.stderr
+
+
+def test_traffic_may_be_described_instead_of_recorded(tmp_path):
+    described = tmp_path / "agents.json"
+    client = {"tenant": "acme", "service_tier": "flex", "sessions_per_second": 2, "turns": 8}
+    described.write_text(json.dumps({"requests": 200, "clients": [client]}))
+    told = as_json(QUICKSTART, "--trace", described)
+    assert told["requests"] == 200
+    assert set(told["tiers"]) == {"flex"}
+    described.write_text('{"requests": 0}')
+    done = run(QUICKSTART, "--trace", described)
+    assert done.exit_code == 2
+    assert "agents.json: " in done.stderr

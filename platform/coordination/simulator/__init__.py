@@ -1,6 +1,7 @@
 """What would this policy have done with that traffic? The rules that serve, under a virtual clock."""
 
 from coordination.simulator.comparing import compare, interval
+from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Settings, Simulation
 from coordination.simulator.report import report
 from coordination.simulator.study import Study, simulate
@@ -13,9 +14,13 @@ __all__ = [
     "Settings",
     "Simulation",
     "Study",
+    "Traffic",
+    "Workload",
+    "WorkloadError",
     "compare",
     "even_mix",
     "from_trace",
+    "generate",
     "interval",
     "report",
     "simulate",

@@ -15,10 +15,11 @@ import orjson
 from coordination.program.canonical import canonical_bytes
 from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords
+from coordination.simulator.generator import generate, read_workload
 from coordination.simulator.loop import Settings, Simulation
 from coordination.simulator.report import report
-from coordination.simulator.workload import Mix, from_trace
-from coordination.traces import TraceRequest, read_trace
+from coordination.simulator.workload import Arrival, Mix, from_trace
+from coordination.traces import read_trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +28,31 @@ class Study:
 
     records: ProgramRecords
     trace: Path
+    """Recorded (Mooncake JSONL, Azure CSV), or a ``.json`` that describes traffic to be drawn."""
     mix: Mix
     speed: float = 1.0
     limit: int | None = None
-    """Requests to take from the trace; None is all."""
+    """Requests to take; None is all."""
     settings: Settings = field(default_factory=Settings)
 
     def with_seed(self, seed: int) -> Study:
         return replace(self, settings=replace(self.settings, seed=seed))
 
-    def requests(self) -> Iterator[TraceRequest]:
-        """Raises ``TraceError`` as it goes."""
-        return islice(read_trace(self.trace), self.limit)
+    def arrivals(self) -> Iterator[Arrival]:
+        """Raises ``TraceError`` as it goes, or ``WorkloadError``."""
+        seed = self.settings.seed
+        found: Iterator[Arrival]
+        if self.trace.suffix == ".json":
+            workload = read_workload(self.trace.read_bytes())
+            found = generate(workload, model=self.mix.model, seed=seed, speed=self.speed)
+        else:
+            found = from_trace(read_trace(self.trace), self.mix, speed=self.speed, seed=seed)
+        return islice(found, self.limit)
 
 
 def simulate(study: Study, progress: Callable[[int, Micros], None] | None = None) -> dict[str, Any]:
-    """The report. Raises ``TraceError`` at the trace's first bad record."""
-    arrivals = from_trace(study.requests(), study.mix, speed=study.speed, seed=study.settings.seed)
-    simulation = Simulation(load(study.records), arrivals, study.settings)
+    """The report. Raises ``TraceError`` at the trace's first bad record, or ``WorkloadError``."""
+    simulation = Simulation(load(study.records), study.arrivals(), study.settings)
     return report(simulation.run(progress), inputs(study))
 
 

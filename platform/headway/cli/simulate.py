@@ -25,7 +25,17 @@ from coordination.diagnostics import in_reading_order, render_text
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.program.shards import PROGRAM, MalformedProgramError, decode
-from coordination.simulator import Client, Mix, Settings, Study, compare, even_mix, interval, simulate
+from coordination.simulator import (
+    Client,
+    Mix,
+    Settings,
+    Study,
+    WorkloadError,
+    compare,
+    even_mix,
+    interval,
+    simulate,
+)
 from coordination.simulator.comparing import FIGURES
 from coordination.spec import read
 from coordination.traces import TraceError
@@ -43,7 +53,7 @@ class OutputFormat(enum.StrEnum):
 
 def command(
     path: Annotated[str, typer.Argument(help="A policy set (file, folder or - for stdin) or a bundle.")],
-    trace: Annotated[Path, typer.Option(help="Mooncake JSONL or Azure CSV.")],
+    trace: Annotated[Path, typer.Option(help="Mooncake JSONL, Azure CSV, or a .json describing traffic.")],
     against: Annotated[str, typer.Option(help="Another policy set or bundle: same arrivals.")] = "",
     speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast as recorded.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Draws clients, canary arms and retry times.")] = 1,
@@ -77,8 +87,8 @@ def command(
             jobs = [study.with_seed(seed + n) for study in studies for n in range(seeds)]
             with _calm_collector():
                 reports = _simulated(jobs)
-        except TraceError as problem:
-            raise CouldNotRun(str(problem)) from None
+        except (TraceError, WorkloadError) as problem:
+            raise CouldNotRun(_where(trace, problem)) from None
         except KeyboardInterrupt:
             print("headway simulate: stopped", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
@@ -88,6 +98,11 @@ def command(
 
             write_file(html, page(told).encode())
     print(json.dumps(told, indent=2) if output is OutputFormat.json else render(told))
+
+
+def _where(trace: Path, problem: Exception) -> str:
+    """A trace's error names its file and line already."""
+    return str(problem) if isinstance(problem, TraceError) else f"{trace}: {problem}"
 
 
 def _told(ours: list[dict[str, Any]], others: list[dict[str, Any]], wall: float) -> dict[str, Any]:
@@ -182,7 +197,7 @@ def _compiled(path: str, environment: str, at: str) -> ProgramRecords:
 
 def _simulated(jobs: list[Study]) -> list[dict[str, Any]]:
     """Reports in the order of the jobs: here if there is one, else in a process for each core."""
-    next(jobs[0].requests())  # an unreadable trace is told before anything else
+    next(jobs[0].arrivals())  # an unreadable trace is told before anything else
     shown = sys.stderr.isatty()
     if len(jobs) == 1:
         report = simulate(jobs[0], _progress if shown else None)

@@ -27,7 +27,7 @@ th:first-child, td:first-child { text-align: left } th { font-weight: 600; color
 details { border-bottom: 1px solid var(--line); padding: .4rem 0 } summary { cursor: pointer }
 details li { font-size: .9rem }
 """
-COLOURS = ("#2a6fdb", "#d9822b")
+COLOURS = ("#2a6fdb", "#d9822b", "#2f9e6e", "#a05bc4", "#c2465a", "#5b8a99", "#8a7a2d", "#7a7f87")
 PERCENTILES = ("p50", "p90", "p95", "p99")
 
 
@@ -70,14 +70,15 @@ def _drawing(figures: list[dict[str, Any]]) -> str:
         "const dark = matchMedia('(prefers-color-scheme: dark)').matches;\n"
         "figures.forEach((one, n) => {\n"
         "  Object.assign(one.layout, {paper_bgcolor: 'transparent', plot_bgcolor: 'transparent',\n"
-        "    font: {color: dark ? '#e6eaf0' : '#1c2430'}, margin: {t: 20, r: 20}});\n"
-        "  Plotly.newPlot('plot' + n, one.data, one.layout, {responsive: true, displaylogo: false});\n"
+        "    font: {color: dark ? '#e6eaf0' : '#1c2430'}, margin: {t: 50, r: 60}});\n"
+        "  Plotly.newPlot('plot' + n, one.data, one.layout, {responsive: true, displayModeBar: false});\n"
         "});"
     )
 
 
 def _figure(traces: list[Any], **layout: Any) -> go.Figure:
-    return go.Figure(data=traces, layout=go.Layout(template=None, legend={"orientation": "h"}, **layout))
+    legend = {"orientation": "h", "y": 1.12, "x": 0}
+    return go.Figure(traces, go.Layout(template=None, colorway=COLOURS, legend=legend, **layout))
 
 
 def _percentiles(sides: list[tuple[str, dict[str, Any]]]) -> go.Figure:
@@ -150,7 +151,7 @@ def _cache(sides: list[tuple[str, dict[str, Any]]]) -> go.Figure:
 def _replicas(sides: list[tuple[str, dict[str, Any]]]) -> go.Figure:
     traces: list[Any] = []
     for number, (side, told) in enumerate(sides):
-        names = [one["name"] for one in told["replicas"]]
+        names = [one["name"].partition("://")[2] or one["name"] for one in told["replicas"]]
         colour = COLOURS[number]
         traces.append(
             go.Bar(
@@ -191,7 +192,8 @@ def _difference(difference: dict[str, dict[str, Any]]) -> str:
         for name, one in difference.items()
     )
     return (
-        '<h2>Against each other, on the same arrivals</h2><div class="scroll"><table><tr><th></th>'
+        "<h2>Against each other, on the same arrivals</h2><p>Times in seconds.</p>"
+        '<div class="scroll"><table><tr><th></th>'
         "<th>this policy</th><th>the other</th><th>other - this</th><th>95 %</th></tr>"
         f"{rows}</table></div>"
     )

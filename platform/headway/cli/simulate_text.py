@@ -103,7 +103,7 @@ def _replicas(replicas: list[dict[str, Any]]) -> str:
 
 
 def _difference(difference: dict[str, dict[str, Any]]) -> str:
-    rows = [["", "this policy", "the other", "other - this", "95 %", ""]]
+    rows = [["times in seconds", "this policy", "the other", "other - this", "95 %", ""]]
     for name, one in difference.items():
         certain = {None: "", True: "certain", False: "could be chance"}[one["certain"]]
         half = "" if one["plus_minus"] is None else f"± {figure(one['plus_minus'])}"
