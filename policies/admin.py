@@ -15,6 +15,7 @@ from policies.models import (
     Bundle,
     ChangeSet,
     Document,
+    ExpectationHead,
     Head,
     ModelHead,
     Operation,
@@ -30,7 +31,15 @@ from policies.models import (
 
 
 @admin.register(
-    ModelHead, PoolHead, TenantHead, TierHead, ReservationHead, QuotaHead, PriceBookHead, RouteHead
+    ModelHead,
+    PoolHead,
+    TenantHead,
+    TierHead,
+    ReservationHead,
+    QuotaHead,
+    PriceBookHead,
+    RouteHead,
+    ExpectationHead,
 )
 class Heads(ReadOnlyAdmin):
     """One list for each kind, with the columns that kind has."""

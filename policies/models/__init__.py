@@ -6,6 +6,7 @@ from policies.models.builds import Build, Bundle, BundleFile
 from policies.models.changes import ChangeSet, Operation
 from policies.models.current import EnvironmentHead, Head, Reference
 from policies.models.kinds import (
+    ExpectationHead,
     ModelHead,
     PoolHead,
     PriceBookHead,
@@ -24,6 +25,7 @@ __all__ = [
     "ChangeSet",
     "Document",
     "EnvironmentHead",
+    "ExpectationHead",
     "Head",
     "ModelHead",
     "Operation",

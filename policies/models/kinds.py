@@ -89,3 +89,11 @@ class RouteHead(Head):
         proxy = True
         verbose_name = "route"
         ordering: ClassVar = ["environment", "rank", "name"]
+
+
+class ExpectationHead(Head):
+    objects: ClassVar = OfKind("Expectation")
+
+    class Meta:
+        proxy = True
+        verbose_name = "expectation"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from coordination.spec import KINDS
 from foundation.actors import SYSTEM
 from foundation.http import Invalid
 from policies import selectors, services
@@ -22,7 +23,7 @@ def test_the_quickstart_is_loaded_and_the_index_says_what_it_says():
     revision = load(QUICKSTART, reason="the quickstart")
     assert revision.change_set.reason == "the quickstart"
     kinds = set(Head.objects.values_list("kind", flat=True))
-    assert kinds == {"Model", "Pool", "Tenant", "Tier", "Reservation", "Quota", "PriceBook", "Route"}
+    assert kinds == set(KINDS)
     assert services.rebuild_head(actor=SYSTEM, environment="dev", check=True).none
 
 

@@ -12,6 +12,7 @@ from coordination.program.records import Micros
 from coordination.spec import Document, PolicySet
 from coordination.spec.declaration import Mention
 from coordination.spec.kinds import (
+    Expectation,
     Model,
     Pool,
     PriceBook,
@@ -69,6 +70,7 @@ class Catalogue:
         self.quotas: dict[str, Entry[Quota]] = self._entries("Quota")
         self.price_books: dict[str, Entry[PriceBook]] = self._entries("PriceBook")
         self.routes: dict[str, Entry[Route]] = self._entries("Route")
+        self.expectations: dict[str, Entry[Expectation]] = self._entries("Expectation")
 
     def _entries(self, kind: str) -> dict[str, Entry[S]]:
         return {name: Entry(document) for name, document in self.by_kind.get(kind, {}).items()}

@@ -55,7 +55,7 @@ def origins(catalogue: Catalogue, records: ProgramRecords) -> SourceMap:
     Numbers that took a default have no origin, nor has what a build leaves out (a window that is over).
     """
     by_kind = {kind: {r.name: r for r in getattr(records, field)} for kind, field in RECORDS.items()}
-    return SourceMap.of(_origin(d, by_kind[d.kind].get(d.name)) for d in catalogue.documents)
+    return SourceMap.of(_origin(d, by_kind.get(d.kind, {}).get(d.name)) for d in catalogue.documents)
 
 
 def place_of(

@@ -8,7 +8,7 @@ scheduling rules say on an idle fleet, today: a gateway that finds otherwise rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from coordination.program.index import load
@@ -28,19 +28,24 @@ PROMPT = 200
 NOBODY = "model-that-nobody-serves"
 
 
-def self_test(records: ProgramRecords) -> list[Vector]:
-    """At most 256 vectors, the same for the same program; sorted by name."""
+def self_test(records: ProgramRecords, authored: Sequence[Vector] = ()) -> list[Vector]:
+    """At most 256 vectors drawn from the program and all ``authored`` ones; sorted by name.
+
+    The same for the same program and the same expectations.
+    """
     program = load(records)
     wanted = chain(
         _of_reservations(records), _of_routes(records), _of_refusals(records), _of_entitlements(records)
     )
+    asked = {vector.request for vector in authored}
     distinct: dict[VectorRequest, str] = {}
     for name, request in wanted:
-        distinct.setdefault(request, name)
+        if request not in asked:
+            distinct.setdefault(request, name)
         if len(distinct) == MOST_VECTORS:
             break
     vectors = [Vector(name=name, request=r, expect=evaluate(program, r)) for r, name in distinct.items()]
-    return sorted(vectors, key=lambda vector: vector.name)
+    return sorted([*authored, *vectors], key=lambda vector: vector.name)
 
 
 Named = tuple[str, VectorRequest]

@@ -204,6 +204,15 @@ class RouteRecord(Record, frozen=True):
     retries: Retries
 
 
+class PoolLoad(Record, frozen=True):
+    """How the replicas of a pool are as a request arrives."""
+
+    pool: str
+    load_ppm: Ppm
+    """How much of their sequences and KV cache is in use."""
+    healthy: bool
+
+
 class VectorRequest(Record, frozen=True):
     """A request put to the policy by a self-test."""
 
@@ -212,10 +221,17 @@ class VectorRequest(Record, frozen=True):
     model: str
     prompt_tokens: int
     at: Micros
+    max_tokens: int | None = None
+    served: int = 0
+    """Equal requests of the same instant that are over."""
+    running: int = 0
+    """Equal requests that are being served."""
+    fleet: tuple[PoolLoad, ...] = ()
+    """By pool, sorted; the others are idle."""
 
 
 class VectorExpect(Record, frozen=True):
-    verdict: Literal["admit", "refuse"]
+    verdict: Literal["admit", "queue", "refuse"]
     code: str | None
     tier: str | None
     pool: str | None

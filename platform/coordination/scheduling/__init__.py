@@ -39,7 +39,7 @@ from coordination.scheduling.values import (
     Step,
     Usage,
 )
-from coordination.scheduling.vectors import evaluate, run_vectors
+from coordination.scheduling.vectors import decide, evaluate, run_vectors
 
 __all__ = [
     "PROGRESS_TOKENS",
@@ -64,6 +64,7 @@ __all__ = [
     "block_hashes",
     "cancel",
     "classify",
+    "decide",
     "dispatch",
     "evaluate",
     "expire",

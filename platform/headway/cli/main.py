@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("headway.cli.up", "Run everything on this machine."),
     "check": ("headway.cli.check", "Check a policy set: every mistake, with its place."),
+    "test": ("headway.cli.test", "Run a policy set's expectations."),
     "explain": ("headway.cli.explain", "Explain a diagnostic's code."),
     "fmt": ("headway.cli.fmt", "Write a policy set in canonical form, comments kept."),
     "schema": ("headway.cli.schema", "Print the JSON Schema of policy documents, for editors."),

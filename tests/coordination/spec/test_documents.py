@@ -96,6 +96,8 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
             spec = st.tuples(spec, st.lists(limits(), max_size=3)).map(lambda t: {**t[0], "limits": t[1]})
         if kind == "Reservation":
             spec = spec.map(_with_days)
+        if kind == "Expectation":
+            spec = spec.map(_without_contradiction)
         if kind == "PriceBook":
             spec = spec.map(lambda s: {**s, "currency": "USD"})
         return st.fixed_dictionaries({
@@ -110,6 +112,16 @@ def _with_days(spec: dict[str, Any]) -> dict[str, Any]:
     """Hours and a zone belong to a window that recurs."""
     window = spec.get("window", {})
     return {**spec, "window": {"recurs": "FREQ=DAILY", **window}} if {"at", "zone"} & set(window) else spec
+
+
+def _without_contradiction(spec: dict[str, Any]) -> dict[str, Any]:
+    """One way to say the tier; a reason for refusals only, a pool for the rest."""
+    given, expect = dict(spec["given"]), dict(spec["expect"])
+    if "tier" in given:
+        given.pop("service_tier", None)
+    for name in ("pool", "reservation") if expect["verdict"] == "refuse" else ("reason",):
+        expect.pop(name, None)
+    return {"given": given, "expect": expect}
 
 
 def _without_limits(notation: Fields) -> Fields:

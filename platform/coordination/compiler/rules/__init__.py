@@ -33,6 +33,7 @@ from coordination.compiler.rules import (
     ROUTE406_target_of_another_model,
     ROUTE407_target_twice,
     ROUTE408_empty_match,
+    TEST801_expectation_fails,
     TIME601_empty_window,
     TIME602_window_over,
     TIME603_overlapping_reservations,
@@ -73,6 +74,7 @@ MODULES = cast(
         ROUTE406_target_of_another_model,
         ROUTE407_target_twice,
         ROUTE408_empty_match,
+        TEST801_expectation_fails,
         TIME601_empty_window,
         TIME602_window_over,
         TIME603_overlapping_reservations,
@@ -81,3 +83,6 @@ MODULES = cast(
         TIME606_time_twice,
     ),
 )
+
+ASKING = cast(tuple[RuleModule, ...], (TEST801_expectation_fails,))
+"""Those that put requests to the compiled policy: only one without errors can be asked anything."""

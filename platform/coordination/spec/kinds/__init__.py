@@ -1,6 +1,7 @@
 """Which kinds of object does the language have? One module each; this is their register."""
 
 from coordination.spec.declaration import Block, Fields
+from coordination.spec.kinds.expectation import Expect, Expectation
 from coordination.spec.kinds.model import Model
 from coordination.spec.kinds.overflow import Overflow
 from coordination.spec.kinds.pool import Pool
@@ -20,6 +21,7 @@ KINDS: dict[str, type[Block]] = {
     "Quota": Quota,
     "PriceBook": PriceBook,
     "Route": Route,
+    "Expectation": Expectation,
 }
 
 NOTATIONS: dict[str, Fields] = {kind: Fields(block, kind) for kind, block in KINDS.items()}
@@ -27,6 +29,8 @@ NOTATIONS: dict[str, Fields] = {kind: Fields(block, kind) for kind, block in KIN
 __all__ = [
     "KINDS",
     "NOTATIONS",
+    "Expect",
+    "Expectation",
     "Model",
     "Overflow",
     "Pool",

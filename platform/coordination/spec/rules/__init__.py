@@ -16,6 +16,7 @@ from coordination.spec.rules import (
     SPEC013_missing_field,
     SPEC014_unknown_choice,
     SPEC015_hidden_direction,
+    SPEC016_contradiction,
 )
 
 MODULES = (
@@ -34,4 +35,5 @@ MODULES = (
     SPEC013_missing_field,
     SPEC014_unknown_choice,
     SPEC015_hidden_direction,
+    SPEC016_contradiction,
 )

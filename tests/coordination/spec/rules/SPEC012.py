@@ -8,7 +8,7 @@ CASES = [
     Case("misspelt", TIER % "Teir", (("2:7", "the text `Teir` is not a kind; did you mean `Tier`?"),)),
     Case(
         "a kind of a later version",
-        TIER % "Expectation",
+        TIER % "Weather",
         (("2:7", "is not a kind"),),
         notes=("Kinds: Model, Pool",),
     ),

@@ -1,0 +1,109 @@
+"""Do the author's expectations hold? Each is put to the compiled policy, as a gateway would be asked.
+
+An expectation says less than a vector: what it leaves out may be anything. One that holds travels as a
+vector with all that was found, so that a gateway finding anything else refuses the bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.program.index import Program
+from coordination.program.records import PoolLoad, Vector, VectorExpect, VectorRequest
+from coordination.scheduling import decide, evaluate
+from coordination.scheduling.values import Refusal
+from coordination.spec import kinds
+
+
+class Difference(NamedTuple):
+    """One thing that came out otherwise."""
+
+    field: str
+    """As the document spells it: ``verdict``, ``pool``, ``reason``."""
+    expected: str
+    found: str
+
+
+class Outcome(NamedTuple):
+    """What became of one expectation."""
+
+    entry: Entry[kinds.Expectation]
+    request: VectorRequest
+    found: VectorExpect
+    differences: tuple[Difference, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+    @property
+    def vector(self) -> Vector:
+        return Vector(name=f"expectation {self.entry.name}", request=self.request, expect=self.found)
+
+    @property
+    def sentence(self) -> str:
+        """What was expected, and what was found."""
+        expected = ", ".join(f"{d.field} {d.expected}" for d in self.differences)
+        found = ", ".join(f"{d.field} {d.found}" for d in self.differences)
+        return f"expected {expected}; found {found}"
+
+
+def outcomes(catalogue: Catalogue, program: Program) -> Iterator[Outcome]:
+    """Every expectation of the environment, by name. The policy must be sound."""
+    for entry in catalogue.expectations.values():
+        request = request_of(entry, catalogue, program)
+        found = evaluate(program, request)
+        yield Outcome(entry, request, found, tuple(_differences(entry.spec.expect, found)))
+
+
+def request_of(entry: Entry[kinds.Expectation], catalogue: Catalogue, program: Program) -> VectorRequest:
+    """The request of an expectation, as a client would send it."""
+    given = entry.spec.given
+    served_name = catalogue.models[given.model].spec.served_name
+    said = given.service_tier or "auto"
+    if given.tier is not None:
+        said = program.tiers[given.tier].service_tier[0]
+    fleet = (
+        PoolLoad(pool=pool, load_ppm=how.load, healthy=how.healthy)
+        for pool, how in sorted(given.fleet.items())
+    )
+    return VectorRequest(
+        tenant=given.tenant,
+        service_tier=said,
+        model=served_name or given.model,
+        prompt_tokens=given.prompt_tokens,
+        at=catalogue.at if given.at is None else given.at,
+        max_tokens=given.max_tokens,
+        served=given.served,
+        running=given.running,
+        fleet=tuple(fleet),
+    )
+
+
+def reasoning(program: Program, request: VectorRequest) -> list[str]:
+    """How the verdict came about, a line for each rule that spoke."""
+    decided = decide(program, request)
+    if isinstance(decided, Refusal):
+        return [decided.message]
+    return [f"{step.rule}  {step.says}" for step in decided.steps]
+
+
+def _differences(expect: kinds.Expect, found: VectorExpect) -> Iterator[Difference]:
+    pairs = (
+        ("verdict", expect.verdict, found.verdict),
+        ("reason", expect.reason, found.code),
+        ("tier", expect.tier, found.tier),
+        ("pool", expect.pool, found.pool),
+        ("route", expect.route, found.route),
+        ("reservation", expect.reservation, found.reservation),
+    )
+    wrong = [
+        Difference(field, str(wanted), came or "none")
+        for field, wanted, came in pairs
+        if wanted is not None and wanted != came
+    ]
+    yield from wrong
+    if wrong and wrong[0].field == "verdict" and found.code is not None and expect.reason is None:
+        yield Difference("reason", "none", found.code)

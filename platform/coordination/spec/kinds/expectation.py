@@ -1,0 +1,110 @@
+"""Expectation: a test of the policy, written by its author: this request, then, must come out so."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from coordination.spec.declaration import Block, notation_of
+from coordination.spec.finding import Finding
+from coordination.spec.notation import Choice, Count, Flag, Instant, Reference, Share, Table, Text, Whole
+from coordination.spec.plain import Path
+from coordination.spec.rules import SPEC016_contradiction
+
+REASONS = (
+    "rate_limit_exceeded",
+    "capacity_exceeded",
+    "deadline_unmeetable",
+    "tier_not_entitled",
+    "unknown_tier",
+    "reservation_exceeded",
+    "model_not_found",
+    "no_route",
+    "context_length_exceeded",
+    "concurrency_exceeded",
+    "spend_exceeded",
+)
+"""Codes admission can refuse with; what only an engine can bring about cannot be expected here."""
+MOST_BEFORE = 10_000
+
+
+class Load(Block, frozen=True, kw_only=True):
+    """How a pool's replicas are as the request arrives."""
+
+    load: Annotated[
+        int, Share(), "How much of their sequences and KV cache is in use; at 100% none takes more."
+    ] = 0
+    healthy: Annotated[bool, Flag(), "Whether they take requests at all."] = True
+
+
+class Given(Block, frozen=True, kw_only=True):
+    """The request, and the fleet it meets."""
+
+    tenant: Annotated[str, Reference("Tenant"), "Who asks."]
+    model: Annotated[str, Reference("Model"), "For what."]
+    tier: Annotated[
+        str | None, Reference("Tier"), "In which tier; in the tenant's default tier when absent."
+    ] = None
+    service_tier: Annotated[
+        str | None,
+        Text(63, r"[a-z0-9][a-z0-9._-]*", "a service_tier value such as `scale`"),
+        "What the client says, in place of a tier: `scale` asks for the reservation lane.",
+    ] = None
+    prompt_tokens: Annotated[int, Count("tokens", 1), "Length of the prompt."] = 200
+    max_tokens: Annotated[int | None, Count("tokens", 1), "What the client asks for at most."] = None
+    at: Annotated[int | None, Instant(), "When; at the start of the timeline when absent."] = None
+    served: Annotated[
+        int, Whole(0, MOST_BEFORE), "How many equal requests were served at the same instant, and are over."
+    ] = 0
+    running: Annotated[
+        int, Whole(0, MOST_BEFORE), "How many equal requests are being served as it arrives."
+    ] = 0
+    fleet: Annotated[
+        dict[str, Load],
+        Table(Reference("Pool"), notation_of(Load), most=100),
+        "Pools by name; those not named are idle.",
+    ] = {}
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        if values.get("tier") is not None and values.get("service_tier") is not None:
+            why = "Both say which tier is asked for."
+            misread = SPEC016_contradiction.between("service_tier", "tier", why)
+            found.append(Finding(misread, (path, "service_tier")))
+
+
+class Expect(Block, frozen=True, kw_only=True):
+    """How it must come out; what is left out may be anything."""
+
+    verdict: Annotated[
+        str,
+        Choice("admit", "queue", "refuse"),
+        "`admit`: a replica takes it at once; `queue`: it waits; `refuse`: the client is told no.",
+    ]
+    tier: Annotated[str | None, Reference("Tier"), "The tier it is served in, after any downgrade."] = None
+    pool: Annotated[str | None, Reference("Pool"), "The pool it goes to, after any spill."] = None
+    route: Annotated[str | None, Reference("Route"), "The route that decides."] = None
+    reservation: Annotated[
+        str | None, Choice("used", "spilled", "none"), "What a reservation does for it."
+    ] = None
+    reason: Annotated[str | None, Choice(*REASONS), "The code it is refused with."] = None
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        if values["verdict"] == "refuse":
+            for name in ("pool", "reservation"):
+                if values.get(name) is not None:
+                    misread = SPEC016_contradiction.between(
+                        name, "verdict: refuse", "A refused request reaches no pool and uses no reservation."
+                    )
+                    found.append(Finding(misread, (path, name)))
+        elif values.get("reason") is not None:
+            verdict = f"verdict: {values['verdict']}"
+            misread = SPEC016_contradiction.between("reason", verdict, "Only a refusal has a reason.")
+            found.append(Finding(misread, (path, "reason")))
+
+
+class Expectation(Block, frozen=True, kw_only=True):
+    """A test of the policy: given this request and this fleet, this verdict."""
+
+    given: Annotated[Given, "The request, and the fleet it meets."]
+    expect: Annotated[Expect, "How it must come out."]
