@@ -59,7 +59,6 @@ of_an_environment = [
 urlpatterns = [
     path("", start.home, name="home"),
     path("status/", start.status, name="status"),
-    path("start/", start.tenant, name="tenant"),
     path("usage/", usage.home, name="usage-home"),
     path("explain/", explain.home, name="explain-home"),
     path("healthz", start.healthz, name="healthz"),

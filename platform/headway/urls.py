@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/", unknown_address),
     path("admin/", admin.site.urls),
+    path("portal/", include("portal.urls")),
     path("", include("console.urls")),
     path("", include("tenancy.urls")),
 ]

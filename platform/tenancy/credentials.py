@@ -44,13 +44,24 @@ class NewToken:
 
 @transaction.atomic
 def create_key(
-    *, actor: Actor, environment: str, tenant: str, name: str, expires_at: datetime | None = None
+    *,
+    actor: Actor,
+    environment: str,
+    tenant: str,
+    name: str,
+    scopes: Iterable[str] = KEY_SCOPES,
+    expires_at: datetime | None = None,
 ) -> NewKey:
     """Whether ``actor`` may is for the caller's permission check; that ``tenant`` exists likewise."""
     now = timezone.now()
     if expires_at is not None and expires_at <= now:
         raise Refused("invalid_expiry", "A key must expire in the future.", status=400)
-    made = _mint(actor=actor, environment=environment, tenant=tenant, name=name, expires_at=expires_at)
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(KEY_SCOPES):
+        raise Refused("invalid_scope", f"Give at least one of: {', '.join(KEY_SCOPES)}.", status=400)
+    made = _mint(
+        actor=actor, environment=environment, tenant=tenant, name=name, scopes=wanted, expires_at=expires_at
+    )
     _directory_changed(environment)
     _record(actor, "api_key.created", made.row)
     return made
@@ -78,7 +89,12 @@ def rotate_key(*, actor: Actor, key: ApiKey, overlap: timedelta) -> NewKey:
     if row.revoked_at is not None or row.replaced_by_id or (row.expires_at and row.expires_at <= now):
         raise Refused("key_not_active", "Only a key that works can be rotated.", status=409)
     made = _mint(
-        actor=actor, environment=row.environment, tenant=row.tenant, name=row.name, expires_at=row.expires_at
+        actor=actor,
+        environment=row.environment,
+        tenant=row.tenant,
+        name=row.name,
+        scopes=row.scopes,
+        expires_at=row.expires_at,
     )
     row.replaced_by = made.row
     row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
@@ -167,7 +183,15 @@ def authenticate_service_token(secret: str) -> ServiceToken | None:
     return row
 
 
-def _mint(*, actor: Actor, environment: str, tenant: str, name: str, expires_at: datetime | None) -> NewKey:
+def _mint(
+    *,
+    actor: Actor,
+    environment: str,
+    tenant: str,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime | None,
+) -> NewKey:
     minted = mint(secrets.token_bytes(MINT_BYTES))
     row = ApiKey.objects.create(
         key_id=minted.key_id,
@@ -175,7 +199,7 @@ def _mint(*, actor: Actor, environment: str, tenant: str, name: str, expires_at:
         environment=environment,
         tenant=tenant,
         name=name,
-        scopes=list(KEY_SCOPES),
+        scopes=list(scopes),
         created_at=timezone.now(),
         created_by_name=name_of(actor),
         expires_at=expires_at,

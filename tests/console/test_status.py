@@ -134,7 +134,7 @@ def test_what_a_gateway_says_is_text_on_the_page_never_markup(client, operator, 
 
 
 def test_no_page_has_inline_script_or_style_and_the_policy_forbids_both(client, operator, gateway):
-    for path in ("/status/", "/start/", "/nowhere/"):
+    for path in ("/status/", "/nowhere/"):
         answer = client.get(path)
         page = answer.content.decode()
         assert " style=" not in page
@@ -147,14 +147,11 @@ def test_no_page_has_inline_script_or_style_and_the_policy_forbids_both(client, 
         assert answer["X-Frame-Options"] == "DENY"
 
 
-def test_a_tenant_s_administrator_sees_their_start_and_not_the_platform(client, db, settings):
+def test_a_tenant_s_people_are_led_to_the_portal_and_not_shown_the_platform(client, db):
     user = User.objects.create_user("bo")
     Membership.objects.create(user=user, role=Role.TENANT_ADMIN, tenant="acme")
     client.force_login(user)
-    assert client.get("/")["Location"] == "/start/"
-    page = client.get("/start/").content.decode()
-    assert "acme" in page
-    assert f"{settings.HEADWAY_GATEWAY_URL}/v1/chat/completions" in page
+    assert client.get("/")["Location"] == "/portal/"
     assert client.get("/status/").status_code == 403
 
 

@@ -44,8 +44,8 @@ def sign_in(browser, live_server):
     """``sign_in("olga", Role.OPERATOR)``: a page of somebody's who has just signed in."""
     contexts = []
 
-    def opened(name, role, **options):
-        person(name, role)
+    def opened(name, role, *, tenant="", **options):
+        person(name, role, tenant)
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
         context.set_default_timeout(10_000)
         contexts.append(context)

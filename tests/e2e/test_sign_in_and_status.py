@@ -97,6 +97,6 @@ def test_the_theme_can_be_chosen_and_is_kept(page, run):
 def test_a_tenant_s_page_fits_a_narrow_screen(page, run, tenant):
     page.set_viewport_size({"width": 320, "height": 700})
     sign_in(page, run.facts()["tenants"][tenant])
-    expect(page.get_by_role("heading", name="Getting started")).to_be_visible()
+    expect(page.get_by_role("heading", name="Acme Corporation")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert violations(page) == []

@@ -27,7 +27,7 @@ def demo():
     replace_demo_accounts(accounts=CAST)
 
 
-@pytest.mark.parametrize("path", ["/", "/status/", "/start/"])
+@pytest.mark.parametrize("path", ["/", "/status/", "/portal/"])
 def test_every_screen_asks_who_is_there(client, path):
     answer = client.get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/sign-in/?next={path}")

@@ -16,7 +16,7 @@ from console.mapping.reach import reach
 from console.mapping.shapes import whole
 from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import among_kinds, kind_of
-from console.views.once import new_token
+from foundation.http.once import new_token
 from policies import selectors
 
 MOST_NAMES = 5_000

@@ -13,11 +13,11 @@ from console.forms.asking import EnrolForm
 from console.mapping import progress
 from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, for_staff, show
-from console.views.once import new_token, once
 from delivery.models import Pointer, TrustRoot
 from fleet.models import EnrolmentToken, Gateway, Ring
 from fleet.selectors import active_gateways
 from fleet.services import issue_enrolment_token, retire_gateway
+from foundation.http.once import new_token, once
 
 
 @require_safe

@@ -14,12 +14,12 @@ from console.mapping import comparing, kinds, progress
 from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import next_page
-from console.views.once import new_token, once
 from delivery.models import Pointer, Release
 from delivery.releases import rollback
 from fleet.models import Environment
 from fleet.selectors import active_gateways
 from foundation.http import Refused
+from foundation.http.once import new_token, once
 from foundation.http.pages import page
 from policies import selectors
 from policies.models import Build

@@ -19,9 +19,9 @@ from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, show
 from console.views.editor import placed, sheet
 from console.views.listing import among_kinds, kind_of
-from console.views.once import new_token, once
 from fleet.selectors import active_gateways
 from foundation.http import Conflict, Invalid, Refused
+from foundation.http.once import new_token, once
 from policies import selectors
 from policies.models import Document
 from policies.services import save_document

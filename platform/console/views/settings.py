@@ -16,10 +16,10 @@ from console.forms.asking import KeyForm, RotateForm, TokenForm
 from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import next_page
-from console.views.once import new_token, once
 from delivery import trust
 from delivery.models import DirectoryVersion, TrustRoot
 from foundation.http import Refused
+from foundation.http.once import new_token, once
 from foundation.http.pages import page
 from policies import selectors
 from tenancy import credentials

@@ -1,4 +1,4 @@
-"""Screens that span apps: what runs, and where a tenant's people start."""
+"""Screens that span apps: where somebody starts, and what runs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from console import selectors
 from console.views.desk import HtmxRequest, desk_of, signed_in
 from policies.selectors import environments
 from tenancy.permissions import may_see_platform
-from tenancy.selectors import tenants
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Staff go to the overview, while there is no policy to the status; a tenant's people to their page."""
+    """Staff go to the overview, while there is no policy to the status; a tenant's people to the portal."""
     if not may_see_platform(signed_in(request)):
-        return redirect("console:tenant")
-    known = environments()
+        return redirect("portal:home")
     known = environments()
     return redirect("console:overview", known[0]) if known else redirect("console:status")
 
@@ -39,20 +37,6 @@ def status(request: HtmxRequest) -> HttpResponse:
         "gateway_url": settings.HEADWAY_GATEWAY_URL,
     }
     return render(request, "console/_status.html" if request.htmx else "console/status.html", seen)
-
-
-@require_safe
-def tenant(request: HttpRequest) -> HttpResponse:
-    """Where a tenant's developer starts: the base URL, and calls to paste."""
-    return render(
-        request,
-        "console/tenant.html",
-        {
-            "section": "tenant",
-            "tenants": tenants(signed_in(request)),
-            "base_url": f"{settings.HEADWAY_GATEWAY_URL}/v1",
-        },
-    )
 
 
 @require_safe

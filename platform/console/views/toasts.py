@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from console.mapping import kinds
 from console.views.desk import DeskRequest
-from console.views.once import new_token
 from foundation.http import Refused
+from foundation.http.once import new_token
 from policies import selectors
 
 

@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "telemetry",
     "delivery",
     "console",
+    "portal",
 ]
 
 MIDDLEWARE = [

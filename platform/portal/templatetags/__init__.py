@@ -1,0 +1,1 @@
+"""How a tenant's figures are written, beside what ``humane`` knows."""

@@ -1,0 +1,39 @@
+"""How are microseconds and exact counts written on a tenant's screens?"""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+UNKNOWN = "–"
+
+
+@register.filter
+def micros(value: int | None) -> str:
+    """``840 ms``, ``1.24 s``, ``0.4 ms``; a dash when nothing was measured."""
+    if value is None:
+        return UNKNOWN
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:.2f} s"
+    return f"{value / 1000:.0f} ms" if value >= 10_000 else f"{value / 1000:.1f} ms"
+
+
+@register.filter
+def promised(value: int) -> str:
+    """A time that a policy states, in its largest whole unit: ``10 min``, ``2 s``, ``250 ms``."""
+    for size, unit in ((3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms")):
+        if value and value % size == 0:
+            return f"{value // size} {unit}"
+    return f"{value} µs"
+
+
+@register.filter
+def exact(value: int | None) -> str:
+    """``1,234,567``."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+@register.filter
+def width(percent: float | None) -> str:
+    """A bar's width on a scale of 100, as SVG writes it."""
+    return f"{min(100.0, max(0.0, percent or 0.0)):.2f}"

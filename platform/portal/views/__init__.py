@@ -1,0 +1,1 @@
+"""What is on each of a tenant's screens? One module for each part of the portal."""

@@ -1,0 +1,100 @@
+"""A tenant's share divided among its teams: how it stands, what a move would change, and the move."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from coordination.diagnostics import Diagnostic
+from coordination.spec.quantities import write_ppm
+from foundation.http import Refused
+from portal import services
+from portal.forms import MoveForm
+from portal.mapping import shares
+from portal.mapping.checking import findings
+from portal.selectors.shares import moved
+from portal.views.desk import DeskRequest, for_administrators, for_members, say, show
+
+
+@require_safe
+@for_members
+def teams(request: DeskRequest) -> HttpResponse:
+    return listed(request, MoveForm(None))
+
+
+def listed(request: DeskRequest, form: MoveForm, *, notice: str = "", status: int = 200) -> HttpResponse:
+    """Every tenant from here down that has teams, each with how it divides its share."""
+    desk = request.desk
+    held = moved(desk.environment, desk.tenant)
+    divided = [
+        shares.division(desk.contract, parent, shares.weights(desk.contract, held, parent))
+        for parent in desk.contract.tenants
+        if desk.contract.teams(parent)
+    ]
+    context = {"divisions": divided, "form": form, "notice": notice}
+    return show(request, "portal/teams.html", "teams", context, status=status)
+
+
+@require_safe
+@for_administrators
+def preview(request: DeskRequest) -> HttpResponse:
+    """What a move would change, as somebody types; nothing is written."""
+    desk = request.desk
+    form = MoveForm(request.GET)
+    context: dict[str, object] = {"form": form}
+    if form.is_valid():
+        asked = form.cleaned_data
+        try:
+            parent = services.require_delegated(desk.contract, asked["giver"], asked["taker"])
+            now = shares.weights(desk.contract, moved(desk.environment, parent), parent)
+            then = shares.after(now, asked["giver"], asked["taker"], form.amount_ppm)
+            services.require_possible(now, then, asked["giver"], form.amount_ppm)
+        except Refused as refused:
+            context["refused"] = refused
+        else:
+            before = shares.division(desk.contract, parent, now)
+            after = shares.division(desk.contract, parent, then)
+            found: list[Diagnostic] = findings(desk.environment, desk.contract, then)
+            context |= {
+                "pairs": list(zip(before.teams, after.teams, strict=True)),
+                "findings": found,
+                "scoped": scoped(request, asked["giver"], asked["taker"]),
+            }
+    return show(request, "portal/_preview.html", "teams", context)
+
+
+@require_POST
+@for_administrators
+def move(request: DeskRequest) -> HttpResponse:
+    desk = request.desk
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        return listed(request, form, notice="Choose two teams and say how much to move.", status=422)
+    asked = form.cleaned_data
+    try:
+        services.move_share(
+            actor=desk.user,
+            place=desk.place,
+            giver=asked["giver"],
+            taker=asked["taker"],
+            amount=form.amount_ppm,
+            version=asked["version"],
+        )
+    except Refused as refused:
+        return listed(request, form, notice=f"{refused.detail} ({refused.code})", status=refused.http_status)
+    taker, giver = (asked[name].rpartition("/")[2] for name in ("taker", "giver"))
+    say(request, f"Weight {write_ppm(form.amount_ppm)} moved from {giver} to {taker}.")
+    return redirect("portal:teams", desk.environment, desk.tenant)
+
+
+def scoped(request: DeskRequest, *teams: str) -> list[str]:
+    """Those whose quotas weigh some of their requests differently, which a moved share levels."""
+    return [
+        team
+        for team in teams
+        if any(
+            quota.spec.scope.tiers or quota.spec.scope.models
+            for quota in request.desk.contract.quotas_of(team)
+        )
+    ]
