@@ -19,7 +19,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from coordination.program.index import Program, load
 from coordination.scheduling import (

@@ -159,6 +159,14 @@ class Exchange:
 
     # -- the replica's side --------------------------------------------------------------------
 
+    def upstream_whole(self, headers: dict[bytes, bytes], body: bytes) -> None:
+        self._upstream = None
+        if self.over:
+            return
+        self._status = 200
+        self._type = headers.get(b"content-type", b"application/json")
+        self._answer_whole(body)
+
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:
         if status >= 500 or status == 429 or (status < 400 and status != 200):
             self._attempt_failed("status_503" if status in (429, 503) else "reset")
@@ -199,7 +207,7 @@ class Exchange:
         if self._events is not None:
             self._stream_ended(self._events)
         else:
-            self._answer_whole()
+            self._answer_whole(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
 
     def upstream_lost(self, *, answered: bool, stale: bool) -> None:
         self._upstream = None
@@ -296,8 +304,7 @@ class Exchange:
         self._finish("completed", 200)
         self._connection.finish(rest)
 
-    def _answer_whole(self) -> None:
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+    def _answer_whole(self, body: bytes) -> None:
         dispatch, status = self._dispatch, self._status
         assert dispatch is not None  # noqa: S101 - a replica spoke
         self._explanation.first_byte = self._plane.clock.now()

@@ -7,8 +7,9 @@ traffic does not push them out before somebody asks. An explanation is put toget
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from coordination import scheduling
 from coordination.scheduling import Decision, Dispatch
@@ -19,8 +20,7 @@ RECENT = 10_000
 REFUSALS = 20_000
 
 
-@dataclass(slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, eq=False):
     """What is known of one request. Instants in policy-clock microseconds, ``0`` = did not happen."""
 
     request_id: str
@@ -34,7 +34,7 @@ class Explanation:
     bundle: str = ""
     decision: Decision | None = None
     """The last one: admission's, or the one that ended the request."""
-    dispatches: list[Dispatch] = field(default_factory=list)
+    dispatches: list[Dispatch] = []
     problem: Problem | None = None
     charge: Charge | None = None
     outcome: str = "open"

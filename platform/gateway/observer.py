@@ -113,6 +113,10 @@ class Scrape:
         else:
             self._connect()
 
+    def upstream_whole(self, headers: dict[bytes, bytes], body: bytes) -> None:  # noqa: ARG002
+        self._upstream = None
+        self._end(body)
+
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:  # noqa: ARG002
         self._status = status
 

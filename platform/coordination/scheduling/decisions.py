@@ -6,8 +6,9 @@ mutable object that holds what was set aside for it and where it stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
 
 from coordination.program.index import Price, Reservation, Route, Scope
 from coordination.program.records import Micros
@@ -49,8 +50,7 @@ class Considered(NamedTuple):
 ConsideredTuple = tuple["Replica", int, int, int, int, bool, bool]
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct, eq=False):
     """The answer to one request. When it is not refused the request waits in its pool."""
 
     request: Request
@@ -79,8 +79,7 @@ class Decision:
         return [render(line) for line in self.trace]
 
 
-@dataclass(slots=True)
-class Dispatch:
+class Dispatch(msgspec.Struct, eq=False):
     """One attempt to serve a request on one replica."""
 
     decision: Decision
@@ -93,7 +92,7 @@ class Dispatch:
     queue_us: Micros
     sent_at: Micros
     considered: tuple[ConsideredTuple, ...]
-    ticket: Ticket = field(repr=False)
+    ticket: Ticket
     charge: Charge | None = None
 
 

@@ -16,15 +16,16 @@ def headroom(program: Program, state: State, decision: Decision, now: Micros) ->
     if decision.tier not in program.tiers or request.tenant not in program.tenants:
         return Headroom(None, None)
     chain = state.chain(program.scope(request.tenant, decision.tier, request.model), now)
-    requests: list[QuotaMeter] = []
-    tokens: list[QuotaMeter] = []
-    for dimension, meter in chain.rates:
-        (tokens if dimension else requests).append(meter)
-    return Headroom(_tightest(requests, now), _tightest(tokens, now))
+    return Headroom(_tightest(chain.requests, now), _tightest(chain.tokens, now))
 
 
-def _tightest(meters: list[QuotaMeter], now: Micros) -> LimitView | None:
+def _tightest(meters: tuple[QuotaMeter, ...], now: Micros) -> LimitView | None:
     if not meters:
         return None
-    meter = min(meters, key=lambda one: one.remaining(now)) if len(meters) > 1 else meters[0]
-    return LimitView(meter.limit, meter.remaining(now), meter.reset(now))
+    meter = meters[0]
+    remaining = meter.remaining(now)
+    for other in meters[1:]:
+        left = other.remaining(now)
+        if left < remaining:
+            meter, remaining = other, left
+    return LimitView(meter.limit, remaining, meter.reset(now))

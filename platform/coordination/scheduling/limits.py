@@ -92,17 +92,22 @@ class Gcra:
             if delta < 0:
                 return
             self.empty_at = floor
-        self.empty_at = max(floor, self.empty_at + delta * self.period)
+        level_at = self.empty_at + delta * self.period
+        self.empty_at = level_at if level_at > floor else floor
 
     def remaining(self, now: Micros) -> int:
-        level = max(0, self.empty_at - now * self.limit)
-        return max(0, self.burst - -(-level // self.period))
+        level = self.empty_at - now * self.limit
+        if level <= 0:
+            return self.burst
+        left = self.burst - -(-level // self.period)
+        return left if left > 0 else 0
 
     def reset(self, now: Micros) -> Micros:
         """Microseconds until the bucket is empty."""
         if not self.limit:
             return 0
-        return max(0, -(-(self.empty_at - now * self.limit) // self.limit))
+        level = self.empty_at - now * self.limit
+        return -(-level // self.limit) if level > 0 else 0
 
     def resize(self, limit: int, burst: int, now: Micros) -> None:
         """New limit, same level, clipped to the new burst (R3)."""

@@ -26,7 +26,7 @@ QuotaMeter = Gcra | CalendarCounter
 class Chain:
     """A scope's ceilings, every one on the tenant's path: all need room (R9 without guarantees)."""
 
-    __slots__ = ("labels", "rates", "slots", "spends")
+    __slots__ = ("labels", "rates", "requests", "slots", "spends", "tokens")
 
     def __init__(
         self,
@@ -38,6 +38,9 @@ class Chain:
         self.spends = spends
         self.rates = rates
         """With the position of each meter's dimension in ``Amounts``."""
+        self.requests = tuple([meter for dimension, meter in rates if not dimension])
+        self.tokens = tuple([meter for dimension, meter in rates if dimension])
+        """What of the rates limits requests, and what limits tokens of any class."""
         self.labels = tuple([f"{m.key[1]}: {m.key[2]} per {m.key[3]}" for _, m in rates])
 
     def take(self, amounts: Amounts, rates: bool, now: Micros) -> None:

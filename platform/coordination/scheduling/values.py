@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from coordination.program.records import Micros
 
 Code = Literal[
@@ -29,8 +31,7 @@ Lane = Literal["used", "spilled", "none"]
 """What the reservation did for the request: the ``x-headway-reservation`` header."""
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """One request, classified, as the rules see it. Names, never indices: it outlives a program."""
 
     request_id: str
@@ -54,8 +55,7 @@ class Request:
     """Absolute policy-clock instant by which the first byte is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(msgspec.Struct, frozen=True, gc=False):
     """What a client's words mean under the policy."""
 
     model: str
@@ -67,8 +67,7 @@ class Classified:
     """What the client said, or the default tier's first ``service_tier`` name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A request that does not even reach admission."""
 
     code: Code
@@ -88,8 +87,7 @@ class Hold:
         return self.uncached_input + self.cached_input + self.output
 
 
-@dataclass(frozen=True, slots=True)
-class LimitView:
+class LimitView(msgspec.Struct, frozen=True, gc=False):
     """The tightest limit of a dimension, as a client is told of it."""
 
     limit: int
@@ -97,8 +95,7 @@ class LimitView:
     reset_us: Micros
 
 
-@dataclass(frozen=True, slots=True)
-class Headroom:
+class Headroom(msgspec.Struct, frozen=True):
     """For the ``x-ratelimit-*`` headers; ``None`` where nothing limits."""
 
     requests: LimitView | None
@@ -114,8 +111,7 @@ class Step:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(msgspec.Struct, gc=False):
     """What the engine reported (or the gateway counted), in tokens. Classes are disjoint."""
 
     uncached_input: int
@@ -123,8 +119,7 @@ class Usage:
     output: int
 
 
-@dataclass(slots=True)
-class Charge:
+class Charge(msgspec.Struct, gc=False):
     """What one settled attempt cost, in the four currencies of R5 (never mixed)."""
 
     request_id: str

@@ -22,7 +22,8 @@ class Listener:
         self.service = service
         self.limits = limits or Limits()
         self.connections: set[ClientConnection] = set()
-        self.read_buffer = memoryview(bytearray(READ_SIZE))
+        self.buffer = bytearray(READ_SIZE)
+        self.read_buffer = memoryview(self.buffer)
         self.draining = False
         self.date = b""
         self._loop = asyncio.get_running_loop()

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from gateway.downstream.heads import RequestHead
 from gateway.downstream.request import HttpRequest
 from gateway.downstream.strictness import SINGLE, ambiguity
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
     from gateway.downstream.listener import Listener
+
+HEADS_TRIED = 8
+"""A client whose heads differ as often in a row has its heads parsed, and none kept."""
 
 
 class RequestReader(asyncio.BufferedProtocol):
@@ -27,12 +31,15 @@ class RequestReader(asyncio.BufferedProtocol):
         "_body",
         "_body_size",
         "_fields",
+        "_head",
         "_input_closed",
         "_listener",
+        "_misses",
         "_parser",
         "_raw",
         "_repeated",
         "_request",
+        "_target",
         "deadline",
     )
 
@@ -48,6 +55,12 @@ class RequestReader(asyncio.BufferedProtocol):
         self._fields = 0
         """Header fields seen; -1 once the head is complete, so that trailers are told apart."""
         self._repeated: bytes | None = None
+        self._head: RequestHead | None = None
+        """The last request's: the next one is likely to have the same."""
+        self._misses = 0
+        """Requests in a row that had another."""
+        self._target: tuple[HttpRequest, bytes] | None = None
+        """The request whose head was last accepted, and its path before anybody touched it."""
         self._input_closed = False
         """Whatever else arrives is dropped."""
         self.deadline = inf
@@ -73,6 +86,9 @@ class RequestReader(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._input_closed:
             return
+        between = self._request is None and not self._raw
+        if between and self._head is not None and self._is_known(self._head, nbytes):
+            return
         self._raw += nbytes
         try:
             self._parser.feed_data(self._listener.read_buffer[:nbytes])
@@ -84,6 +100,8 @@ class RequestReader(asyncio.BufferedProtocol):
             self._refuse(Problem("bad_http", f"The request is not well-formed HTTP/1.1: {error}."))
         if self._fields >= 0 and self._raw > self._listener.limits.head:
             self._refuse(Problem("headers_too_large", "The request head is too large."))
+        if between:
+            self._learn(nbytes)
 
     # -- parser callbacks ----------------------------------------------------------------------
 
@@ -135,6 +153,7 @@ class RequestReader(asyncio.BufferedProtocol):
             return
         if not request.path.startswith(b"/"):
             request.path = _path_of(request.path)
+        self._target = (request, request.path)
         self._head_read(request)
 
     def on_body(self, body: bytes) -> None:
@@ -162,6 +181,30 @@ class RequestReader(asyncio.BufferedProtocol):
         self._request_read(request)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _is_known(self, head: RequestHead, nbytes: int) -> bool:
+        """Whether what was read is one whole request under ``head``; it is then dealt with."""
+        body = head.body_of(self._listener.buffer, nbytes)
+        if body is None or len(body) > self._listener.limits.body:
+            self._misses += 1
+            return False
+        self._misses = 0
+        request = head.request()
+        self._head_read(request)
+        if request.problem is None:
+            request.body = bytes(body)
+        self.deadline = inf
+        self._request_read(request)
+        return True
+
+    def _learn(self, nbytes: int) -> None:
+        """A read has been parsed: keep the head in it for the next, unless this client's always differ."""
+        if self._target is None or self._misses > HEADS_TRIED:
+            return
+        request, path = self._target
+        self._target = None
+        if self._request is None and not self._input_closed:
+            self._head = RequestHead.of(self._listener.buffer, nbytes, request, path)
 
     def _refuse(self, problem: Problem) -> None:
         if self._input_closed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.errors import Problem
 
@@ -27,13 +29,12 @@ class Limits:
     """Unsent response bytes at which the upstream is paused."""
 
 
-@dataclass(slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, eq=False):
     """One request. ``headers`` has lower-case names; a repeated field keeps its last value."""
 
     method: str = ""
     path: bytes = b""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     body: bytes = b""
     keep_alive: bool = False
     http_1_0: bool = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import httptools
 
 from gateway.log import innermost, log
+from gateway.upstream.answers import AnswerHead
 
 if TYPE_CHECKING:
     from gateway.upstream.pool import ReplicaPool
@@ -21,12 +22,16 @@ READ_SIZE = 64 * 1024
 STREAM_READ_SIZE = 8 * 1024
 HEAD_LIMIT = 64 * 1024
 
-_read_buffer = memoryview(bytearray(READ_SIZE))
+_bytes = bytearray(READ_SIZE)
+_read_buffer = memoryview(_bytes)
 _stream_buffer = _read_buffer[:STREAM_READ_SIZE]
 
 
 class Caller(Protocol):
-    """Whoever asked. Exactly one of ``upstream_end`` and ``upstream_lost`` comes last."""
+    """Whoever asked. Exactly one of ``upstream_whole``, ``upstream_end`` and ``upstream_lost`` comes last."""
+
+    def upstream_whole(self, headers: dict[bytes, bytes], body: bytes) -> None:
+        """All of a 200 answer at once: head, body and end."""
 
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None: ...
     def upstream_body(self, data: bytes) -> None: ...
@@ -116,7 +121,13 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         if self._caller is None:
             self.transport.abort()  # bytes nobody asked for: this connection cannot be trusted again
             return
+        first = not self._answered
         self._answered = True
+        if first and (known := self.pool.answers.known) is not None:
+            body = known.body_of(_bytes, nbytes)
+            if body is not None:
+                self._whole(known, bytes(body))
+                return
         try:
             self._parser.feed_data(self._buffer[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -133,6 +144,8 @@ class ReplicaConnection(asyncio.BufferedProtocol):
             self.transport.abort()
             self._lost()
         elif self._complete:
+            if first and self._keep and self._status == 200 and not self._until_eof:
+                self.pool.answers.learn(_bytes, nbytes, self._headers)
             self._finished()
 
     def eof_received(self) -> bool:
@@ -177,6 +190,15 @@ class ReplicaConnection(asyncio.BufferedProtocol):
             self._headers = {}
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _whole(self, head: AnswerHead, body: bytes) -> None:
+        """One read was a whole answer under a head that was parsed before."""
+        caller, self._caller = self._caller, None
+        self.pool.answers.met()
+        if not self.transport.is_closing():
+            self.pool.release(self)
+        if caller is not None:
+            caller.upstream_whole(head.headers, body)
 
     def _finished(self) -> None:
         caller, self._caller = self._caller, None

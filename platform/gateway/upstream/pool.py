@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.upstream.answers import KnownAnswers
 from gateway.upstream.connection import ReplicaConnection
 
 CONNECT_SECONDS = 5.0
@@ -46,7 +47,17 @@ class Address:
 class ReplicaPool:
     """The kept-alive connections of one replica; the last one used goes first, the rest grow old."""
 
-    __slots__ = ("_closed", "_idle", "_loop", "_tasks", "_tls", "address", "chat_head", "metrics_head")
+    __slots__ = (
+        "_closed",
+        "_idle",
+        "_loop",
+        "_tasks",
+        "_tls",
+        "address",
+        "answers",
+        "chat_head",
+        "metrics_head",
+    )
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
         """``tls``: which certificates are believed, should the URL be an https one."""
@@ -60,6 +71,7 @@ class ReplicaPool:
             address.prefix,
             address.authority,
         )
+        self.answers = KnownAnswers()
         self._tls = tls if address.tls else None
         self._closed = False
         self._idle: list[ReplicaConnection] = []

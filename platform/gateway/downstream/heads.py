@@ -1,0 +1,38 @@
+"""What did a head mean that a client has sent before? (``gateway.heads``)"""
+
+from __future__ import annotations
+
+from gateway.downstream.request import HttpRequest
+from gateway.heads import KnownHead, cut
+
+
+class RequestHead(KnownHead):
+    """A request's head, and what it was parsed into."""
+
+    __slots__ = ("_headers", "_method", "_path")
+
+    def __init__(
+        self, before: bytes, after: bytes, method: str, path: bytes, headers: dict[bytes, bytes]
+    ) -> None:
+        super().__init__(before, after)
+        self._method = method
+        self._path = path
+        self._headers = headers
+
+    @classmethod
+    def of(cls, buffer: bytearray, nbytes: int, request: HttpRequest, path: bytes) -> RequestHead | None:
+        """Of ``request``, parsed from the first ``nbytes``; ``None`` if they hold anything beside it.
+
+        ``path``: as it was sent, whatever the request's has become.
+        """
+        if request.http_1_0 or not request.keep_alive or b"expect" in request.headers:
+            return None
+        parts = cut(buffer, nbytes)
+        if parts is None:
+            return None
+        headers = {name: value for name, value in request.headers.items() if name != b"content-length"}
+        return cls(*parts, request.method, path, headers)
+
+    def request(self) -> HttpRequest:
+        """A fresh one; its body is still to be set, and its headers do not state a length."""
+        return HttpRequest(method=self._method, path=self._path, headers=self._headers, keep_alive=True)
