@@ -143,7 +143,7 @@ def _head_room(pool: Document, reservations: Sequence[Document], at: Micros) -> 
         pool=pool.name,
         model=pool.spec.model,
         region=pool.spec.region,
-        replicas=len(pool.spec.replicas.urls),
+        replicas=pool.spec.replicas.planned,
         input=inputs,
         output=outputs,
         reservable_ppm=pool.spec.reservable,

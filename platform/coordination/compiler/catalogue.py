@@ -22,6 +22,8 @@ from coordination.spec.kinds import (
     Tenant,
     Tier,
 )
+from coordination.spec.kinds.route import Match
+from coordination.spec.kinds.tenant import ancestors
 from coordination.spec.plain import Path
 
 S = TypeVar("S")
@@ -91,6 +93,22 @@ class Catalogue:
             name: intervals(entry.spec.window, self.at, self.horizon)
             for name, entry in self.reservations.items()
         }
+
+    def tenants_of(self, match: Match) -> list[str]:
+        """The tenants a route is for, each with its descendants; none named means all, if no label is asked.
+
+        A label speaks of the tenant that has it and of all below it, as a name does.
+        """
+        if not match.labels:
+            return list(match.tenants)
+        wanted = match.labels.items()
+        labelled = {name for name, tenant in self.tenants.items() if wanted <= tenant.spec.labels.items()}
+        named = set(match.tenants)
+        if not named:
+            return sorted(name for name in labelled if labelled.isdisjoint(ancestors(name)))
+        both = {n for n in labelled if n in named or not named.isdisjoint(ancestors(n))}
+        both |= {n for n in named if not labelled.isdisjoint(ancestors(n))}
+        return sorted(name for name in both if both.isdisjoint(ancestors(name)))
 
     @cached_property
     def mentions(self) -> list[tuple[Document, Mention]]:

@@ -5,7 +5,7 @@ One function a kind; all of them total: what could fail has been refused by a ru
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.program.records import (
@@ -15,6 +15,7 @@ from coordination.program.records import (
     ModelRecord,
     Overflow,
     Placement,
+    PlacementStrategy,
     PoolCapacity,
     PoolRecord,
     PriceBookRecord,
@@ -48,7 +49,7 @@ def lower(catalogue: Catalogue, *, environment: str) -> ProgramRecords:
         reservations=tuple(r for r in reservations if r.intervals),
         quotas=tuple(map(quota, catalogue.quotas.values())),
         price_books=tuple(map(price_book, catalogue.price_books.values())),
-        routes=tuple(map(route, catalogue.routes.values())),
+        routes=tuple(route(e, catalogue) for e in catalogue.routes.values()),
     )
 
 
@@ -181,9 +182,13 @@ def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:
     )
 
 
-def route(entry: Entry[kinds.Route]) -> RouteRecord:
+STRATEGIES = get_args(PlacementStrategy)
+"""What a gateway knows; TARGET701 says what becomes of the others."""
+
+
+def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
     spec, match = entry.spec, entry.spec.match
-    strategy: Any = spec.placement.strategy
+    strategy: Any = spec.placement.strategy if spec.placement.strategy in STRATEGIES else "balanced"
     on: Any = spec.retries.on
     return RouteRecord(
         name=entry.name,
@@ -191,7 +196,7 @@ def route(entry: Entry[kinds.Route]) -> RouteRecord:
         match=RouteMatch(
             models=match.models,
             tiers=match.tiers,
-            tenants=match.tenants,
+            tenants=tuple(catalogue.tenants_of(match)),
             prompt_tokens_min=match.prompt_tokens.min,
             prompt_tokens_max=match.prompt_tokens.max,
         ),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from coordination.spec.kinds import Route
+from coordination.spec.kinds.route import Match
 from coordination.spec.kinds.tenant import ancestors
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Space:
         self.models = Axis(catalogue.models)
         self.tiers = Axis(catalogue.tiers)
         self.tenants = Axis(catalogue.tenants)
+        self._tenants_of = catalogue.tenants_of
         self._subtrees = self._all_subtrees()
         self.routes: list[tuple[Entry[Route], Region]] = [
             (entry, self.region(entry.spec))
@@ -125,12 +127,12 @@ class Space:
         """What a route matches. An empty list matches all; a tenant matches with its descendants."""
         match, tokens = route.match, route.match.prompt_tokens
         tenants = 0
-        for name in match.tenants:
+        for name in self._tenants_of(match):
             tenants |= self._subtrees.get(name, 0)
         return Region(
             self.models.mask(match.models) if match.models else self.models.all,
             self.tiers.mask(match.tiers) if match.tiers else self.tiers.all,
-            tenants if match.tenants else self.tenants.all,
+            tenants if match.tenants or match.labels else self.tenants.all,
             tokens.min,
             ENDLESS if tokens.max is None else tokens.max,
         )
@@ -157,6 +159,24 @@ class Space:
             f"model `{self.models.first(region.models)}`, tier `{self.tiers.first(region.tiers)}`, "
             f"tenant `{self.tenants.first(region.tenants)}`, {region.low:,} prompt tokens"
         )
+
+
+def implied(wide: Match, narrow: Match) -> bool:
+    """Whether what is no side of the box (region, session, headers) lets in all that the other lets in."""
+    return (
+        (not wide.regions or (bool(narrow.regions) and set(narrow.regions) <= set(wide.regions)))
+        and wide.session in (None, narrow.session)
+        and wide.headers.items() <= narrow.headers.items()
+    )
+
+
+def apart(one: Match, other: Match) -> bool:
+    """Whether what is no side of the box keeps two routes from ever matching the same request."""
+    return (
+        (bool(one.regions and other.regions) and set(one.regions).isdisjoint(other.regions))
+        or (one.session is not None and other.session is not None and one.session != other.session)
+        or any(other.headers.get(name, value) != value for name, value in one.headers.items())
+    )
 
 
 def before(routes: Sequence[tuple[Entry[Route], Region]], rank: int) -> Iterator[tuple[Entry[Route], Region]]:

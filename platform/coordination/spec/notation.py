@@ -294,6 +294,16 @@ class Share(Factor):
         return f"a share such as `70%`, {self.write(self.least)} to {self.write(self.most)}"
 
 
+class Percentile(Factor):
+    """``95`` or ``99.9``: of how many requests in a hundred."""
+
+    def __init__(self) -> None:
+        super().__init__("1", "99.9999")
+
+    def says(self) -> str:
+        return "a percentile such as `95` or `99.9`"
+
+
 class Price(Notation):
     """``0.15 USD/1M tokens``; nano-units of money a token inside."""
 

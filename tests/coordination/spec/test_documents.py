@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.spec import KINDS, Document, SourceFile, read
-from coordination.spec.declaration import Fields, fields_of
+from coordination.spec.declaration import Block, Fields, fields_of
 from coordination.spec.finding import Unset
 from coordination.spec.kinds import NOTATIONS
+from coordination.spec.kinds.objective import Objective
 from coordination.spec.kinds.overflow import OverflowNotation
+from coordination.spec.kinds.pool import Auth, Replicas
 from coordination.spec.kinds.quota import Amount, Limit
 from coordination.spec.notation import (
     Bounded,
@@ -38,6 +40,8 @@ NAMES = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,10}[a-z0-9])?", fullmatch=True)
 
 def written(notation: Notation) -> st.SearchStrategy[Plain]:
     """Everything that may be written in a notation."""
+    if isinstance(notation, Fields) and notation.block in SPECIAL:
+        return SPECIAL[notation.block]
     if isinstance(notation, Fields):
         return st.fixed_dictionaries(
             {f.name: written(f.notation) for f in notation.fields.values() if isinstance(f.default, Unset)},
@@ -80,20 +84,55 @@ def written(notation: Notation) -> st.SearchStrategy[Plain]:
     raise AssertionError(f"no strategy for {notation}")
 
 
-def limits() -> st.SearchStrategy[Plain]:
+PERIODS = st.sampled_from(["1m", "1h", "day", "month"])
+TIMES = st.integers(1, 10**9).map(lambda n: f"{n}us")
+
+
+def one_limit() -> st.SearchStrategy[Plain]:
     counted = st.sampled_from(["requests", "input_tokens", "output_tokens", "total_tokens"])
-    per = st.sampled_from(["1m", "1h", "day", "month"])
-    tokens = st.fixed_dictionaries({"of": counted, "per": per, "limit": st.integers(0, 2**53 - 1)})
+    tokens = st.integers(0, 2**53 - 1)
     money = st.integers(0, 9_000_000).map(lambda n: f"{n}.25 EUR")
-    return tokens | st.fixed_dictionaries({"of": st.just("spend"), "per": per, "limit": money})  # type: ignore[return-value]
+
+    def of(kind: st.SearchStrategy[str], amount: Any) -> Any:
+        more: Any = dict.fromkeys(("guaranteed", "borrow", "lend"), amount) | {"shadow": st.booleans()}
+        return st.fixed_dictionaries({"of": kind, "per": PERIODS, "limit": amount}, optional=more)
+
+    return of(counted, tokens) | of(st.just("spend"), money)  # type: ignore[no-any-return]
+
+
+def one_objective() -> st.SearchStrategy[Plain]:
+    share = st.integers(0, 10**6).map(lambda n: f"{n / 10000:.4f}%")
+    timed = st.sampled_from(["ttft", "itl", "tpot", "e2e", "deadline"])
+    lengths: Any = st.fixed_dictionaries({"max": st.integers(1, 10**6)})
+    answered: Any = st.fixed_dictionaries({"metric": st.just("availability"), "target": share})
+    percentiles: Any = st.sampled_from([50, 95, "99.9"])
+    quick: Any = st.fixed_dictionaries(
+        {"metric": timed, "target": TIMES}, optional={"percentile": percentiles, "uncached_input": lengths}
+    )
+    return answered | quick  # type: ignore[no-any-return]
+
+
+def some_replicas() -> st.SearchStrategy[Plain]:
+    count = st.integers(1, 100)
+    listed: Any = st.sampled_from([{"urls": ["http://a:1"]}, {"urls": ["http://a", "https://[::1]:8"]}])
+    named: Any = st.fixed_dictionaries({"dns": st.just("replicas.eu:8000"), "count": count})
+    selected: Any = st.fixed_dictionaries({"inference_pool": st.just("models/llama-70b"), "count": count})
+    return listed | named | selected  # type: ignore[no-any-return]
+
+
+SPECIAL: dict[type[Block], st.SearchStrategy[Plain]] = {
+    Limit: one_limit(),
+    Objective: one_objective(),
+    Replicas: some_replicas(),
+    Auth: st.sampled_from([{"env": "KEY"}, {"file": "/run/key"}]),
+}
+"""Blocks whose fields depend on each other."""
 
 
 def documents() -> st.SearchStrategy[dict[str, Any]]:
     def one(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         notation = NOTATIONS[kind]
-        spec: Any = written(_without_limits(notation))
-        if kind == "Quota":
-            spec = st.tuples(spec, st.lists(limits(), max_size=3)).map(lambda t: {**t[0], "limits": t[1]})
+        spec: Any = written(notation)
         if kind == "Reservation":
             spec = spec.map(_with_days)
         if kind == "Expectation":
@@ -122,14 +161,6 @@ def _without_contradiction(spec: dict[str, Any]) -> dict[str, Any]:
     for name in ("pool", "reservation") if expect["verdict"] == "refuse" else ("reason",):
         expect.pop(name, None)
     return {"given": given, "expect": expect}
-
-
-def _without_limits(notation: Fields) -> Fields:
-    if "limits" not in notation.fields:
-        return notation
-    bare = Fields(notation.block, notation.owner)
-    bare.fields = {name: f for name, f in bare.fields.items() if name != "limits"}
-    return bare
 
 
 def read_plain(document: Plain) -> Document:

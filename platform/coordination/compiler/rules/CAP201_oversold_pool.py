@@ -85,7 +85,7 @@ def _check_pool(
 
 def whole_capacity(pool: Pool) -> tuple[int, int]:
     """Input and output tokens a minute of all replicas together."""
-    count = len(pool.replicas.urls)
+    count = pool.replicas.planned
     capacity = pool.capacity
     return (capacity.input * count, capacity.output * count) if capacity else (0, 0)
 

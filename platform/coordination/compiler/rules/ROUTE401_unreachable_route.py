@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.regions import Region, before, uncovered
+from coordination.compiler.regions import Region, before, implied, uncovered
 from coordination.compiler.reporting import listed, report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Route
@@ -24,7 +24,8 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
             continue
         # Only routes of one of its models can cover it: that many at least must be looked at.
         some_model = region.models & -region.models
-        rivals = list(before(by_model[some_model], route.spec.rank))
+        earlier = before(by_model[some_model], route.spec.rank)
+        rivals = [rival for rival in earlier if implied(rival[0].spec.match, route.spec.match)]
         shadowers = _shadowers(region, rivals)
         if not shadowers:
             continue

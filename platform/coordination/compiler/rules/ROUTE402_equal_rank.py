@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.regions import Region
+from coordination.compiler.regions import Region, apart
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Route
@@ -23,7 +23,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         found = 0
         for other, theirs in earlier:
             both = region.meet(theirs)
-            if both.empty:
+            if both.empty or apart(route.spec.match, other.spec.match):
                 continue
             found += 1
             if found > MOST_PER_ROUTE:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.regions import ENDLESS, Region
+from coordination.compiler.regions import ENDLESS, Region, implied
 from coordination.compiler.reporting import listed, report, see
 from coordination.diagnostics import Diagnostic, Rule
+from coordination.spec.kinds.route import Match
 
 RULE = Rule("ROUTE403", "warning", "Requests no route serves")
 NEEDS_WHOLE = True
@@ -25,7 +26,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 entitled[tier] |= space.tenants.bits[name]
     for name, model in catalogue.models.items():
         bit = space.models.bits[name]
-        regions = [region for _, region in by_model.get(bit, ())]
+        regions = [box for route, box in by_model.get(bit, ()) if implied(route.spec.match, Match())]
         for tier, tenants in entitled.items():
             gap = first_gap(space.tiers.bits[tier], tenants, regions)
             if gap is None:

@@ -18,7 +18,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         models = {pool.spec.model for pool in targets}
         for i, name in enumerate(route.spec.fallback):
             pool = catalogue.pools.get(name)
-            if pool is None or not models or pool.spec.model in models:
+            if route.spec.rewrite or pool is None or not models or pool.spec.model in models:
                 continue
             yield report(
                 RULE,
@@ -27,5 +27,5 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 f"fallback pool `{name}` serves model `{pool.spec.model}`; "
                 f"the targets serve {', '.join(f'`{m}`' for m in sorted(models))}",
                 related=(see(pool.document, "/spec/model", f"what `{name}` serves"),),
-                notes=("A client that asked for one model must not be answered by another.",),
+                notes=("A client that asked for one model must not be answered by another unknowingly.",),
             )

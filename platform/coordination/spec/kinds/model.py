@@ -32,4 +32,9 @@ class Model(Block, frozen=True, kw_only=True):
     max_output: Annotated[
         int | None, Count("tokens", 1), "Most tokens of an answer; by default the context window."
     ] = None
+    adapters: Annotated[
+        tuple[str, ...],
+        Items(Text(200, MODEL_NAME, WHAT), most=1000),
+        "LoRA adapters that replicas load on demand; clients ask for one by its name.",
+    ] = ()
     cost: Annotated[ModelCost, "Relative weights of the token classes."] = ModelCost()

@@ -13,7 +13,7 @@ from coordination.spec.plain import Path
 from coordination.spec.quantities import Money, write_price
 from coordination.spec.rules import SPEC007_unit
 
-TOKEN_CLASSES = ("uncached_input", "cached_input", "output")
+TOKEN_CLASSES = ("uncached_input", "cached_input", "cache_write", "output", "reasoning")
 
 
 class Entry(Block, frozen=True, kw_only=True):
@@ -25,7 +25,13 @@ class Entry(Block, frozen=True, kw_only=True):
     )
     uncached_input: Annotated[Money, Price(), "A prompt token that had to be computed."]
     cached_input: Annotated[Money, Price(), "A prompt token found in the prefix cache."]
+    cache_write: Annotated[
+        Money | None, Price(), "A prompt token kept in the engine's cache; by default as an uncached one."
+    ] = None
     output: Annotated[Money, Price(), "A generated token."]
+    reasoning: Annotated[
+        Money | None, Price(), "A token generated out of sight; by default as one of output."
+    ] = None
 
 
 class PriceBook(Block, frozen=True, kw_only=True):
@@ -44,8 +50,8 @@ class PriceBook(Block, frozen=True, kw_only=True):
         currency = values["currency"]
         for i, entry in enumerate(values["entries"]):
             for name in TOKEN_CLASSES:
-                price: Money = getattr(entry, name)
-                if price.currency != currency:
+                price: Money | None = getattr(entry, name)
+                if price is not None and price.currency != currency:
                     misread = SPEC007_unit.wrong(
                         write_price(price), f"{currency}, the book's currency", f"0.15 {currency}/1M tokens"
                     )

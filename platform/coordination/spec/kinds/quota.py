@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 from coordination.spec.declaration import Block, Blocks
 from coordination.spec.finding import Finding, Misread
-from coordination.spec.notation import Choice, Count, Factor, Items, Notation, Reference, Schema
+from coordination.spec.notation import (
+    Choice,
+    Count,
+    Duration,
+    Factor,
+    Flag,
+    Items,
+    Notation,
+    Reference,
+    Schema,
+    Whole,
+)
 from coordination.spec.plain import Path, Plain
 from coordination.spec.quantities import (
     LARGEST,
@@ -20,6 +31,8 @@ from coordination.spec.quantities import (
 )
 from coordination.spec.rules import SPEC007_unit
 
+AMOUNTS = ("limit", "guaranteed", "borrow", "lend")
+"""Fields of a limit that are in its own unit."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -59,11 +72,23 @@ class Limit(Block, frozen=True, kw_only=True):
         str, Choice("1m", "1h", "day", "month"), "The period; days and months are the tenant's own calendar."
     ]
     limit: Annotated[int | Money, Amount(), "The most of it in the period."]
+    guaranteed: Annotated[
+        int | Money | None, Amount(), "What the parent keeps for it, used or not; the rest is shared."
+    ] = None
+    borrow: Annotated[
+        int | Money | None, Amount(), "How much more than guaranteed it may take of what others leave."
+    ] = None
+    lend: Annotated[
+        int | Money | None, Amount(), "How much of what is guaranteed others may take while it is idle."
+    ] = None
+    shadow: Annotated[bool, Flag(), "Whether it is counted only, and nobody is refused for it."] = False
 
     @classmethod
     def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
-        for misread in _unit_of(values["of"], values["limit"]):
-            found.append(Finding(misread, (path, "limit")))
+        for name in AMOUNTS:
+            if values.get(name) is not None:
+                for misread in _unit_of(values["of"], values[name]):
+                    found.append(Finding(misread, (path, name)))
 
 
 def _unit_of(of: str, limit: int | Money) -> Iterator[Misread]:
@@ -72,6 +97,36 @@ def _unit_of(of: str, limit: int | Money) -> Iterator[Misread]:
         yield SPEC007_unit.missing(shown, "a currency", "20000 USD", mended=f"{shown} USD")
     elif of != "spend" and isinstance(limit, Money):
         yield SPEC007_unit.wrong(write_money(limit), "requests" if of == "requests" else "tokens", "600k")
+
+
+class Guards(Block, frozen=True, kw_only=True):
+    """The most that one session may use."""
+
+    tokens: Annotated[int | None, Count("tokens", 1), "Most tokens, read and generated."] = None
+    steps: Annotated[int | None, Count("steps", 1), "Most requests."] = None
+    wall_time: Annotated[int | None, Duration("1s", "366d"), "Longest time from its first request."] = None
+    branches: Annotated[int | None, Count("requests", 1), "Most requests in flight at once."] = None
+
+
+class LoopGuard(Block, frozen=True, kw_only=True):
+    """What happens to an agent that makes the same call again and again."""
+
+    repeats: Annotated[int, Whole(2, 1000), "After so many equal last calls in a row."]
+    then: Annotated[str, Choice("refuse", "slow"), "Refuse, or let it wait longer each time."] = "refuse"
+
+
+class Run(Guards, frozen=True, kw_only=True):
+    """The most that one run of an agent may use."""
+
+    loop_guard: Annotated[LoopGuard | None, "When it seems to run in a circle."] = None
+
+
+class Delegation(Block, frozen=True, kw_only=True):
+    """What the tenant's own administrators may change."""
+
+    weight: Annotated[bool, Flag(), "Shares among its children."] = False
+    limits: Annotated[bool, Flag(), "Limits of its children, within its own."] = False
+    keys: Annotated[bool, Flag(), "Keys of its children."] = False
 
 
 class Scope(Block, frozen=True, kw_only=True):
@@ -91,3 +146,6 @@ class Quota(Block, frozen=True, kw_only=True):
     )
     limits: Annotated[tuple[Limit, ...], Blocks(Limit, most=100), "Most of something in a period."] = ()
     concurrency: Annotated[int | None, Count("requests", 1), "Most requests in flight at once."] = None
+    session: Annotated[Guards | None, "The most that one session may use."] = None
+    run: Annotated[Run | None, "The most that one run of an agent may use."] = None
+    delegation: Annotated[Delegation, "What its own administrators may change."] = Delegation()

@@ -9,7 +9,7 @@ import msgspec
 from coordination.spec.declaration import Block
 from coordination.spec.finding import Finding
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
-from coordination.spec.notation import Duration, Factor, Instant, Rate, Reference
+from coordination.spec.notation import Duration, Factor, Flag, Instant, Rate, Reference
 from coordination.spec.plain import Path
 from coordination.spec.recurrence import Hours, HoursNotation, Recurrence, needs_start
 from coordination.spec.rules import SPEC013_missing_field
@@ -28,7 +28,13 @@ class Burn(Block, frozen=True, kw_only=True):
 
     uncached_input: Annotated[int, Factor(most="100"), "A prompt token that must be computed."] = 1_000_000
     cached_input: Annotated[int, Factor(most="100"), "A prompt token found in the prefix cache."] = 100_000
+    cache_write: Annotated[
+        int, Factor(most="100"), "A prompt token that an engine charges for keeping in its cache."
+    ] = 0
     output: Annotated[int, Factor(most="100"), "A generated token."] = 1_000_000
+    reasoning: Annotated[
+        int | None, Factor(most="100"), "A token generated out of sight; by default as one of output."
+    ] = None
 
 
 class Window(Block, frozen=True, kw_only=True):
@@ -74,3 +80,7 @@ class Reservation(Block, frozen=True, kw_only=True):
         OverflowNotation("refuse", "queue", "spill"),
         "What happens beyond the promise: spill goes on as ordinary traffic.",
     ] = Overflow("spill")
+    lend_when_idle: Annotated[bool, Flag(), "Whether others may use it while its holder does not."] = True
+    reclaim_within: Annotated[
+        int, Duration("10ms", "1h"), "How long the holder may have to wait for what was lent."
+    ] = 1_000_000

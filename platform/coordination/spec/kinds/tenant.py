@@ -23,6 +23,11 @@ class Tenant(Block, frozen=True, kw_only=True):
     default_tier: Annotated[
         str | None, Reference("Tier"), "The tier of requests that name none; by default the first of `tiers`."
     ] = None
+    contacts: Annotated[
+        tuple[str, ...],
+        Items(Text(200), most=50),
+        "Whom to tell about it: addresses, channels, on-call rotas.",
+    ] = ()
     zone: Annotated[str, Zone(), "Time zone in which its days and months begin."] = "UTC"
     labels: Annotated[dict[str, str], LABELS, "Free-form facts about it."] = {}
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from coordination.spec.declaration import Block
+from coordination.spec.declaration import Block, Blocks
+from coordination.spec.kinds.objective import Objective
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
-from coordination.spec.notation import Choice, Count, Duration, Items, Text, Whole
+from coordination.spec.notation import (
+    Choice,
+    Count,
+    Duration,
+    Items,
+    Rate,
+    Reference,
+    Share,
+    Text,
+    Whole,
+)
 
 
 class Queue(Block, frozen=True, kw_only=True):
@@ -14,6 +25,19 @@ class Queue(Block, frozen=True, kw_only=True):
 
     max_wait: Annotated[int, Duration(most="24h"), "Longest time a request may wait."] = 1_000_000
     max_depth: Annotated[int, Count("requests", 0, 1_000_000), "Most requests waiting per pool."] = 1000
+    order: Annotated[
+        str,
+        Choice("fcfs", "deadline", "las"),
+        "Who goes first within a tenant: first come, earliest deadline, or least served so far.",
+    ] = "fcfs"
+
+
+class Ramp(Block, frozen=True, kw_only=True):
+    """How fast a tenant's use of the tier may grow; what is beyond it is downgraded."""
+
+    growth: Annotated[int, Share("0%", "10000%"), "By how much more than the mean of what went before."]
+    per: Annotated[int, Duration("1m", "24h"), "Over how long that mean is taken."] = 900_000_000
+    floor: Annotated[int, Rate("tokens/min"), "A rate that is always allowed."] = 0
 
 
 class Tier(Block, frozen=True, kw_only=True):
@@ -26,6 +50,12 @@ class Tier(Block, frozen=True, kw_only=True):
         "by default the object's name.",
     ] = ()
     band: Annotated[int, Whole(0, 1000), "Higher goes first."]
+    minimum_share: Annotated[
+        int,
+        Share(),
+        "What it keeps of a pool under pressure from higher bands, so that they cannot starve it.",
+    ] = 0
+    objectives: Annotated[tuple[Objective, ...], Blocks(Objective, most=50), "What it promises."] = ()
     queue: Annotated[Queue, "Its waiting room."] = Queue()
     overflow: Annotated[
         Overflow,
@@ -37,3 +67,7 @@ class Tier(Block, frozen=True, kw_only=True):
         Choice("tenant", "pool"),
         "Who may reuse a cached prefix: only its own tenant, or everyone on the pool (timing then leaks).",
     ] = "tenant"
+    ramp: Annotated[Ramp | None, "Its fastest growth; unlimited when absent."] = None
+    escalate_to: Annotated[
+        str | None, Reference("Tier"), "The tier a batch goes on in when its deadline draws near."
+    ] = None

@@ -17,6 +17,7 @@ from coordination.spec.rules import (
     SPEC014_unknown_choice,
     SPEC015_hidden_direction,
     SPEC016_contradiction,
+    SPEC017_one_of,
 )
 
 MODULES = (
@@ -36,4 +37,5 @@ MODULES = (
     SPEC014_unknown_choice,
     SPEC015_hidden_direction,
     SPEC016_contradiction,
+    SPEC017_one_of,
 )

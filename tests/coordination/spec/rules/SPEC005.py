@@ -14,9 +14,9 @@ CASES = [
     Case("a misspelt field", TIER, (("6:11", "has no field `max_wiat`; did you mean `max_wait`?"),)),
     Case(
         "a field of a later version",
-        TIER.replace("queue: {max_wiat: 3s}", "minimum_share: 5%"),
-        (("6:3", "Tier has no field `minimum_share`"),),
-        notes=("Its fields: service_tier, band, queue",),
+        TIER.replace("queue: {max_wiat: 3s}", "least_share: 5%"),
+        (("6:3", "Tier has no field `least_share`"),),
+        notes=("Its fields: service_tier, band, minimum_share",),
     ),
     Case("beside spec", TIER.replace("max_wiat", "max_wait") + "specs: {}\n", (("7:1", "`specs`"),)),
     Case(

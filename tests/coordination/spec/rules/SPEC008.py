@@ -28,7 +28,12 @@ CASES = [
     ),
     Case("a capacity of nothing", POOL % (URLS, "0 tokens/min", "1%"), (("8:21", "the least allowed is 1"),)),
     Case("beyond 2^53", POOL % (URLS, "99999T tokens/min", "1%"), (("8:21", "too large"),)),
-    Case("no replica", POOL % ("[]", "1M tokens/min", "1%"), (("7:14", "no entries; at least 1"),)),
+    Case(
+        "no tier",
+        "apiVersion: headway/v1\nkind: Tenant\nmetadata: {name: acme}\nspec: {tiers: []}\n",
+        (("4:8", "no entries; at least 1"),),
+        also=("REF106",),
+    ),
     Case(
         "one replica twice",
         POOL % ('["http://a:1", "http://a:1"]', "1M tokens/min", "1%"),

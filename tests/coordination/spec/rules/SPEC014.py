@@ -14,7 +14,7 @@ spec:
 """
 CASES = [
     Case("misspelt", ROUTE % "ballanced", (("7:25", "did you mean `balanced`?"),)),
-    Case("of a later version", ROUTE % "cache_first", (("7:25", "is not one of balanced, round_robin"),)),
+    Case("of a later version", ROUTE % "by_colour", (("7:25", "is not one of balanced, cache_first"),)),
     Case(
         "a time zone",
         "apiVersion: headway/v1\nkind: Tenant\nmetadata: {name: acme}\nspec: {tiers: [standard], zone: Europe/Belrin}\n",

@@ -10,7 +10,23 @@ spec:
   given: {tenant: acme, model: llama-3-8b%s}
   expect: {%s}
 """
+TIER = """\
+apiVersion: headway/v1
+kind: Tier
+metadata: {name: priority}
+spec: {service_tier: [priority, fast], band: 300, objectives: [%s]}
+"""
 CASES = [
+    Case(
+        "availability has no percentile",
+        TIER % "{metric: availability, percentile: 99, target: 99.9%}",
+        (("4:87", "`percentile` does not go with `metric: availability`"),),
+    ),
+    Case(
+        "nor is it for some lengths",
+        TIER % "{metric: availability, target: 99.9%, uncached_input: {max: 8k}}",
+        (("4:102", "`uncached_input` does not go with"),),
+    ),
     Case(
         "a tier said twice",
         POLICY % (", tier: priority, service_tier: fast", "verdict: admit"),

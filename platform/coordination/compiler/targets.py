@@ -1,0 +1,113 @@
+"""What of the language can the gateway of this version not do yet, and what happens instead?
+
+The language is complete, its gateway is not: a field may be written before it is enforced. This table
+is the one place that knows which; the TARGET rules read it, so nobody takes a written promise for one
+that is kept. Whoever teaches the gateway a field takes its line out, and the warnings are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.spec import Document
+from coordination.spec.declaration import Block, fields_of
+from coordination.spec.plain import Path
+
+TARGET = "gateway"
+
+
+class Gap(NamedTuple):
+    """A field that has no effect, or that a gateway could not do without."""
+
+    kind: str
+    field: str
+    """Steps from ``spec``, through lists too: ``limits.guaranteed``."""
+    instead: str
+    """What happens instead, as a sentence."""
+    stops: bool = False
+    """Whether the policy would do something else than it says, so that it must not be built."""
+    only: frozenset[str] = frozenset()
+    """Values it is true for; any but the default when empty."""
+
+
+GAPS: tuple[Gap, ...] = (
+    Gap("Model", "adapters", "Requests for an adapter are refused with model_not_found."),
+    Gap("Pool", "replicas.dns", "A gateway reaches replicas by `urls` only.", stops=True),
+    Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` only.", stops=True),
+    Gap("Pool", "auth", "Requests would reach the replicas without a key.", stops=True),
+    Gap("Pool", "isolation", "Ordinary requests are let in too.", stops=True),
+    Gap("Tier", "minimum_share", "A lower band waits while a higher one has work."),
+    Gap("Tier", "objectives", "They are checked against the pools here, and not measured against traffic."),
+    Gap("Tier", "queue.order", "Requests of a tenant go in the order in which they came."),
+    Gap("Tier", "ramp", "A tenant's use of the tier may grow at once."),
+    Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
+    Gap("Reservation", "burn.cache_write", "Tokens written to a cache burn nothing."),
+    Gap("Reservation", "burn.reasoning", "Reasoning burns what `output` does."),
+    Gap("Reservation", "lend_when_idle", "What is idle is lent, and taken back within `reclaim_within`."),
+    Gap("Reservation", "reclaim_within", "What was lent is taken back within a second."),
+    Gap("Quota", "limits.guaranteed", "Only `limit` holds; nothing is kept for the tenant."),
+    Gap("Quota", "limits.borrow", "The tenant may use up to `limit` whatever others leave."),
+    Gap("Quota", "limits.lend", "What is idle is left to whoever comes."),
+    Gap("Quota", "limits.shadow", "The limit would be enforced.", stops=True),
+    Gap("Quota", "session", "Sessions are not counted."),
+    Gap("Quota", "run", "Runs are not counted, and none is stopped."),
+    Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
+    Gap("PriceBook", "entries.cache_write", "It is priced as uncached input."),
+    Gap("PriceBook", "entries.reasoning", "It is priced as output."),
+    Gap("Route", "match.regions", "The route would match requests from everywhere.", stops=True),
+    Gap("Route", "match.session", "The route would match with and without a session.", stops=True),
+    Gap("Route", "match.headers", "The route would match whatever the headers.", stops=True),
+    Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
+    Gap("Route", "targets.mirror", "Nothing is sent twice."),
+    Gap(
+        "Route",
+        "placement.strategy",
+        "Replicas are chosen as by `balanced`.",
+        only=frozenset({"cache_first", "latency_first", "spread"}),
+    ),
+    Gap("Route", "placement.scorers", "Replicas are chosen by `strategy`."),
+    Gap("Route", "placement.sticky_for", "A session stays where its prefix is cached."),
+    Gap("Route", "placement.max_imbalance", "`release_after` alone says when a replica is left."),
+    Gap("Route", "rewrite", "The fallback would be asked for a model it does not serve.", stops=True),
+    Gap("Route", "hedging", "A slow attempt is waited for."),
+)  # fmt: skip
+
+
+class Written(NamedTuple):
+    """A place where a field of the table is written."""
+
+    document: Document
+    path: Path
+
+
+def written(catalogue: Catalogue, *, stops: bool) -> Iterator[tuple[Gap, list[Written]]]:
+    """Each line of the table that a policy runs into, with every place, by kind and name."""
+    for gap in GAPS:
+        if gap.stops != stops:
+            continue
+        steps = tuple(gap.field.split("."))
+        found = [
+            Written(document, path)
+            for document in catalogue.by_kind.get(gap.kind, {}).values()
+            for path in _places(document.spec, steps, (None, "spec"), gap.only)
+        ]
+        if found:
+            yield gap, found
+
+
+def _places(spec: Block, steps: tuple[str, ...], path: Path, only: frozenset[str]) -> Iterator[Path]:
+    """Where a field below a block differs from its default."""
+    name, *rest = steps
+    held = getattr(spec, name)
+    if held == next(field.default for field in fields_of(type(spec)) if field.name == name):
+        return
+    if not rest:
+        if not only or held in only:
+            yield (path, name)
+    elif isinstance(held, tuple):
+        for i, item in enumerate(held):
+            yield from _places(item, tuple(rest), ((path, name), i), only)
+    elif held is not None:
+        yield from _places(held, tuple(rest), (path, name), only)

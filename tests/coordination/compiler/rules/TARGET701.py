@@ -1,0 +1,67 @@
+"""Fields that are right and not acted upon yet."""
+
+from tests.support.policies import Case
+
+TIER = """\
+apiVersion: headway/v1
+kind: Tier
+metadata: {name: %s}
+spec:
+  service_tier: [%s]
+  band: %s
+%s"""
+RAMP = "  ramp: {growth: 50%, floor: 100k tokens/min}\n"
+CASES = [
+    Case(
+        "a ramp",
+        TIER % ("priority", "priority, fast", 300, RAMP),
+        (("7:3", "`ramp` of a Tier is not enforced by this gateway yet"),),
+        notes=("A tenant's use of the tier may grow at once.",),
+    ),
+    Case(
+        "in two tiers",
+        TIER % ("priority", "priority, fast", 300, RAMP)
+        + "---\n"
+        + TIER % ("standard", "default, standard", 200, RAMP),
+        (("7:3", "not enforced by this gateway yet, here and in 1 more place"),),
+        notes=("written here too",),
+    ),
+    Case(
+        "within a list",
+        """\
+apiVersion: headway/v1
+kind: Quota
+metadata: {name: acme}
+spec:
+  tenant: acme
+  limits:
+    - {of: requests, per: 1m, limit: 3k}
+    - {of: total_tokens, per: 1m, limit: 2M, guaranteed: 500k}
+""",
+        (("8:46", "`limits.guaranteed` of a Quota"),),
+    ),
+    Case(
+        "a strategy that is taken for another",
+        """\
+apiVersion: headway/v1
+kind: Route
+metadata: {name: everything}
+spec: {rank: 100, targets: [{pool: chat}], placement: {strategy: spread}}
+""",
+        (("4:56", "`placement.strategy` of a Route"),),
+        notes=("as by `balanced`",),
+    ),
+    Case(
+        "a strategy that is known",
+        """\
+apiVersion: headway/v1
+kind: Route
+metadata: {name: everything}
+spec: {rank: 100, targets: [{pool: chat}], placement: {strategy: round_robin}}
+""",
+    ),
+    Case(
+        "the default said aloud",
+        TIER % ("priority", "priority, fast", 300, "  minimum_share: 0%\n  queue: {order: fcfs}\n"),
+    ),
+]

@@ -1,0 +1,50 @@
+"""Fields without which a policy would do something else."""
+
+from tests.support.policies import Case
+
+ROUTE = """\
+apiVersion: headway/v1
+kind: Route
+metadata: {name: sessions}
+spec: {rank: 10, match: %s, targets: [{pool: chat}]}
+"""
+CASES = [
+    Case(
+        "a route for some headers",
+        ROUTE % "{headers: {x-team: search}}",
+        (("4:26", "this gateway cannot carry out `match.headers` of Route `sessions`"),),
+        notes=("whatever the headers",),
+    ),
+    Case(
+        "a route for those without a session",
+        ROUTE % "{session: false}",
+        (("4:26", "`match.session`"),),
+    ),
+    Case(
+        "a limit on trial",
+        """\
+apiVersion: headway/v1
+kind: Quota
+metadata: {name: acme}
+spec:
+  tenant: acme
+  limits: [{of: requests, per: 1m, limit: 3k, shadow: true}]
+""",
+        (("6:47", "`limits.shadow` of Quota `acme`"),),
+    ),
+    Case(
+        "replicas by name",
+        """\
+apiVersion: headway/v1
+kind: Pool
+metadata: {name: chat}
+spec:
+  model: llama-3-8b
+  profile: p
+  capacity: {input: 1M tokens/min, output: 100k tokens/min, sequences: 256, kv_tokens: 430k}
+  replicas: {inference_pool: models/llama, count: 2}
+""",
+        (("8:14", "`replicas.inference_pool` of Pool `chat`"),),
+    ),
+    Case("a route for long prompts", ROUTE % "{prompt_tokens: {min: 8k}}"),
+]
