@@ -123,6 +123,9 @@ class PlanAnswer(s.Serializer[Any]):
     ok = s.BooleanField()
     operations = s.ListField(child=s.DictField())
     diagnostics = s.ListField(child=s.DictField())
+    difference = s.DictField(
+        allow_null=True, help_text="What the operations mean; null when not every file could be read."
+    )
 
 
 class Merged(s.Serializer[Any]):

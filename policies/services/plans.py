@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from coordination.bundle.tree import EMPTY
 from coordination.diagnostics import Diagnostic, has_errors, in_reading_order
+from coordination.plan import Difference, diff
 from coordination.program.canonical import canonical_bytes, sha256_digest
 from coordination.spec import SourceFile, read
 from foundation.actors import Actor
@@ -32,6 +33,8 @@ class Plan:
     """Digest of the revision it was made against; None: nothing was merged yet."""
     edits: Sequence[Edit]
     diagnostics: Sequence[Diagnostic]
+    difference: Difference | None = field(default=None, compare=False)
+    """What the edits mean; None when the files could not all be read."""
 
     @property
     def ok(self) -> bool:
@@ -64,6 +67,7 @@ class Plan:
                 for edit in self.edits
             ],
             "diagnostics": findings.as_json(self.diagnostics),
+            "difference": None if self.difference is None else self.difference.as_json(),
         }
 
 
@@ -96,8 +100,12 @@ def plan(*, actor: Actor, environment: str, files: Iterable[SourceFile], prune: 
     edits.sort(key=lambda edit: edit.key)
     stored = sets.stored_set(base.root_tree_id if base else EMPTY)
     after = stored.with_edits({edit.key: edit.document for edit in edits})
-    between = [] if has_errors(misread) else after.check(environment, clock.micros(clock.midnight()))
-    return Plan(environment, base.digest if base else None, edits, in_reading_order([*misread, *between]))
+    found, meant = list(misread), None
+    if not has_errors(misread):
+        at = clock.micros(clock.midnight())
+        found += after.check(environment, at)
+        meant = diff(stored.policy_set(), after.policy_set(), environment=environment, at=at)
+    return Plan(environment, base.digest if base else None, edits, in_reading_order(found), meant)
 
 
 def validate(change_set: ChangeSet) -> list[Diagnostic]:

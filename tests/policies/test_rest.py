@@ -370,6 +370,8 @@ def test_what_was_planned_is_what_is_applied(api):
     assert planned["ok"]
     assert [(row["action"], row["name"]) for row in planned["operations"]] == [("create", "flex")]
     assert Revision.objects.count() == 1
+    assert [c["category"] for c in planned["difference"]["changes"]] == ["widening"]
+    assert planned["difference"]["changes"][0]["sentence"] == "flex: tier added"
     order = {"files": files(flex=100), "plan_digest": planned["plan_digest"]}
     applied = send(api, "POST", f"{BASE}/apply", order)
     assert applied.json()["revision"]["number"] == 2

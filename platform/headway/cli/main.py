@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("headway.cli.up", "Run everything on this machine."),
     "check": ("headway.cli.check", "Check a policy set: every mistake, with its place."),
     "test": ("headway.cli.test", "Run a policy set's expectations."),
+    "diff": ("headway.cli.diff", "Say what one policy set changes in another."),
     "explain": ("headway.cli.explain", "Explain a diagnostic's code."),
     "fmt": ("headway.cli.fmt", "Write a policy set in canonical form, comments kept."),
     "schema": ("headway.cli.schema", "Print the JSON Schema of policy documents, for editors."),
