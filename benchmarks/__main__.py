@@ -13,6 +13,7 @@ BENCHMARKS = {
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
     "startup": "`headway up` to the first answered request",
     "replay": "2,000 requests of the Mooncake conversation trace, balanced against round robin",
+    "placement": "our placement beside the published strategies: cache, load, time to first token",
     "simulate": "the simulator: requests a second on one core, memory by length of the trace",
 }
 

@@ -30,6 +30,8 @@ from coordination.simulator.workload import Arrival
 from coordination.traces import BLOCK_TOKENS
 
 NEVER: Final = 1 << 62
+TRIM: Final = 64
+"""Deadlines that may be kept beyond those that still matter."""
 TELL_EVERY: Final = 500
 """Arrivals between two calls of ``progress``."""
 
@@ -64,13 +66,14 @@ class Flight:
 class Watch:
     """Deadlines that all lie equally far ahead, so that they come due in the order they were set."""
 
-    __slots__ = ("first_byte", "length", "timed", "waiting")
+    __slots__ = ("first_byte", "length", "timed", "trim_at", "waiting")
 
     def __init__(self, length: Micros, first_byte: bool) -> None:
         self.length = length
         self.first_byte = first_byte
         self.waiting: deque[tuple[Micros, Flight, Dispatch]] = deque()
         self.timed = False
+        self.trim_at = TRIM
 
     def settled(self) -> None:
         """Forget those at the head that need no watching any more."""
@@ -318,8 +321,10 @@ class Simulation:
         watch = self._watches.get(key)
         if watch is None:
             watch = self._watches[key] = Watch(length, first_byte)
-        watch.settled()
         watch.waiting.append((self.now + length, flight, dispatch))
+        if len(watch.waiting) > watch.trim_at:
+            watch.settled()
+            watch.trim_at = len(watch.waiting) + TRIM
         if not watch.timed:
             self._rewatch(watch)
 
