@@ -1,4 +1,4 @@
-"""How was one tenant served, and what did it use, just now and over the last minutes? Reads only.
+"""How was one tenant served, and each tier; who used what, just now and over the last hour? Reads only.
 
 For pages of a tenant's own people (``tenant`` means that tenant and all below it; whoever calls has asked
 whether its reader may see that tenant):
@@ -28,6 +28,9 @@ from telemetry.live import running
 from telemetry.series import store
 from telemetry.series.tables import MINUTE, of_tenant
 from telemetry.series.tally import Tally
+
+HOUR = 60
+"""Minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +133,72 @@ def _by_tier(environment: str, tenant: str, minutes: int, now: float | None) -> 
         for tier, tally in of_tenant(newer, tenant).items():
             tallies.setdefault(tier, Tally()).merge(tally)
     return tallies
+
+
+@dataclass(frozen=True, slots=True)
+class TierHour:
+    """How one tier served in the last hour."""
+
+    tier: str
+    tally: Tally
+    p95_ms: tuple[float | None, ...]
+    """Time to first token, minute by minute, the oldest first."""
+
+    def kept(self, max_wait_us: int) -> tuple[int, int]:
+        """Requests for which the tier's promise was kept, and all of those it was given to.
+
+        Kept: admitted, waited no longer than the tier says, and not failed by us. Not kept: failed, turned
+        away because we were full, waited longer. A caller's own limit, error or leaving says nothing.
+        """
+        counts, waited = self.tally.counts, self.tally.sketches["queue"]
+        late = waited.count - waited.count_at_most(max_wait_us)
+        broken = counts["failed"] + self.tally.shed + late
+        served = counts["completed"] + counts["aborted"]
+        return max(0, served - late), max(0, served - late) + broken
+
+
+def tier_hours(environment: str, *, now: float | None = None) -> dict[str, TierHour]:
+    """Every tier that was asked for in the last hour, of stored minutes."""
+    until = int(time.time() if now is None else now) // 60
+    totals: dict[str, Tally] = {}
+    minutes: dict[str, list[Tally | None]] = {}
+    for row in store.minutes(environment, until - HOUR, until):
+        if row.tier:
+            tally = store.tally_of(row, ("ttft", "queue"))
+            totals.setdefault(row.tier, Tally()).merge(tally)
+            of = minutes.setdefault(row.tier, [None] * HOUR)
+            at = row.minute - until + HOUR
+            if (held := of[at]) is None:
+                of[at] = tally
+            else:
+                held.merge(tally)
+    return {
+        tier: TierHour(
+            tier,
+            total,
+            tuple(None if each is None else each.milliseconds("ttft", 95) for each in minutes[tier]),
+        )
+        for tier, total in totals.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits in one band, over every pool."""
+
+    depth: int
+    oldest_ms: float
+
+
+def waiting_now(environment: str) -> dict[int, Waiting] | None:
+    """By band; None while this process has no figures."""
+    hub = running.hub()
+    newest = None if hub is None else hub.newest(environment, "fleet.queues")
+    if newest is None:
+        return None
+    bands: dict[int, Waiting] = {}
+    for key, (depth, oldest) in newest.items():
+        band = int(key.rpartition(" ")[2])
+        held = bands.get(band, Waiting(0, 0.0))
+        bands[band] = Waiting(held.depth + int(depth or 0), max(held.oldest_ms, oldest or 0.0))
+    return bands

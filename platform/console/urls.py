@@ -9,6 +9,7 @@ from console.views import (
     explain,
     gateways,
     listing,
+    live,
     overview,
     palette,
     records,
@@ -25,6 +26,9 @@ app_name = "console"
 # What is done comes before the name: a tenant's name is a path, and any word may be one.
 of_an_environment = [
     path("", overview.overview, name="overview"),
+    path("promises/", overview.promises_part, name="promises"),
+    path("live/", live.live, name="live"),
+    path("live/history/", live.history, name="history"),
     path("palette/", palette.palette, name="palette"),
     path("policies/<slug:slug>/", listing.listing, name="listing"),
     path("policies/<slug:slug>/<path:name>/", editor.document, name="document"),
@@ -61,6 +65,7 @@ urlpatterns = [
     path("status/", start.status, name="status"),
     path("usage/", usage.home, name="usage-home"),
     path("explain/", explain.home, name="explain-home"),
+    path("live/", live.first, name="live-home"),
     path("healthz", start.healthz, name="healthz"),
     path("readyz", start.readyz, name="readyz"),
     path("e/<slug:environment>/", include(of_an_environment)),

@@ -292,6 +292,11 @@ class Hub:
         found = ((second, recent.rows(table, second)) for second in range(since, until))
         return [(second, rows) for second, rows in found if rows is not None]
 
+    def newest(self, environment: str, table: str) -> Rows | None:
+        """The table now; None where nothing was ever heard."""
+        recent = self._recents.get(environment)
+        return None if recent is None else recent.rows(table, recent.closed)
+
     def remembers_since(self, environment: str) -> int | None:
         """The oldest second that may have points; None where nothing was ever heard."""
         recent = self._recents.get(environment)

@@ -105,10 +105,10 @@ class Recent:
             known = self._known[name]
             for key in rows:
                 known[key] = max(second, known.get(key, 0))
-            unknown = (None,) * len(table.metrics)
-            # Where nobody told of a second, or of a row, nothing is known: a gap, and never a nought.
+            # Where nobody told of a second, nothing is known of it: a gap, and never a nought.
+            absent = table.idle if told else (None,) * len(table.metrics)
             self._points[name][second] = {
-                key: rows.get(key, unknown) for key, heard in known.items() if heard > second - IDLE
+                key: rows.get(key, absent) for key, heard in known.items() if heard > second - IDLE
             }
 
     def _forget(self, before: int) -> None:

@@ -76,6 +76,8 @@ class Table:
     metrics: tuple[str, ...]
     units: tuple[str, ...]
     rows: Callable[[Sequence[Second]], Rows]
+    idle: Cells
+    """A row that was heard of before, in a second that was told of without it."""
 
 
 # -- how a tally becomes cells ------------------------------------------------------------------
@@ -227,25 +229,28 @@ def _work(tally: Tally) -> int:
 FLEET: Mapping[str, Table] = {
     table.name: table
     for table in (
-        Table("fleet.tiers", SERVED_METRICS, SERVED_UNITS, _tiers),
+        Table("fleet.tiers", SERVED_METRICS, SERVED_UNITS, _tiers, served(Tally(), 1)),
         Table(
             "fleet.pools",
             (*SERVED_METRICS, "running", "waiting", "kv", "replicas", "reporting"),
             (*SERVED_UNITS, "requests", "requests", "ratio", "replicas", "replicas"),
             _pools,
+            (*served(Tally(), 1), None, None, None, None, None),
         ),
         Table(
             "fleet.replicas",
             ("up", "running", "waiting", "kv", "ttft_p95", "cache_hit", "tokens", "requests", "age"),
             ("", "requests", "requests", "ratio", "ms", "ratio", "tokens per second", "per second", "ms"),
             _replicas,
+            (None,) * 9,
         ),
-        Table("fleet.queues", ("depth", "oldest"), ("requests", "ms"), _queues),
+        Table("fleet.queues", ("depth", "oldest"), ("requests", "ms"), _queues, (0.0, 0.0)),
         Table(
             "fleet.tenants",
             ("requests", "refused", "tokens", "share"),
             ("per second", "per second", "tokens per second", "ratio"),
             _tenants,
+            (0.0, 0.0, 0.0, 0.0),
         ),
     )
 }

@@ -10,6 +10,7 @@ from tests.e2e.conftest import ARTIFACTS
 
 SCREENS = {
     "overview": "/e/dev/",
+    "history": "/e/dev/live/history/",
     "tiers": "/e/dev/policies/tiers/",
     "reservations": "/e/dev/policies/reservations/",
     "quotas": "/e/dev/policies/quotas/",

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from console.mapping import drafts, kinds, progress
 from console.mapping.capacity import head_rooms
 from console.mapping.contracts import contracts
+from console.mapping.promises import promises
 from console.views.desk import DeskRequest, for_staff, show
 from delivery.models import Pointer, Release
 from fleet.selectors import active_gateways
@@ -31,6 +32,7 @@ def overview(request: DeskRequest) -> HttpResponse:
     rows = progress.standings(gateways, pointers, timezone.now())
     context = {
         "contracts": contracts(documents),
+        "promises": promises(environment, documents),
         "rooms": head_rooms(documents, clock.micros(clock.midnight())),
         "revision": selectors.current_revision(environment),
         "release": Release.objects.filter(environment=environment).first(),
@@ -41,3 +43,13 @@ def overview(request: DeskRequest) -> HttpResponse:
         "by_kind": kinds.BY_NAME,
     }
     return show(request, "console/overview.html", "overview", context)
+
+
+@require_safe
+@for_staff
+def promises_part(request: DeskRequest) -> HttpResponse:
+    """The promises alone, as they stand now."""
+    environment = request.desk.environment
+    documents = drafts.current_set(environment).documents.values()
+    context = {"promises": promises(environment, documents)}
+    return show(request, "console/_promises.html", "overview", context)

@@ -17,7 +17,9 @@ HEADWAY_REDIS_PREFIX   what every key there begins with, when Redis is shared (d
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -197,7 +199,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
 STATIC_URL = "/static/"
 STATIC_ROOT = os.environ.get("HEADWAY_STATIC_ROOT")
-STATICFILES_DIRS = [ROOT / "static"]
+# Plotly's script comes out of its wheel; the package itself is not imported for it.
+PLOTLY = importlib.util.find_spec("plotly")
+STATICFILES_DIRS: list[Any] = [
+    ROOT / "static",
+    *(
+        ("plotly", Path(place) / "package_data")
+        for place in (PLOTLY and PLOTLY.submodule_search_locations) or ()
+    ),
+]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 300

@@ -73,8 +73,17 @@ export class Wall {
     this.#letGo("pause");
   }
 
+  /** Another stretch: `span` ms up to now, or [from, to]. */
+  show({ span = this.span, zoom = null }) {
+    this.span = span;
+    this.zoom = zoom;
+    this.changed?.();
+    this.ask();
+  }
+
   reset() {
     this.zoom = null;
+    this.changed?.();
     this.cursor = null;
     for (const name of [...this.#holders]) if (name !== "pause") this.#letGo(name);
     this.ask();
@@ -131,8 +140,7 @@ export class Wall {
     const stretch = [this.#drag, chart.instant(event.offsetX, this.view)].sort((one, other) => one - other);
     this.#drag = null;
     if (stretch[1] - stretch[0] < SHORTEST) return;
-    this.zoom = stretch;
-    this.ask();
+    this.show({ zoom: stretch });
   }
 
   #key(chart, event) {

@@ -51,10 +51,12 @@ def test_without_traffic_rates_are_nought_and_percentiles_unknown():
     recent.add(GATEWAY, T0, batch(0, series()))
     for number in range(1, 15):
         recent.add(GATEWAY, T0 + number, batch(number))
+    recent.close(T0)
     recent.close(T0 + 14)
-    assert cell(recent, "fleet.pools", "chat", "requests", T0 + 14) == 0
-    assert cell(recent, "fleet.pools", "chat", "ttft_p95", T0 + 14) is None
-    assert cell(recent, "fleet.pools", "chat", "cache_hit", T0 + 14) is None
+    for table, key in (("fleet.pools", "chat"), ("fleet.tiers", "priority")):
+        assert cell(recent, table, key, "requests", T0 + 14) == 0
+        assert cell(recent, table, key, "ttft_p95", T0 + 14) is None
+        assert cell(recent, table, key, "cache_hit", T0 + 14) is None
 
 
 def test_an_unreachable_replica_shows_no_figures_of_its_past():

@@ -1,0 +1,95 @@
+"""Is each tier's promise kept? What it promises beside what happened in the last hour, one line a tier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from coordination.spec import Document
+from coordination.spec.quantities import write_duration
+from telemetry.selectors import TierHour, Waiting, tier_hours, waiting_now
+
+TARGET_PPM = 999_000
+"""Millionths of the promises given that are meant to be kept, until tiers state their own objectives."""
+WIDTH, HEIGHT = 120, 28
+ENOUGH = 20
+"""Requests below which a share says too little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One tier, as the overview shows it. ``None`` is unknown."""
+
+    tier: str
+    max_wait: str
+    requests: int
+    attainment: float | None
+    """Percent of requests for which it was kept."""
+    budget_left: float | None
+    """Percent of the hour's allowance of broken promises that is left; below zero when overdrawn."""
+    p95_ms: float | None
+    spark: str
+    """Points of a polyline in ``WIDTH`` x ``HEIGHT``, the last hour of p95 by minute."""
+    depth: int | None
+    oldest_ms: float | None
+    shed: tuple[tuple[str, int], ...]
+    """(code, requests turned away), the most first."""
+
+    @property
+    def state(self) -> str:
+        if self.attainment is None or self.requests < ENOUGH:
+            return "unknown"
+        if self.budget_left is not None and self.budget_left <= 0:
+            return "bad"
+        return "warn" if self.budget_left is not None and self.budget_left < 50 else "ok"
+
+    @property
+    def word(self) -> str:
+        return {"unknown": "Too few requests", "bad": "Broken", "warn": "Strained", "ok": "Kept"}[self.state]
+
+
+def promises(environment: str, documents: Iterable[Document]) -> list[Promise]:
+    """Every tier, the highest band first."""
+    hours, waiting = tier_hours(environment), waiting_now(environment)
+    tiers = sorted((d for d in documents if d.kind == "Tier"), key=lambda d: (-d.spec.band, d.name))
+    return [_promise(tier, hours.get(tier.name), waiting) for tier in tiers]
+
+
+def _promise(tier: Document, hour: TierHour | None, waiting: dict[int, Waiting] | None) -> Promise:
+    most = tier.spec.queue.max_wait
+    kept, given = (0, 0) if hour is None else hour.kept(most)
+    seen = None if waiting is None else waiting.get(tier.spec.band, Waiting(0, 0.0))
+    tally = None if hour is None else hour.tally
+    return Promise(
+        tier=tier.name,
+        max_wait=write_duration(most),
+        requests=0 if tally is None else tally.counts["requests"],
+        attainment=100 * kept / given if given else None,
+        budget_left=budget_left(kept, given),
+        p95_ms=None if tally is None else tally.milliseconds("ttft", 95),
+        spark="" if hour is None else spark(hour.p95_ms),
+        depth=None if seen is None else seen.depth,
+        oldest_ms=None if seen is None or not seen.depth else seen.oldest_ms,
+        shed=() if tally is None else tuple(sorted(tally.refused.items(), key=lambda each: -each[1])[:3]),
+    )
+
+
+def budget_left(kept: int, given: int) -> float | None:
+    """Percent left of what may be broken: one in a thousand of the promises given."""
+    if not given:
+        return None
+    allowed = given * (1_000_000 - TARGET_PPM) / 1_000_000
+    return 100 * (1 - (given - kept) / allowed)
+
+
+def spark(values: Sequence[float | None]) -> str:
+    """Points of a polyline, zero at the bottom; unknown minutes are left out."""
+    top = max((value for value in values if value is not None), default=0.0)
+    if not top:
+        return ""
+    step = WIDTH / max(1, len(values) - 1)
+    return " ".join(
+        f"{at * step:.1f},{HEIGHT - 2 - (HEIGHT - 4) * value / top:.1f}"
+        for at, value in enumerate(values)
+        if value is not None
+    )
