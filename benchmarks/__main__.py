@@ -11,6 +11,7 @@ import sys
 BENCHMARKS = {
     "decision": "one scheduling decision, without any input or output",
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
+    "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
     "startup": "`headway up` to the first answered request",
     "replay": "2,000 requests of the Mooncake conversation trace, balanced against round robin",
     "placement": "our placement beside the published strategies: cache, load, time to first token",

@@ -20,7 +20,7 @@ LONGEST_S = 20.0
 
 
 class BadAnswer(Exception):
-    """The server answered something other than 200; the message holds the start of it."""
+    """The server answered something other than was asked for; the message holds the start of it."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,10 @@ def request_bytes(host: str, port: int, key: str, body: bytes) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: list[bytes], offset: int, latencies: array[float]) -> None:
+    def __init__(
+        self, requests: list[bytes], offset: int, latencies: array[float], status: int = 200
+    ) -> None:
+        self._begins = b"HTTP/1.1 %d" % status
         self._requests = requests
         self._next = offset
         self._latencies = latencies
@@ -79,7 +82,7 @@ class _Connection(asyncio.Protocol):
             self._held = data
             return
         self._held = b""
-        if not data.startswith(b"HTTP/1.1 200"):
+        if not data.startswith(self._begins):
             self._fail(data[:400].decode("latin-1"))
             return
         self._latencies.append(time.perf_counter() - self._sent_at)
@@ -98,10 +101,12 @@ class _Connection(asyncio.Protocol):
 
 
 def _whole(data: bytes) -> bool:
-    """Whether ``data`` is a whole answer: by its content-length, or the last chunk."""
+    """Whether ``data`` is a whole answer: by its content-length, or the last chunk; a 304 has no body."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return False
+    if data.startswith(b"HTTP/1.1 304"):
+        return True
     at = data.find(b"ontent-", 0, end)
     while at >= 0:
         if data[at + 7 : at + 14].lower() == b"length:":
@@ -117,6 +122,7 @@ async def measure(
     *,
     connections: int,
     seconds: float,
+    status: int = 200,
     warmup_s: float = 0.3,
     on_start: Callable[[], None] | None = None,
     on_end: Callable[[], None] | None = None,
@@ -124,7 +130,7 @@ async def measure(
     """Loads one server. The warm-up counts for nothing; the two callbacks enclose what counts.
 
     ``seconds`` is stretched until each connection could be answered once. Raises ``BadAnswer`` if any
-    answer is not 200 or none comes.
+    answer is not of ``status`` or none comes.
     """
     loop = asyncio.get_running_loop()
     latencies = array("d")
@@ -132,7 +138,7 @@ async def measure(
     try:
         for number in range(connections):
             # Each begins elsewhere in the list, so that connections do not send the same in step.
-            made = partial(_Connection, requests, number * 7, latencies)
+            made = partial(_Connection, requests, number * 7, latencies, status)
             async with asyncio.timeout(CONNECT_S):
                 _, connection = await loop.create_connection(made, host, port)
             opened.append(connection)
