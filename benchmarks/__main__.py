@@ -10,6 +10,7 @@ import sys
 
 BENCHMARKS = {
     "decision": "one scheduling decision, without any input or output",
+    "compile": "check and build of 10,000 tenants; `headway check` as a command; --peers beside LiteLLM",
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
     "startup": "`headway up` to the first answered request",

@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.windows import Interval
 from coordination.program.records import (
     BurnVector,
     CostVector,
     LimitRecord,
+    Micros,
     ModelRecord,
     Overflow,
     Placement,
@@ -121,11 +123,6 @@ def overflow(spec: kinds.Overflow) -> Overflow:
 def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> ReservationRecord:
     """What is over by ``at``, or begins at the horizon or later, leaves no interval."""
     spec = entry.spec
-    intervals = tuple(
-        (one.start, None if one.end == LARGEST else one.end)
-        for one in catalogue.windows[entry.name]
-        if one.start < catalogue.horizon and one.end > catalogue.at
-    )
     return ReservationRecord(
         name=entry.name,
         tenant=spec.tenant,
@@ -138,9 +135,22 @@ def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> Reserv
             cached_input_ppm=spec.burn.cached_input,
             output_ppm=spec.burn.output,
         ),
-        intervals=intervals,
+        intervals=in_sight(catalogue.windows[entry.name], catalogue.at, catalogue.horizon),
         enforcement_window=spec.enforcement_window,
         overflow=overflow(spec.overflow),
+    )
+
+
+def in_sight(
+    windows: tuple[Interval, ...], at: Micros, horizon: Micros
+) -> tuple[tuple[Micros, Micros | None], ...]:
+    """The stretches of a window that meet [at, horizon)."""
+    if windows and windows[0].end > at and windows[-1].start < horizon and windows[-1].end != LARGEST:
+        return windows
+    return tuple(
+        (one.start, None if one.end == LARGEST else one.end)
+        for one in windows
+        if one.start < horizon and one.end > at
     )
 
 

@@ -6,8 +6,9 @@ whoever holds the policy set can ask it for file, line and column.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ from coordination.program.canonical import sha256_digest
 from coordination.program.records import ProgramRecords
 from coordination.program.source_map import SourceEntry, SourceMap
 from coordination.spec import Document
+from coordination.spec.document import canonical_of
 from coordination.spec.plain import Plain
 
 Steps = tuple[str | int, ...]
@@ -46,6 +48,8 @@ MOVED: dict[tuple[str, Steps], Steps] = {
 }
 """Numbers that stand elsewhere in the document than in the record; all others only lose a suffix."""
 
+WITHOUT_NUMBERS = frozenset({"Tenant"})
+"""Kinds whose records hold none."""
 SUFFIXES = ("_ppm", "_nano")
 
 
@@ -73,16 +77,31 @@ def place_of(
 
 def _origin(document: Document, record: Any) -> SourceEntry:
     fields: dict[str, str] = {}
-    if record is not None:
-        spec = document.plain()["spec"]
+    plain = document.plain()
+    if record is not None and document.kind not in WITHOUT_NUMBERS:
+        spec = plain["spec"]
         order = _order(document)
         for steps in _sources(document, record):
-            written = _written(document.kind, steps, order)
-            if _exists(spec, written):
-                fields[_pointer(steps)] = _pointer(("spec", *written))
-    return SourceEntry(
-        kind=document.kind, name=document.name, document=sha256_digest(document.canonical()), fields=fields
-    )
+            trace = _trace(document.kind, steps, order)
+            if _exists(spec, trace.written):
+                fields[trace.pointer] = trace.written_pointer
+    digest = sha256_digest(canonical_of(plain))
+    return SourceEntry(kind=document.kind, name=document.name, document=digest, fields=fields)
+
+
+class _Trace(NamedTuple):
+    """From a number of a record to where it is written."""
+
+    pointer: str
+    written: Steps
+    written_pointer: str
+
+
+@functools.lru_cache(maxsize=65_536)
+def _trace(kind: str, steps: Steps, order: tuple[int, ...]) -> _Trace:
+    """The same few places in every document of a kind."""
+    written = _written(kind, steps, order)
+    return _Trace(_pointer(steps), written, _pointer(("spec", *written)))
 
 
 def _sources(document: Document, record: Any) -> Iterator[Steps]:
@@ -105,7 +124,7 @@ def _numbers(value: Any, steps: Steps) -> Iterator[Steps]:
             yield from _numbers(inner, (*steps, i))
 
 
-def _written(kind: str, steps: Steps, order: list[int]) -> Steps:
+def _written(kind: str, steps: Steps, order: tuple[int, ...]) -> Steps:
     """Where in the spec a number of the record is written."""
     moved = MOVED.get((kind, steps))
     if moved is not None:
@@ -125,12 +144,12 @@ def _bare(step: str | int) -> str | int:
     return step
 
 
-def _order(document: Document) -> list[int]:
+def _order(document: Document) -> tuple[int, ...]:
     """Prices are sorted when lowered; where each stood before."""
     if document.kind != "PriceBook":
-        return []
+        return ()
     entries = document.spec.entries
-    return sorted(range(len(entries)), key=lambda i: (entries[i].model, entries[i].from_))
+    return tuple(sorted(range(len(entries)), key=lambda i: (entries[i].model, entries[i].from_)))
 
 
 def _exists(tree: Plain, steps: Steps) -> bool:

@@ -45,6 +45,16 @@ class Region(NamedTuple):
             min(self.high, other.high),
         )
 
+    def meets(self, other: Region) -> bool:
+        """Whether ``meet`` is not empty; the long masks come last."""
+        return bool(
+            self.models & other.models
+            and self.tiers & other.tiers
+            and self.low < other.high
+            and other.low < self.high
+            and self.tenants & other.tenants
+        )
+
     def minus(self, other: Region) -> Iterator[Region]:
         """What is left of this box without the other: at most five disjoint boxes."""
         both = self.meet(other)

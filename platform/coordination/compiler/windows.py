@@ -8,7 +8,9 @@ twice is the first of the two for a beginning, and the second for an end.
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from coordination.compiler.recurring_days import days
@@ -33,6 +35,10 @@ class Interval(NamedTuple):
     """``LARGEST`` when it never ends."""
 
 
+_start_of = attrgetter("start")
+_end_of = attrgetter("end")
+
+
 class Clocks(NamedTuple):
     """What makes two recurring windows of different bounds the same inside them."""
 
@@ -43,6 +49,7 @@ class Clocks(NamedTuple):
     """The instant whose local day the rule is counted from, where that makes a difference."""
 
 
+@functools.lru_cache(maxsize=4096)
 def intervals(window: Window, at: Micros, horizon: Micros) -> tuple[Interval, ...]:
     """When a window is in force, sorted and disjoint.
 
@@ -57,8 +64,10 @@ def intervals(window: Window, at: Micros, horizon: Micros) -> tuple[Interval, ..
     found = _occurrences(clocks, at, horizon)
     if not found or (found[0].start >= start and found[-1].end <= end):
         return found
-    cut = (Interval(max(one.start, start), min(one.end, end)) for one in found)
-    return tuple(one for one in cut if one.start < one.end and one.end > at)
+    first = bisect_right(found, max(start, at), key=_end_of)
+    last = bisect_left(found, end, key=_start_of)
+    cut = (Interval(max(one.start, start), min(one.end, end)) for one in found[first:last])
+    return tuple(one for one in cut if one.start < one.end)
 
 
 def bounds(window: Window) -> tuple[Micros, Micros]:

@@ -209,6 +209,7 @@ class Program:
     __slots__ = (
         "_boundaries",
         "_quotas_of",
+        "_routes_by_model",
         "_scopes",
         "_segments",
         "_shares",
@@ -280,6 +281,7 @@ class Program:
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
         self.routes = {r.name: Route(i, r.name, r, _arms(r)) for i, r in enumerate(by_rank)}
         self._boundaries = _boundaries(records)
+        self._routes_by_model: dict[str, tuple[Route, ...]] = {}
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._segments: dict[int, Segment] = {}
         self._shares: dict[str, Ppm] = {}
@@ -343,12 +345,19 @@ class Program:
         ancestors = set(tenant.path)
         routes = tuple(
             route
-            for route in self.routes.values()
-            if _admits(route.record.match.models, model.name)
-            and _admits(route.record.match.tiers, tier.name)
+            for route in self._routes_of(model.name)
+            if _admits(route.record.match.tiers, tier.name)
             and (not route.record.match.tenants or not ancestors.isdisjoint(route.record.match.tenants))
         )
         return Scope(tenant, tier, model, tuple(quotas), leaf_path, tuple(weights), routes)
+
+    def _routes_of(self, model: str) -> tuple[Route, ...]:
+        """Those that match a model, by rank: all that a tenant's scope needs to look at."""
+        found = self._routes_by_model.get(model)
+        if found is None:
+            matching = (r for r in self.routes.values() if _admits(r.record.match.models, model))
+            found = self._routes_by_model[model] = tuple(matching)
+        return found
 
     def _in_force(self, position: int) -> Segment:
         start = self._boundaries[position - 1] if position else 0
@@ -454,8 +463,10 @@ def _arms(route: RouteRecord) -> tuple[int, ...]:
 def _boundaries(records: ProgramRecords) -> list[Micros]:
     """Every instant at which something starts or stops being in force."""
     instants: set[Micros] = set()
-    for reservation in records.reservations:
-        for since, until in reservation.intervals:
+    # Compiled together, reservations of the same hours hold the same tuple: each is gone through once.
+    distinct = {id(held.intervals): held.intervals for held in records.reservations}
+    for intervals in distinct.values():
+        for since, until in intervals:
             instants.add(since)
             if until is not None:
                 instants.add(until)

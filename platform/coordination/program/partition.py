@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 MAX_SHARD = 32 * 1024
 """Bytes. Small enough to decode between two requests without anyone noticing."""
@@ -19,8 +19,7 @@ WHOLE = "all"
 """Name of the shard that holds everything: the empty prefix."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Item:
+class Item(NamedTuple):
     """One object's canonical bytes, under its kind and a name unique within the kind."""
 
     kind: str
@@ -51,7 +50,7 @@ def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> 
 def _size(members: Sequence[tuple[str, Item]]) -> int:
     """Bytes of the shard, without building it."""
     kinds = {item.kind for _, item in members}
-    objects = sum(len(item.data) for _, item in members)
+    objects = sum([len(item.data) for _, item in members])
     commas = len(members) - len(kinds) + len(kinds) - 1
     return 2 + objects + commas + sum(len(kind) + len('"":[]') for kind in kinds)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from coordination.program.canonical import canonical_bytes
+from coordination.program.canonical import record_bytes
 from coordination.program.partition import Item, partition
 from coordination.program.records import (
     Micros,
@@ -98,7 +98,7 @@ def encode(records: ProgramRecords) -> dict[str, bytes]:
         counts[kind] = len(group)
         items.extend(_item(kind, record) for record in group)
     header = Header(environment=records.environment, at=records.at, counts=counts)
-    return {HEADER: canonical_bytes(msgspec.to_builtins(header))} | partition(items, folder=PROGRAM)
+    return {HEADER: record_bytes(header)} | partition(items, folder=PROGRAM)
 
 
 def decode(files: Mapping[str, bytes]) -> ProgramRecords:
@@ -156,7 +156,7 @@ def read_shards(files: Mapping[str, bytes], shape: type[_T]) -> Iterator[_T]:
 
 
 def _item(kind: str, record: Any) -> Item:
-    return Item(kind, record.name, canonical_bytes(msgspec.to_builtins(record)))
+    return Item(kind, record.name, record_bytes(record))
 
 
 def _require_same(files: Mapping[str, bytes], records: ProgramRecords) -> None:

@@ -12,9 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
-from coordination.program.canonical import canonical_bytes
+from coordination.program.canonical import record_bytes
 from coordination.program.partition import Item, partition
 from coordination.program.records import Record
 from coordination.program.shards import MalformedProgramError, read_shards
@@ -55,10 +53,7 @@ class SourceMap:
 def encode_source_map(source_map: SourceMap) -> dict[str, bytes]:
     """Files under ``source_map/``."""
     return partition(
-        (
-            Item(entry.kind, entry.name, canonical_bytes(msgspec.to_builtins(entry)))
-            for entry in source_map.entries
-        ),
+        (Item(entry.kind, entry.name, record_bytes(entry)) for entry in source_map.entries),
         folder=FOLDER,
     )
 

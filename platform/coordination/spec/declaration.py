@@ -13,7 +13,7 @@ A field whose type is another block needs no notation; ``tuple[Block, ...]`` tak
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -67,6 +67,11 @@ class Fields(Notation):
         self.fields = {field.name: field for field in fields_of(block)}
         self.required = [field for field in self.fields.values() if isinstance(field.default, Unset)]
 
+    @functools.cached_property
+    def mentioning(self) -> list[Field]:
+        """The fields that can name another object."""
+        return [field for field in self.fields.values() if mentions_something(field.notation)]
+
     def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
         if not isinstance(value, dict):
             found.append(
@@ -115,11 +120,19 @@ class Fields(Notation):
     def write(self, value: Any) -> Plain:
         """Fields that hold their default are left out, so equal meanings have equal forms."""
         out: dict[str, Plain] = {}
-        for field in self.fields.values():
-            held = getattr(value, field.attribute)
-            if held != field.default:
-                out[field.name] = field.notation.write(held)
+        for name, attribute, default, write in self.writers:
+            held = getattr(value, attribute)
+            if held is not default and held != default:
+                out[name] = held if write is None else write(held)
         return out
+
+    @functools.cached_property
+    def writers(self) -> list[tuple[str, str, Any, Callable[[Any], Plain] | None]]:
+        """Of each field: name, attribute, default, and how it is written unless as it is held."""
+        return [
+            (name, f.attribute, f.default, None if f.notation.writes_as_held else f.notation.write)
+            for name, f in self.fields.items()
+        ]
 
     def schema(self) -> Schema:
         properties = {name: f.schema() for name, f in self.fields.items()}
@@ -218,7 +231,7 @@ def mentions(notation: Notation, value: Any, path: Path = None) -> Iterator[Ment
     if isinstance(notation, Reference):
         yield Mention(notation.kind, value, path)
     elif isinstance(notation, Fields):
-        for field in notation.fields.values():
+        for field in notation.mentioning:
             yield from mentions(field.notation, getattr(value, field.attribute), (path, field.name))
     elif isinstance(notation, Items):
         for i, item in enumerate(value):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
+import orjson
 
 from coordination.diagnostics import Location, ObjectRef
 from coordination.spec.declaration import Block, Mention, mentions, notation_of
@@ -111,7 +111,12 @@ class Document:
         It is RFC 8785: all keys are ASCII (fields, names, labels by their notation), so sorting by code
         point sorts by UTF-16 too, and there are no numbers but integers.
         """
-        return json.dumps(self.plain(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        return canonical_of(self.plain())
+
+
+def canonical_of(plain: dict[str, Plain]) -> bytes:
+    """The canonical JSON of a document given as ``Document.plain`` has it."""
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
 
 
 class PolicySet:

@@ -6,6 +6,7 @@ From that one declaration come the reader, the canonical form and the JSON Schem
 
 from __future__ import annotations
 
+import functools
 import re
 from abc import ABC, abstractmethod
 from typing import Any
@@ -26,6 +27,9 @@ DECIMAL = r"\s*[+-]?[0-9]{1,24}(?:\.[0-9]{1,18})?\s*"
 """A number as a quantity begins with."""
 FLAGS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 """How people write flags who know other readers of YAML, or put quotes round them."""
+LONGEST_KNOWN = 64
+MOST_KNOWN = 16_384
+"""Of one notation; beyond it texts are read as they come."""
 Schema = dict[str, Any]
 
 
@@ -40,12 +44,25 @@ class Notation(ABC):
     unit: str = ""
 
     def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
-        """The value, or ``UNSET`` after adding to ``found`` what is wrong with it."""
+        """The value, or ``UNSET`` after adding to ``found`` what is wrong with it.
+
+        Sets of policies say the same things over and over: texts that were read before are looked up.
+        """
+        if type(value) is str and value in self.known:
+            return self.known[value]
         try:
-            return self.parse(value)
+            made = self.parse(value)
         except Misread as misread:
             found.append(Finding(misread, path))
             return UNSET
+        if type(value) is str and len(value) <= LONGEST_KNOWN and len(self.known) < MOST_KNOWN:
+            self.known[value] = made
+        return made
+
+    @functools.cached_property
+    def known(self) -> dict[str, Any]:
+        """Text -> what it was read as: immutable, and the same whoever asks."""
+        return {}
 
     @abstractmethod
     def parse(self, value: Plain) -> Any:
@@ -54,6 +71,11 @@ class Notation(ABC):
     def write(self, value: Any) -> Plain:
         """Back into the notation; ``parse(write(v)) == v``."""
         return value  # type: ignore[no-any-return]
+
+    @property
+    def writes_as_held(self) -> bool:
+        """Whether values are written as they are held."""
+        return type(self).write is Notation.write
 
     @abstractmethod
     def schema(self) -> Schema:
@@ -389,7 +411,7 @@ class Items(Notation):
             seen.add(item)
 
     def write(self, value: tuple[Any, ...]) -> Plain:
-        return [self.of.write(item) for item in value]
+        return list(value) if self.of.writes_as_held else [self.of.write(item) for item in value]
 
     def schema(self) -> Schema:
         return {"type": "array", "items": self.of.schema(), "minItems": self.least, "maxItems": self.most}

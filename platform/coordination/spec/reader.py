@@ -32,6 +32,7 @@ LARGEST_DOCUMENT = 4 * 1024 * 1024
 MOST_DOCUMENTS = 200_000
 MOST_IN_A_FILE = 1_000
 """Problems; what follows in the file is then not read."""
+NAME, TENANT_NAME = Name(), Name(path=True)
 ENVELOPE = {
     "apiVersion": "Which language it is written in: headway/v1.",
     "kind": "What it describes.",
@@ -191,7 +192,7 @@ def _metadata(tree: dict[str, Plain], kind: Plain, found: list[Finding]) -> Any:
     path: Path = (None, "metadata")
     metadata = notation_of(Metadata).read(tree["metadata"], path, found)
     if not isinstance(metadata, Unset):
-        Name(path=kind == "Tenant").read(metadata.name, (path, "name"), found)
+        (TENANT_NAME if kind == "Tenant" else NAME).read(metadata.name, (path, "name"), found)
     return metadata
 
 

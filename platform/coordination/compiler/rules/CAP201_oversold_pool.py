@@ -98,11 +98,12 @@ def oversold(
     A promise is its windows and what it takes. Reservations often share their office hours, so those of
     the same windows are added up before time is swept over.
     """
-    together: dict[tuple[Interval, ...], int] = {}
+    together: dict[int, tuple[tuple[Interval, ...], int]] = {}
     for windows, parts in promises:
-        together[windows] = together.get(windows, 0) + parts
+        _, sum_so_far = together.get(id(windows), (windows, 0))
+        together[id(windows)] = windows, sum_so_far + parts  # alike windows are one object: see windows.py
     changes: dict[Micros, int] = {}
-    for windows, parts in together.items():
+    for windows, parts in together.values():
         for start, end in windows:
             if end > at:
                 since = max(start, at)

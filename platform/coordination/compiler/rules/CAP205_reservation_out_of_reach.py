@@ -25,7 +25,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         if pool_entry is None or spec.tier not in catalogue.tiers or spec.tenant not in catalogue.tenants:
             continue
         wanted = space.requests_of(pool_entry.spec.model, spec.tier, spec.tenant)
-        if wanted.empty or any(not wanted.meet(region).empty for region in leading.get(spec.pool, ())):
+        if wanted.empty or any(wanted.meets(region) for region in leading.get(spec.pool, ())):
             continue
         yield report(
             RULE,

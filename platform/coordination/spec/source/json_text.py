@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from coordination.spec.plain import Plain
 from coordination.spec.rules import SPEC001_syntax, SPEC003_too_much, SPEC004_duplicate_key
 from coordination.spec.source.marks import Broken, Marks, Slip, Span
-from coordination.spec.source.yaml_text import BREAK, DEEPEST, LONGEST_NUMBER
+from coordination.spec.source.yaml_text import BREAK, DEEPEST, LONGEST_NUMBER, plain_breaks
 
 BLANK = re.compile(r"[ \t\n\r]*")
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
@@ -68,10 +68,10 @@ class _Decoder:
         )
 
     def gather(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for key, value in pairs:
-            made.setdefault(key, value)
-        self.repeated = self.repeated or len(made) != len(pairs)
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            self.repeated = True
+            made = dict(reversed(pairs))  # the first of each counts
         return made
 
     def item(self, text: str, at: int, lines: Lines, slips: list[Slip]) -> tuple[Item, int]:
@@ -188,10 +188,21 @@ class Lines:
     """Turns rising offsets into lines and columns in one sweep."""
 
     def __init__(self, text: str) -> None:
-        self.breaks = [match.end() for match in BREAK.finditer(text)]
+        self.text = text
+        self.plain = plain_breaks(text)
+        self.breaks = [] if self.plain else [match.end() for match in BREAK.finditer(text)]
         self.next = 0
+        """Lines before where the sweep is."""
+        self.at = self.base = 0
 
     def span(self, start: int, stop: int) -> Span:
+        if self.plain:
+            passed = self.text.count("\n", self.at, start)
+            if passed:  # only then is there a beginning to look for: a line may be megabytes long
+                self.next += passed
+                self.base = self.text.rfind("\n", self.at, start) + 1
+            self.at = start
+            return Span(self.next, start - self.base, self.next, stop - self.base)
         while self.next < len(self.breaks) and self.breaks[self.next] <= start:
             self.next += 1
         base = self.breaks[self.next - 1] if self.next else 0

@@ -60,7 +60,7 @@ def documents(text: str) -> Iterator[tuple[str, int]]:
     YAML gives ``---`` at the start of a line to documents alone, even inside quotes; so a mistake in
     one document cannot spoil the next.
     """
-    plain = _plain_breaks(text)
+    plain = plain_breaks(text)
     separator = SEPARATOR if plain else ANY_SEPARATOR
     starts = (match.start() for match in separator.finditer(text))
     line = 0
@@ -70,7 +70,8 @@ def documents(text: str) -> Iterator[tuple[str, int]]:
         line += stretch.count("\n") if plain else len(BREAK.findall(stretch))
 
 
-def _plain_breaks(text: str) -> bool:
+def plain_breaks(text: str) -> bool:
+    """Whether all its lines end in a line feed, so that they can be counted the quick way."""
     return "\r" not in text and text.isascii()
 
 
