@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.selectors.levels import LaneLevel, LimitLevel, Places
+from coordination.spec import SourceFile, read
+from portal.mapping import reservations
+from portal.selectors.contract import Contract
+from portal.selectors.levels import LaneLevel, LimitLevel, Places, Read
 from tenancy.models import Membership, Role, User
 from tests.console.conftest import client_of, person
 from tests.portal.conftest import REQUEST_A
+from tests.support.policies import written
 
 PAGES = ("overview", "keys", "teams", "usage", "refusals", "start")
 MOST_QUERIES = 10
@@ -159,3 +164,25 @@ def test_an_account_that_was_closed_sees_nothing(world, admin):
     User.objects.filter(username="ana").update(is_active=True)
     Membership.objects.filter(user__username="ana").delete()
     assert admin.get(address("overview")).status_code in (302, 404)
+
+
+def test_a_reservation_that_recurs_was_promised_for_its_hours_alone(world, admin):
+    """Half of what two hours promised, when only those two have been in force today."""
+    at = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    spec = (
+        "spec: {tenant: acme, pool: chat-a, tier: priority, throughput: {input: 60k tokens/min, output: 6k "
+        "tokens/min}, window: {recurs: FREQ=DAILY, at: 08:00-10:00}}"
+    )
+    (document,) = read([SourceFile("r.yaml", written("Reservation/mornings", spec).encode())])[0].documents
+    (tenant,) = read([SourceFile("t.yaml", written("Tenant/acme", "spec: {tiers: [a]}").encode())])[
+        0
+    ].documents
+    contract = Contract(tenant, reservations=(document,))
+    used = {"reservation": "mornings", "uncached_input": 3_600_000, "cached_input": 0, "output": 0}
+    (held,) = reservations.held(contract, Read(None, "no answer"), [used], [], at)
+    assert (held.used_input, held.used_output, held.idle) == (50.0, 0.0, 50.0)
+    assert (held.in_force, held.starts, held.ends) == (False, datetime(2026, 3, 5, 8, tzinfo=UTC), None)
+    (held,) = reservations.held(contract, Read(None), [used], [], datetime(2026, 3, 4, 9, tzinfo=UTC))
+    assert (held.in_force, held.ends, held.used_input) == (True, datetime(2026, 3, 4, 10, tzinfo=UTC), 100.0)
+    (held,) = reservations.held(contract, Read(None), [], [], datetime(2026, 3, 4, 7, tzinfo=UTC))
+    assert (held.used, held.idle, held.now_input, held.spilled) == (None, None, None, None)

@@ -1,7 +1,8 @@
 """``python -m tests.support.console_setup REPLICA_URL...``: a state folder as a first day leaves it.
 
-Migrated, with a root of trust, the environment ``dev`` at release 1 of a small policy, an operator and a
-token of hers. Says the token as JSON. Everything goes through the doors the product uses.
+Migrated, with a root of trust, the environment ``dev`` at release 1 of a small policy, an operator, a
+token of hers, and acme's administrator. Says the token as JSON. Everything goes through the doors the
+product uses.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def main(replicas: Sequence[str]) -> None:
     assert Pointer.objects.get(ring__environment="dev").version == 1
     ada = User.objects.create_user("ada", password="a-long-enough-one")
     Membership.objects.create(user=ada, role=Role.OPERATOR)
+    ana = User.objects.create_user("ana", password="a-long-enough-one")
+    Membership.objects.create(user=ana, role=Role.TENANT_ADMIN, tenant="acme")
     token = create_service_token(
         actor=SYSTEM, owner=ada, name="tests", scopes=ServiceToken.Scope.values, life=timedelta(days=1)
     )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from coordination.compiler.windows import HORIZON, Interval, intervals
 from coordination.spec.kinds import Reservation
-from coordination.spec.quantities import MILLION
+from coordination.spec.quantities import EPOCH, LARGEST, MILLION
 from portal.selectors.contract import Contract
-from portal.selectors.latency import TierSeen
 from portal.selectors.levels import Read
+from telemetry.selectors import TierLatency
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = 60 * MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Held:
     output: int
     overflow: str
     starts: datetime | None
+    """When it is next in force; None while it is, and when it never will be again."""
     ends: datetime | None
+    """When it stops being in force; None while it is not, and for one without an end."""
     in_force: bool
     now_input: float | None
     """Percent of what may come at once that is in use; None where it is unknown."""
@@ -57,7 +60,7 @@ def held(
     contract: Contract,
     read: Read,
     usage: Iterable[Mapping[str, Any]],
-    seen: Mapping[str, TierSeen],
+    seen: Iterable[TierLatency],
     now: datetime,
 ) -> list[Held]:
     """``usage``: totals of today by reservation; ``seen``: the last hour by tier."""
@@ -68,16 +71,19 @@ def held(
         for i, name in enumerate(("uncached_input", "cached_input", "output")):
             sums[i] += row[name]
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    spilled = {each.tier: each.tally.counts["spilled"] for each in seen}
     found = []
     for document in contract.reservations:
         spec: Reservation = document.spec
         level = levels.get(document.name)
-        starts, ends = _instant(spec.window.from_), _instant(spec.window.until)
-        minutes = _minutes(max(filter(None, (midnight, starts))), min(filter(None, (now, ends))))
+        at = _micros(now)
+        times = intervals(spec.window, _micros(midnight), at + HORIZON)
+        minutes = _minutes(times, _micros(midnight), at)
+        current = next((one for one in times if one.start <= at < one.end), None)
+        coming = next((one for one in times if one.start > at), None)
         uncached, cached, output = totals.get(document.name, (0, 0, 0))
         burnt_in = (uncached * spec.burn.uncached_input + cached * spec.burn.cached_input) / MILLION
         burnt_out = output * spec.burn.output / MILLION
-        tier = seen.get(spec.tier)
         found.append(
             Held(
                 name=document.name,
@@ -88,14 +94,14 @@ def held(
                 input=spec.throughput.input,
                 output=spec.throughput.output,
                 overflow=spec.overflow.action,
-                starts=starts,
-                ends=ends,
-                in_force=(starts is None or starts <= now) and (ends is None or now < ends),
+                starts=_instant(coming.start) if coming and not current else None,
+                ends=_instant(current.end) if current and current.end < LARGEST else None,
+                in_force=current is not None,
                 now_input=None if level is None else level.input_ppm / 10_000,
                 now_output=None if level is None else level.output_ppm / 10_000,
                 used_input=_part(burnt_in, spec.throughput.input * minutes),
                 used_output=_part(burnt_out, spec.throughput.output * minutes),
-                spilled=tier.spilled if tier else None,
+                spilled=spilled.get(spec.tier),
             )
         )
     return found
@@ -105,9 +111,14 @@ def _part(used: float, promised: float) -> float | None:
     return min(100.0, used * 100 / promised) if promised > 0 else None
 
 
-def _minutes(since: datetime, until: datetime) -> float:
-    return max(timedelta(0), until - since) / timedelta(minutes=1)
+def _minutes(times: Iterable[Interval], since: int, until: int) -> float:
+    """Of ``times`` within [since, until)."""
+    return sum(max(0, min(one.end, until) - max(one.start, since)) for one in times) / MINUTE
 
 
-def _instant(micros: int | None) -> datetime | None:
-    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+def _micros(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def _instant(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)

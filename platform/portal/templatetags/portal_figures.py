@@ -1,4 +1,4 @@
-"""How are microseconds and exact counts written on a tenant's screens?"""
+"""How are times and exact counts written on a tenant's screens?"""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ UNKNOWN = "–"
 
 
 @register.filter
-def micros(value: int | None) -> str:
+def millis(value: object) -> str:
     """``840 ms``, ``1.24 s``, ``0.4 ms``; a dash when nothing was measured."""
-    if value is None:
+    if not isinstance(value, (int, float)):
         return UNKNOWN
-    if value >= 1_000_000:
-        return f"{value / 1_000_000:.2f} s"
-    return f"{value / 1000:.0f} ms" if value >= 10_000 else f"{value / 1000:.1f} ms"
+    if value >= 1000:
+        return f"{value / 1000:.2f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
 
 
 @register.filter

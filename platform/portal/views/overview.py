@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 from ledger.selectors import Wanted, usage
 from portal.mapping import limits, refusals, reservations, tiers
 from portal.mapping.usage import Line
-from portal.selectors import latency, levels
+from portal.selectors import levels
 from portal.selectors.contract import look
 from portal.views.desk import DeskRequest, for_members, show, signed_in
 from telemetry.decisions.selectors import refusal_counts
+from telemetry.selectors import own_latency
 from tenancy.selectors import tenant_roles
 
 LATELY = timedelta(hours=24)
@@ -58,7 +59,7 @@ def _now(request: DeskRequest) -> dict[str, Any]:
     desk, now = request.desk, timezone.now()
     contract = desk.contract
     read = levels.read(desk.environment, desk.tenant)
-    seen = latency.last_hour(desk.environment, desk.tenant)
+    seen = own_latency(desk.environment, desk.tenant, minutes=60)
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     days = list(
         usage(
@@ -82,7 +83,7 @@ def _now(request: DeskRequest) -> dict[str, Any]:
         "why": read.why,
         "reservations": held,
         "tiers": tiers.rows(contract, seen),
-        "measured": any(each.requests for each in seen.values()),
+        "measured": any(each.requests for each in seen),
         "month": month,
         "first": first,
     }
