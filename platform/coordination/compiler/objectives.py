@@ -1,0 +1,91 @@
+"""Where are a tier's requests served, and how fast could its pools be at the very best?
+
+The floor of a pool is a replica that does nothing else: no queue, no other request in its batch. Where the
+capacity model knows the profile it is asked; elsewhere the stated rates are taken at their word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from coordination.capacity import PROFILES, prefill_floor, step_time
+from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.program.records import MILLION, Micros
+from coordination.spec.kinds import Pool, Tier
+from coordination.spec.kinds.objective import Objective
+from coordination.spec.quantities import write_duration
+
+MINUTE: Micros = 60 * MILLION
+PERCENTILE = 95 * MILLION
+"""Of an objective that names none."""
+
+
+class Promise(NamedTuple):
+    """One objective of a tier, with its place."""
+
+    tier: Entry[Tier]
+    place: int
+    """Among the tier's objectives."""
+    objective: Objective
+
+    @property
+    def path(self) -> str:
+        return f"/spec/objectives/{self.place}"
+
+    @property
+    def target(self) -> Micros:
+        return self.objective.target.time or 0
+
+    @property
+    def tokens(self) -> int:
+        """The longest uncached prompt it speaks of; where it names none, the shortest there is."""
+        length = self.objective.uncached_input
+        if length is None:
+            return 1
+        return length.max if length.max is not None else max(1, length.min)
+
+    @property
+    def percentile(self) -> int:
+        return self.objective.percentile or PERCENTILE
+
+
+def promises(tier: Entry[Tier], *metrics: str) -> Iterator[Promise]:
+    """The objectives of a tier that measure one of these."""
+    for i, objective in enumerate(tier.spec.objectives):
+        if objective.metric in metrics:
+            yield Promise(tier, i, objective)
+
+
+def pools_by_tier(catalogue: Catalogue) -> dict[str, list[Entry[Pool]]]:
+    """The pools that routes send a tier's requests to at first, by name."""
+    found: dict[str, dict[str, Entry[Pool]]] = {name: {} for name in catalogue.tiers}
+    for route in catalogue.routes.values():
+        pools = {
+            t.pool: catalogue.pools[t.pool]
+            for t in route.spec.targets
+            if t.weight and t.pool in catalogue.pools
+        }
+        for tier in route.spec.match.tiers or catalogue.tiers:
+            if tier in found:
+                found[tier] |= pools
+    return {name: [pools[each] for each in sorted(pools)] for name, pools in found.items()}
+
+
+def floor(pool: Entry[Pool], metric: str, tokens: int) -> Micros | None:
+    """The least a metric can be for an uncached prompt of so many tokens; None where nothing is known."""
+    profile, capacity = PROFILES.get(pool.spec.profile), pool.spec.capacity
+    if metric in ("itl", "tpot"):
+        return round(step_time(profile, decodes=1, decode_context=tokens) * MILLION) if profile else None
+    if profile is not None:
+        return round(prefill_floor(profile, tokens) * MILLION)
+    return tokens * MINUTE // capacity.input if capacity is not None else None
+
+
+def shown(time: Micros) -> str:
+    """A floor as a person reads it: to a thousandth or so of itself."""
+    return write_duration(time) if time % 1000 == 0 else f"{time / 1000:.4g}ms"
+
+
+def prompt_of(tokens: int) -> str:
+    return "a prompt of 1 token" if tokens == 1 else f"a prompt of {tokens:,} tokens"

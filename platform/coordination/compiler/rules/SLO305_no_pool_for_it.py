@@ -1,0 +1,50 @@
+"""SLO305: no pool that a tier's requests are sent to could keep its objective, or there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.objectives import floor, pools_by_tier, promises, prompt_of, shown
+from coordination.compiler.reporting import report, see
+from coordination.diagnostics import Diagnostic, Rule
+from coordination.spec.quantities import write_duration
+
+RULE = Rule("SLO305", "error", "Objective that no pool can keep")
+NEEDS_WHOLE = True
+MOST_SHOWN = 5
+
+
+def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    by_tier = pools_by_tier(catalogue)
+    for tier in catalogue.tiers.values():
+        pools = by_tier[tier.name]
+        if tier.spec.objectives and not pools:
+            yield report(
+                RULE,
+                tier.document,
+                "/spec/objectives",
+                f"`{tier.name}` has objectives, and no route sends its requests to any pool",
+                on="key",
+                notes=("What is never served keeps no promise.",),
+            )
+            continue
+        for promise in promises(tier, "ttft", "e2e", "itl", "tpot"):
+            metric = promise.objective.metric
+            floors = [(floor(pool, metric, promise.tokens), pool) for pool in pools]
+            known = [(least, pool) for least, pool in floors if least is not None]
+            if len(known) < len(floors) or any(least <= promise.target for least, _ in known):
+                continue
+            least, best = min(known, key=lambda each: (each[0], each[1].name))
+            yield report(
+                RULE,
+                tier.document,
+                f"{promise.path}/target",
+                f"no pool can keep {metric} of `{tier.name}` within {write_duration(promise.target)}: "
+                f"{prompt_of(promise.tokens)} takes at least {shown(least)}, on `{best.name}`",
+                related=tuple(
+                    see(pool.document, "/spec/profile", f"`{pool.name}` needs {shown(each)}")
+                    for each, pool in known[:MOST_SHOWN]
+                ),
+                notes=("That is one replica at full speed, with nothing else to do and nobody waiting.",),
+            )

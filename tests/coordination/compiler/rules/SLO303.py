@@ -1,0 +1,31 @@
+"""Deadlines that a wait may use up."""
+
+from tests.support.policies import Case
+
+TIER = """\
+apiVersion: headway/v1
+kind: Tier
+metadata: {name: %s}
+spec: {service_tier: [%s], band: %s, %s}
+"""
+PRIORITY, STANDARD = ("priority", "priority, fast", 300), ("standard", "default, standard", 200)
+CASES = [
+    Case(
+        "half an hour for a minute",
+        TIER % (*STANDARD, "objectives: [{metric: deadline, target: 1m}], queue: {max_wait: 30m}"),
+        (("4:94", "may wait 30m, and is to be done within 1m"),),
+        also=("TARGET701",),
+    ),
+    Case(
+        "as long as the whole",
+        TIER % (*STANDARD, "objectives: [{metric: e2e, target: 30s}], queue: {max_wait: 30s}"),
+        (("4:89", "may wait 30s"),),
+        also=("TARGET701",),
+    ),
+    Case(
+        "time is left",
+        TIER % (*STANDARD, "objectives: [{metric: deadline, target: 24h}], queue: {max_wait: 30m}"),
+        (),
+        also=("TARGET701",),
+    ),
+]
