@@ -136,3 +136,41 @@ def test_traffic_may_be_described_instead_of_recorded(tmp_path):
     done = run(QUICKSTART, "--trace", described)
     assert done.exit_code == 2
     assert "agents.json: " in done.stderr
+
+
+def test_a_sweep_turns_one_number_and_shows_what_moves():
+    told = as_json(QUICKSTART, "--trace", TRACE, "--sweep", "speed=1,20")
+    slow, quick = (one["figures"] for one in told["tried"])
+    assert [one["value"] for one in told["tried"]] == [1, 20]
+    assert quick["itl.mean"] > slow["itl.mean"]
+    done = run(QUICKSTART, "--trace", TRACE, "--sweep", "release_after=0,1")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0].startswith("release_after")
+
+
+def test_the_smallest_fleet_that_keeps_a_promise_is_found():
+    given = (QUICKSTART, "--trace", TRACE, "--speed", 40, "--find", "replicas")
+    told = as_json(*given, "--objective", "ttft.p95<=200ms")
+    assert told["found"] == max(1, told["found"])
+    assert {one["value"]: one["holds"] for one in told["tried"]}[told["found"]]
+    done = run(*given, "--limit", 10, "--objective", "ttft.p50<=1ms")
+    assert done.exit_code == 1
+    assert "no fleet tried keeps ttft.p50<=1ms" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("--sweep", "speed=fast"), "not KNOB=A,B,C", id="no number"),
+        pytest.param(("--sweep", "colour=1"), "not one of", id="no knob"),
+        pytest.param(("--find", "replicas"), "--find with --objective", id="no objective"),
+        pytest.param(("--find", "speed", "--objective", "refused<=1%"), "only replicas", id="no fleet"),
+        pytest.param(("--find", "replicas", "--objective", "quick"), "not like", id="not an objective"),
+        pytest.param(("--sweep", "speed=1", "--seeds", 2), "no --against", id="both at once"),
+    ],
+)
+def test_a_study_that_makes_no_sense_is_one_line_and_exit_2(arguments, says):
+    done = run(QUICKSTART, "--trace", TRACE, *arguments)
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -27,7 +27,10 @@ FIXED = {
     "gateway": {"--bundle", "--key", "--directory", "--state", "--host", "--port", "--admin-port"},
     "simfleet": {"--base-port", "--replicas", "--model", "--profile", "--host"},
     "replay": {"--target", "--speed", "--limit", "--tenants", "--keys"},
-    "simulate": {"--trace", "--against", "--speed", "--seed", "--seeds", "--format", "--html"},
+    "simulate": {
+        *("--trace", "--against", "--speed", "--seed", "--seeds", "--format", "--html"),
+        *("--sweep", "--find", "--objective"),
+    },
     "reset": {"--var", "--yes"},
 }
 

@@ -37,11 +37,12 @@ from coordination.simulator import (
     simulate,
 )
 from coordination.simulator.comparing import FIGURES
+from coordination.simulator.searching import SearchError, find, read_objective, sweep
 from coordination.spec import read
 from coordination.traces import TraceError
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
-from headway.cli.simulate_text import render
+from headway.cli.simulate_text import render, render_study
 
 INTERRUPTED = 130
 
@@ -70,11 +71,21 @@ def command(
     environment: Annotated[str, typer.Option(help="The environment to compile for.")] = "dev",
     at: Annotated[str, typer.Option(help="Start, RFC 3339; by default today 00:00Z.")] = "",
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    sweep_: Annotated[
+        str, typer.Option("--sweep", help="KNOB=A,B,C: replicas[:POOL], speed, host_tokens, release_after.")
+    ] = "",
+    find_: Annotated[
+        str, typer.Option("--find", help="replicas or replicas:POOL: the least that keep --objective.")
+    ] = "",
+    objective: Annotated[
+        str, typer.Option(help="Such as `priority.ttft.p95<=2s` (tier optional) or `refused<=1%`.")
+    ] = "",
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page of plots too.")] = None,
 ) -> None:
     """Simulate a policy under a recorded trace; with --against, two policies under the same arrivals.
 
-    Exit code: 0 simulated, 1 the policy has mistakes, 2 could not run, 130 stopped by Ctrl-C.
+    --sweep turns one number and tells what moves; --find looks for the smallest fleet. Exit code: 0
+    simulated, 1 the policy has mistakes or no fleet keeps the objective, 2 could not run, 130 stopped.
     """
     began = time.perf_counter()
     with reporting("simulate"):
@@ -84,10 +95,18 @@ def command(
                 _study(_compiled(one, environment, at), one, trace, mix or [], model, speed, limit, settings)
                 for one in ([path, against] if against else [path])
             ]
+            if sweep_ or find_:
+                if against or seeds > 1 or html or (sweep_ and find_) or bool(find_) != bool(objective):
+                    raise CouldNotRun(
+                        "either --sweep, or --find with --objective; no --against, --seeds, --html"
+                    )
+                told = _swept(studies[0], sweep_) if sweep_ else _found(studies[0], find_, objective)
+                print(json.dumps(told, indent=2) if output is OutputFormat.json else render_study(told))
+                raise typer.Exit(1 if told.get("found", 0) is None else 0)
             jobs = [study.with_seed(seed + n) for study in studies for n in range(seeds)]
             with _calm_collector():
                 reports = _simulated(jobs)
-        except (TraceError, WorkloadError) as problem:
+        except (TraceError, WorkloadError, SearchError) as problem:
             raise CouldNotRun(_where(trace, problem)) from None
         except KeyboardInterrupt:
             print("headway simulate: stopped", file=sys.stderr)
@@ -101,8 +120,8 @@ def command(
 
 
 def _where(trace: Path, problem: Exception) -> str:
-    """A trace's error names its file and line already."""
-    return str(problem) if isinstance(problem, TraceError) else f"{trace}: {problem}"
+    """Only a described workload's error does not say yet where it is."""
+    return f"{trace}: {problem}" if isinstance(problem, WorkloadError) else str(problem)
 
 
 def _told(ours: list[dict[str, Any]], others: list[dict[str, Any]], wall: float) -> dict[str, Any]:
@@ -125,6 +144,38 @@ def _spread(reports: list[dict[str, Any]]) -> dict[str, Any]:
             mean, half = interval(values)
             told[name] = {"mean": round(mean, 6), "plus_minus": None if half is None else round(half, 6)}
     return told
+
+
+def _swept(study: Study, text: str) -> dict[str, Any]:
+    """A report for each value of a knob, on the same arrivals but for the pace."""
+    knob, _, listed = text.partition("=")
+    try:
+        values = [float(value) for value in listed.split(",")]
+    except ValueError:
+        raise CouldNotRun(f"--sweep {text}: not KNOB=A,B,C") from None
+    with _calm_collector():
+        reports = _simulated(list(sweep(study, knob, values)))
+    return {"sweep": knob, "tried": [_line(*one) for one in zip(values, reports, strict=True)]}
+
+
+def _found(study: Study, knob: str, text: str) -> dict[str, Any]:
+    """The least that keeps the objective, and every step of the search."""
+    objective = read_objective(text)
+    if knob.partition(":")[0] != "replicas":
+        raise CouldNotRun(f"--find {knob}: only replicas or replicas:POOL can be found")
+    with _calm_collector():
+        least, tried = find(study, knob, objective, lambda one: _simulated([one])[0])
+    lines = [
+        {**_line(number, one), "objective": objective.value(one), "holds": objective.holds(one)}
+        for number, one in tried
+    ]
+    return {"find": knob, "objective": text, "found": least, "tried": lines}
+
+
+def _line(value: float, report: dict[str, Any]) -> dict[str, Any]:
+    """What a study shows of one of its simulations."""
+    figures = {name: figure(report) for name, figure in FIGURES.items()}
+    return {"value": value, "figures": figures, "inputs": report["inputs"]["digest"]}
 
 
 # Inputs

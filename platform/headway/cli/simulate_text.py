@@ -26,6 +26,27 @@ def render(told: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def render_study(told: dict[str, Any]) -> str:
+    """A sweep or a search: one row for each simulation."""
+    shown = ("ttft.mean", "ttft.p90", "ttft.p99", "itl.p99", "queue.p99", "refused", "cache.token_hit")
+    finding = "find" in told
+    rows = [[told.get("sweep") or told["find"], *shown, *(["objective"] if finding else [])]]
+    for one in told["tried"]:
+        row = [f"{one['value']:g}", *(figure(one["figures"][name]) for name in shown)]
+        if finding:
+            row.append(f"{figure(one['objective'])} {'holds' if one['holds'] else 'broken'}")
+        rows.append(row)
+    lines = [table(rows), "times in seconds"]
+    if finding:
+        least = told["found"]
+        lines.append(
+            f"no fleet tried keeps {told['objective']}"
+            if least is None
+            else f"{told['find']}: {least} keep {told['objective']}"
+        )
+    return "\n".join(lines)
+
+
 def _headline(told: dict[str, Any]) -> str:
     refused = sum(told["refused"].values())
     lines = [

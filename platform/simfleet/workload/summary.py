@@ -106,7 +106,7 @@ def milliseconds(seconds: array[float]) -> dict[str, float] | None:
     ranked = sorted(seconds)
     last = len(ranked) - 1
     figures = {"mean": sum(ranked) / len(ranked)}
-    for percent in (50, 90, 99):
+    for percent in (50, 90, 95, 99):
         figures[f"p{percent}"] = ranked[min(last, -(-len(ranked) * percent // 100) - 1)]
     figures["max"] = ranked[last]
     return {name: round(value * 1000, 3) for name, value in figures.items()}
