@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from delivery.directories import current
 from fleet.models import Environment
@@ -14,6 +16,7 @@ from foundation.audit.models import AuditEntry
 from foundation.http import Forbidden, Invalid, NotFound
 from foundation.outbox.models import OutboxEvent
 from portal import services
+from portal.mapping import shares
 from portal.selectors.contract import look
 from tenancy.models import ApiKey, Role, TeamShare, User
 from tests.console.conftest import person
@@ -280,3 +283,26 @@ def test_the_policy_s_own_checks_speak_up_about_a_move(world, admin, monkeypatch
     ).content.decode()
     assert text.count("QUOTA503") == 1, "its own, and nobody else's"
     assert weights() == {}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(shares.LEAST, 10**9), min_size=2),
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), st.integers(-5, 10**9)), max_size=20
+    ),
+)
+def test_no_row_of_moves_makes_weight_or_starves_a_team(weights, moves):
+    """Whatever is let through."""
+    now = weights
+    for giver, taker, amount in moves:
+        if giver == taker or not {giver, taker} <= set(now):
+            continue
+        then = shares.after(now, giver, taker, amount)
+        try:
+            services.require_possible(now, then, giver, amount)
+        except Invalid:
+            continue
+        now = then
+    assert sum(now.values()) == sum(weights.values())
+    assert min(now.values()) >= shares.LEAST

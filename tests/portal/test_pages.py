@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from html import unescape
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coordination.spec import SourceFile, read
+from ledger.models import SUMS
 from portal.mapping import reservations
+from portal.mapping.limits import exact_money, money
+from portal.mapping.usage import VIEWS, table
 from portal.selectors.contract import Contract
 from portal.selectors.levels import LaneLevel, LimitLevel, Places, Read
 from tenancy.models import Membership, Role, User
@@ -37,6 +43,7 @@ def test_each_page_costs_few_questions_and_has_no_inline_code(world, admin, page
     assert answer.status_code == 200
     assert len(asked) <= MOST_QUERIES, [row["sql"][:120] for row in asked]
     text = answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
     for forbidden in (" style=", "<style", "<script>", " onclick="):
         assert forbidden not in text
 
@@ -74,6 +81,7 @@ def test_limits_show_what_the_gateway_enforces(world, admin, gateway_says):
         "12",
     ):
         assert fact in page
+    assert re.search(r"resets in 1 d, at <time[^>]*>[^<]+ Europe/Berlin<", page)
     assert "25 % of the burst in, 50 % out" in page
     assert "0 idle" not in page
 
@@ -186,3 +194,53 @@ def test_a_reservation_that_recurs_was_promised_for_its_hours_alone(world, admin
     assert (held.in_force, held.ends, held.used_input) == (True, datetime(2026, 3, 4, 10, tzinfo=UTC), 100.0)
     (held,) = reservations.held(contract, Read(None), [], [], datetime(2026, 3, 4, 7, tzinfo=UTC))
     assert (held.used, held.idle, held.now_input, held.spilled) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("page", ["keys", "refusals"])
+@pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "%00", "W10", "eyJhIjoxfQ"])
+def test_a_cursor_nobody_was_given_leads_nowhere(world, admin, page, cursor):
+    assert admin.get(address(page) + f"?cursor={cursor}").status_code in (200, 404)
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "start": st.sampled_from([datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 5)]),
+            "tier": st.sampled_from(["a", "b", ""]),
+            "model": st.sampled_from(["m", "n"]),
+            "tenant": st.sampled_from(["t", "t/x"]),
+            "key_id": st.sampled_from(["k", ""]),
+            "currency": st.sampled_from(["USD", ""]),
+            **{name: st.integers(0, 10**15) for name in (*SUMS,)},
+        }
+    )
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.sampled_from([*VIEWS]))
+def test_however_usage_is_divided_it_adds_up_to_the_same(rows, view):
+    made = table(rows, view, [])
+    for name in ("requests", "uncached", "cached", "output", "tokens"):
+        assert sum(getattr(line, name) for line in made.lines) == getattr(made.total, name)
+    whole = sum(row[name] for row in rows for name in SUMS if name.endswith(("input", "write", "put", "ing")))
+    assert made.total.tokens == whole
+    assert sum(sum(line.cost.values()) for line in made.lines) == sum(row["cost_nano"] for row in rows)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**15), st.sampled_from(["USD", ""]))
+def test_money_is_never_rounded_to_nothing_and_the_exact_amount_is_exact(nano, currency):
+    shown = money(nano, currency).split(" ")[0].replace(",", "")
+    assert (Decimal(shown) == 0) == (nano == 0)
+    assert abs(Decimal(shown) * 10**9 - nano) <= nano * Decimal("0.05")
+    assert Decimal(exact_money(nano, currency).split(" ")[0]) * 10**9 == nano
+
+
+def test_the_export_takes_dates_as_well_as_instants(world, admin):
+    query = "environment=dev&since=2026-01-01&until=2099-01-01"
+    answer = admin.get(f"/api/v1/usage.csv?{query}")
+    assert answer.status_code == 200
+    assert "1234567" in b"".join(answer.streaming_content).decode()
+    assert admin.get("/api/v1/usage.csv?since=2026-99-99").status_code == 400
+    assert admin.get("/api/v1/usage.csv?since=2026-01-01T10:00:00").status_code == 400, "no zone"

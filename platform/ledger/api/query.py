@@ -107,8 +107,9 @@ def _instant(params: Params, name: str) -> datetime | None:
     if not given:
         return None
     try:
-        at = parse_datetime(given)
-        day = parse_date(given) if at is None else None
+        # A date first: it would also do as an instant, at a midnight of no zone.
+        day = parse_date(given) if len(given) == len("2026-11-24") else None
+        at = parse_datetime(given) if day is None else None
     except ValueError:
         at = day = None
     if day is not None:

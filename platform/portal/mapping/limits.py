@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+from django.utils import timezone
 
 from coordination.spec.kinds import Quota
 from coordination.spec.quantities import MILLION, NANO, Money, plain_decimal
@@ -38,6 +41,16 @@ class Row:
     resets_in: int | None
     """Seconds until it is empty, if nothing more comes."""
     calendar: bool
+    zone: str
+    """In which the tenant's days and months begin."""
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """To the minute."""
+        if self.resets_in is None:
+            return None
+        at = timezone.now() + timedelta(seconds=self.resets_in)
+        return at.replace(second=0, microsecond=0) + timedelta(minutes=1 if at.second >= 30 else 0)
 
     @property
     def state(self) -> str:
@@ -58,6 +71,7 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
     """Every limit of ``tenant``'s own quotas, as they were written."""
     limits = {(one.quota, one.of, one.per): one for one in read.levels.limits} if read.levels else {}
     places = {one.quota: one for one in read.levels.concurrency} if read.levels else {}
+    zone = contract.tenant.spec.zone
     found: list[Row] = []
     for document in contract.quotas_of(tenant):
         quota: Quota = document.spec
@@ -76,6 +90,7 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
                     percent=None if used is None else _percent(used, most),
                     resets_in=None if level is None else -(-level.reset_us // MILLION),
                     calendar=limit.per in CALENDAR,
+                    zone=zone,
                 )
             )
         if quota.concurrency is not None:
@@ -90,6 +105,7 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
                     percent=None if held is None else _percent(held.used, quota.concurrency),
                     resets_in=None,
                     calendar=False,
+                    zone=zone,
                 )
             )
     return found

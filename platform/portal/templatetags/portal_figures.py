@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from coordination.spec.zones import zone_info
 
 register = template.Library()
 UNKNOWN = "–"
@@ -25,6 +31,13 @@ def promised(value: int) -> str:
         if value and value % size == 0:
             return f"{value // size} {unit}"
     return f"{value} µs"
+
+
+@register.filter
+def at_zone(at: datetime, zone: str) -> SafeString:
+    """``1 Dec 2026, 00:00 Europe/Berlin``, with the exact instant for machines."""
+    local = at.astimezone(zone_info(zone))
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{local:%-d %b %Y, %H:%M} {zone}")
 
 
 @register.filter

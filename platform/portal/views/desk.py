@@ -6,15 +6,19 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 from django_htmx.middleware import HtmxDetails
 
+from foundation.http import Malformed
+from foundation.http.pages import Page, page
 from portal.permissions import ADMINISTRATORS, roles_in
 from portal.selectors.contract import Contract, look
 from portal.services import Place
@@ -22,6 +26,8 @@ from tenancy.models import User
 from tenancy.selectors import tenant_roles
 
 P = ParamSpec("P")
+M = TypeVar("M", bound=Model)
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,10 @@ def _guard(view: View[P], *, change: bool) -> Outer:
         request.desk = Desk(  # type: ignore[attr-defined] # DeskRequest is the name of what this makes
             user, Place(environment, found.contract), may_change, found.places
         )
-        return view(cast(DeskRequest, request), *args, **kwargs)
+        answer = view(cast(DeskRequest, request), *args, **kwargs)
+        # No copy of a tenant's figures stays in a browser after signing out, nor anywhere on the way.
+        add_never_cache_headers(answer)
+        return answer
 
     return guarded
 
@@ -103,6 +112,14 @@ def show(
     """A page with what every page needs."""
     common = {"desk": request.desk, "section": section, "base_url": f"{settings.HEADWAY_GATEWAY_URL}/v1"}
     return render(request, template, {**common, **context}, status=status)
+
+
+def page_of(request: HttpRequest, rows: QuerySet[M], *order: str) -> Page[M]:
+    """The page of a list that the address asks for; an address nobody was given leads nowhere."""
+    try:
+        return page(rows, order=order, cursor=request.GET.get("cursor"), limit=PAGE)
+    except Malformed:
+        raise Http404 from None
 
 
 def say(request: HttpRequest, says: str, *, bad: bool = False) -> None:

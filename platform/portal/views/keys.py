@@ -8,19 +8,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from foundation.http import Refused
 from foundation.http.once import new_token, once
-from foundation.http.pages import page
 from portal import services
 from portal.forms import SCOPES, KeyForm, RotateForm
 from portal.selectors import keys as selectors
-from portal.views.desk import DeskRequest, for_administrators, for_members, say, show
+from portal.views.desk import DeskRequest, for_administrators, for_members, page_of, say, show
 from tenancy.models import ApiKey
-
-PAGE = 50
 
 
 @require_safe
@@ -35,7 +31,7 @@ def listed(request: DeskRequest, form: KeyForm, *, status: int = 200) -> HttpRes
     rows = selectors.keys(desk.environment, desk.tenant)
     if not everything:
         rows = rows.filter(revoked_at=None)
-    found = page(rows, order=("-created_at", "key_id"), cursor=request.GET.get("cursor"), limit=PAGE)
+    found = page_of(request, rows, "-created_at", "key_id")
     used = selectors.last_used(desk.environment, desk.tenant)
     query = request.GET.copy()
     query["cursor"] = found.next or ""
@@ -62,7 +58,6 @@ def state_of(row: ApiKey) -> tuple[str, str]:
 
 
 @require_POST
-@never_cache
 @for_administrators
 def create(request: DeskRequest) -> HttpResponse:
     """The secret is on the page this makes, and nowhere else ever again."""
@@ -91,7 +86,6 @@ def create(request: DeskRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 @for_administrators
 def rotate(request: DeskRequest, key: str) -> HttpResponse:
     desk, found = request.desk, _key(request, key)

@@ -11,15 +11,12 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from foundation.http import Malformed
-from foundation.http.pages import page
 from portal.mapping import refusals as mapping
 from portal.mapping.limits import money
-from portal.views.desk import DeskRequest, for_members, show
+from portal.views.desk import DeskRequest, for_members, page_of, show
 from telemetry.decisions import selectors
 from telemetry.decisions.explained import tell
 
-PAGE = 50
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 STEPS = (
     ("decided", "Decided"),
@@ -50,10 +47,7 @@ def refusals(request: DeskRequest) -> HttpResponse:
         rows = rows.filter(code=code)
     else:
         code = ""
-    try:
-        found = page(rows.defer("document"), order=("-id",), cursor=request.GET.get("cursor"), limit=PAGE)
-    except Malformed:
-        raise Http404 from None
+    found = page_of(request, rows.defer("document"), "-id")
     query = request.GET.copy()
     query["cursor"] = found.next or ""
     context = {
