@@ -14,6 +14,7 @@ BENCHMARKS = {
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
     "startup": "`headway up` to the first answered request",
+    "live": "event to screen, many sockets, the live page; the cost of metering",
     "replay": "2,000 requests of the Mooncake conversation trace, balanced against round robin",
     "faithful": "simulated against real time: the same trace through the real gateway at its own pace",
     "placement": "our placement beside the published strategies: cache, load, time to first token",

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 import redis
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from headway.place import CHECKOUT
 from tests.support import services
-from tests.support.console import ENVIRONMENT, Console, Gateway, Load, Process, set_up, until
+from tests.support.console import ENVIRONMENT, GUARD, Console, Gateway, Load, Process, set_up, until
 from tests.support.postgres import fresh_database
 from tests.support.replica import replica
 
@@ -146,3 +148,42 @@ def test_the_roll_back_of_one_console_is_seen_in_the_other(fleet):
     fleet.consoles[1].roll_back()
     told = fleet.consoles[0].wait_in_step(version=before + 1)
     assert told["release"]["version"] == before + 1
+
+
+def test_what_a_gateway_saw_is_on_the_screens_of_both_consoles(fleet):
+    """The gateway tells one of them; the other's hub reads it from Redis, and shows the same."""
+    key = fleet.consoles[0].create_key()
+    answers(fleet.gateways[0], key["secret"], 200)
+    with Load(fleet.gateways[0], key["secret"]) as load:
+        load.wait_for(60)
+
+        def seen(console):
+            told = console.get("/api/v1/series?table=fleet.tiers&step=1")
+            column = told["metrics"].index("requests")
+            tiers = told["values"].values()
+            return told, any(cells and (cells[column] or 0) > 0 for tier in tiers for cells in tier)
+
+        for console in fleet.consoles:
+            until(lambda: seen(console)[1], f"requests on {console.url}")  # noqa: B023
+        load.wait_for(20)
+
+    def same():
+        told = [seen(console)[0] for console in fleet.consoles]
+        tables = [dict(zip(each["times"], each["values"]["standard"], strict=True)) for each in told]
+        shared = sorted(tables[0].keys() & tables[1].keys())[-30:-5]  # both have had all of these
+        return len(shared) > 5 and all(tables[0][at] == tables[1][at] for at in shared)
+
+    until(same, "the same points on both")
+
+
+def test_a_ticket_of_one_console_opens_the_other_s_socket_once(fleet):
+    protocols = fleet.consoles[0].post("/api/v1/ws-tickets")["protocols"]
+    address = fleet.consoles[1].url.replace("http", "ws") + "/ws/live"
+    with connect(address, subprotocols=protocols, open_timeout=GUARD) as socket:
+        socket.send('{"op":"hello","v":1}')
+        assert '"welcome"' in socket.recv(GUARD)
+    with (
+        connect(address, subprotocols=protocols, open_timeout=GUARD) as again,
+        pytest.raises(ConnectionClosed),
+    ):
+        again.recv(GUARD)
