@@ -42,9 +42,14 @@ def render_study(told: dict[str, Any]) -> str:
         lines.append(
             f"no fleet tried keeps {told['objective']}"
             if least is None
-            else f"{told['find']}: {least} keep {told['objective']}"
+            else f"{least} {_fleet(told['find'])} keep {told['objective']}"
         )
     return "\n".join(lines)
+
+
+def _fleet(knob: str) -> str:
+    pool = knob.partition(":")[2]
+    return f"replicas in pool {pool}" if pool else "replicas in each pool"
 
 
 def _headline(told: dict[str, Any]) -> str:
