@@ -51,7 +51,7 @@ def lived_in(running):
     """Somebody has worked here: edits, a refusal, a rollback's worth of releases, keys."""
     ada = person("ada", Role.OPERATOR)
     edit(
-        "Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 120}]}, ada, "a bigger plan"
+        "Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 45}]}, ada, "a smaller plan"
     )
     for gateway in running:
         report(gateway)

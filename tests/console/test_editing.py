@@ -141,12 +141,12 @@ def test_as_it_is_typed_the_findings_come_at_their_fields(operator):
 
 def test_of_two_who_edit_the_same_field_the_second_sees_both_and_loses_nothing(operator):
     form = Form(operator.get(QUOTA))
-    edit("Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 90}]}, reason="theirs")
+    edit("Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 45}]}, reason="theirs")
     refused = operator.post(form.action, form.filled(spec__limits__0__limit="30", spec__concurrency="16"))
     assert refused.status_code == 409
     page = refused.content.decode()
     assert "Both edits, put together" in page
-    assert spec("Quota", "initech")["limits"][0]["limit"] == 90, "nothing was written over"
+    assert spec("Quota", "initech")["limits"][0]["limit"] == 45, "nothing was written over"
     merged = Form(refused)
     assert merged["spec/limits/0/limit"] == "30", "yours stands where both changed the same"
     assert merged["spec/concurrency"] == "16"
