@@ -15,6 +15,7 @@ BENCHMARKS = {
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
     "startup": "`headway up` to the first answered request",
     "live": "event to screen, many sockets, the live page; the cost of metering",
+    "ledger": "20,000 requests through three kills, held against the fleet's own book",
     "replay": "2,000 requests of the Mooncake conversation trace, balanced against round robin",
     "faithful": "simulated against real time: the same trace through the real gateway at its own pace",
     "placement": "our placement beside the published strategies: cache, load, time to first token",

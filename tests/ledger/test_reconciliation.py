@@ -11,13 +11,13 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
+from benchmarks.crowd import Crowd
 from benchmarks.reconcile import fleet_book, reconcile
-from tests.support.console import GUARD, Gateway, Process, followed_over, until
+from tests.support.console import Process, followed_over, until
 from tests.support.policies import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -33,55 +33,6 @@ spec:
       cached_input: 0.02 USD/1M tokens
       output: 0.60 USD/1M tokens
   tier_multipliers: {priority: 1.75}"""
-TEXT = "Tell me of the sea, the ships and the long way home. " * 30
-
-
-@dataclass
-class Crowd:
-    """Five hundred clients, a dozen at a time: some stream, some do not, some leave early."""
-
-    gateway: Gateway
-    secret: str
-    answers: Counter[str | int] = field(default_factory=Counter)
-    begun: int = 0
-
-    async def run(self, steps):
-        """``steps``: number of a request -> what is done before it is sent."""
-        gate = asyncio.Semaphore(AT_ONCE)
-        asked = []
-        async with httpx.AsyncClient(timeout=GUARD, trust_env=False) as client:
-            for number in range(REQUESTS):
-                if number in steps:
-                    await asyncio.to_thread(steps[number])
-                await gate.acquire()
-                self.begun += 1
-                task = asyncio.create_task(self._ask(client, number))
-                task.add_done_callback(lambda _: gate.release())
-                asked.append(task)
-            await asyncio.gather(*asked)
-
-    async def _ask(self, client, number):
-        stream, leaves = number % 3 != 0, number % 10 == 4
-        body = {
-            "model": "llama-3-8b",
-            "messages": [{"role": "user", "content": TEXT * (1 + number % 4) + str(number % 7)}],
-            "max_tokens": 400 if number % 25 == 0 else 20,
-            "stream": stream or leaves,
-            "service_tier": "priority" if number % 5 == 0 else "default",
-        }
-        headers = {"authorization": f"Bearer {self.secret}"}
-        url = f"http://127.0.0.1:{self.gateway.port}/v1/chat/completions"
-        try:
-            async with client.stream("POST", url, headers=headers, json=body) as answer:
-                read = 0
-                async for _ in answer.aiter_bytes():
-                    read += 1
-                    if leaves and read == 3:
-                        self.answers["left"] += 1
-                        return
-                self.answers[answer.status_code] += 1
-        except httpx.HTTPError as error:
-            self.answers[type(error).__name__] += 1
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +61,7 @@ def aftermath(fleet, tmp_path_factory):
         console.wait_in_step(version=version + 1)
         secret = console.create_key()["secret"]
         until(lambda: gateway.chat(secret).status_code == 200, "the key's first answer")
-        crowd = Crowd(gateway, secret)
+        crowd = Crowd(gateway.port, secret, requests=REQUESTS, at_once=AT_ONCE)
 
         def fault(**what):
             assert httpx.post(f"{fleet[0]}/admin/faults", json=what, trust_env=False).status_code < 300
