@@ -7,15 +7,20 @@ import io
 import json
 import re
 
+import msgspec
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from ledger.models import UsageHour
+from ledger.mapping import Origin
+from ledger.models import UsageEvent, UsageHour
+from ledger.periods import micros
+from ledger.services import record
 from telemetry.models import KeptDecision
 from tenancy.models import Role
 from tests.console.accounted import FORGOTTEN, REFUSED, SERVED
 from tests.console.conftest import client_of, person
-from tests.ledger.conftest import request_id
+from tests.ledger.conftest import event, request_id
 
 pytestmark = pytest.mark.usefixtures("lived_in")
 PAGE = "/e/dev/usage/"
@@ -87,6 +92,18 @@ def test_pages_follow_each_other_without_a_gap(operator, monkeypatch):
         following = re.search(r'href="(\?[^"]*)" rel="next"', html)
         address = following[1].replace("&amp;", "&") if following else ""
     assert len(seen) == len(whole) > 30
+
+
+def test_what_lies_aside_is_said_and_can_be_looked_at(operator):
+    assert "lie aside" not in text(operator.get(PAGE))
+    known = UsageEvent.objects.earliest("id")
+    contradiction = event(1, output=1, tenant=known.tenant)
+    at = micros(timezone.now())
+    record(Origin("dev", known.gateway, at), [msgspec.structs.replace(contradiction, ended_at=at)])
+    html = text(operator.get(PAGE))
+    assert "1 event lies aside" in html
+    address = match(r'href="(/admin/ledger/quarantinedevent/)"', html)
+    assert "Same key, other content" in text(operator.get(address))
 
 
 def test_what_will_not_do_is_said(operator):

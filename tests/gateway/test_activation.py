@@ -127,6 +127,24 @@ def test_half_a_set_of_arguments_is_refused(settings):
         source_of(settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "folder"),
+    [
+        pytest.param(GatewaySettings(state=Path("s")), None, id="somebody else writes that folder"),
+        pytest.param(GatewaySettings(state=Path("s"), server=""), Path("s/usage"), id="enrolled"),
+        pytest.param(
+            GatewaySettings(bundle=Path("b"), key=Path("k"), directory=Path("d"), state=Path("s")),
+            Path("s/usage"),
+            id="a folder beside a bundle",
+        ),
+        pytest.param(GatewaySettings(bundle=Path("b"), key=Path("k"), directory=Path("d")), None, id="none"),
+    ],
+)
+def test_usage_is_kept_in_a_folder_of_the_gateways_own(settings, folder):
+    settings.require_one_way()
+    assert settings.usage_folder == folder
+
+
 async def test_a_revoked_key_stops_working_while_the_gateway_runs(tmp_path):
     async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
         assert (await post(gw)).status == 200

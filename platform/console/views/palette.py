@@ -59,6 +59,8 @@ def _fixed(desk: Desk) -> list[Offer]:
         *(Offer("policies", kind.title, to("listing", kind.slug)) for kind in kinds.ALL),
         Offer("page", "Releases", to("releases")),
         Offer("page", "Gateways", to("gateways")),
+        Offer("page", "Usage", to("usage")),
+        Offer("page", "Explain a request", to("explain")),
         Offer("page", "Audit", to("audit")),
         Offer("settings", "API keys", to("keys")),
         Offer("settings", "Service tokens", to("tokens")),
