@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +23,15 @@ def banner() -> str:
             f"command   {' '.join(sys.orig_argv)}",
             f"at        {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}",
             f"machine   {processor()}, {len(os.sched_getaffinity(0))} cores, {platform.platform()}",
-            f"versions  Python {platform.python_version()} {versions}",
+            f"versions  Python {platform.python_version()} ({build()}) {versions}",
         )
     )
+
+
+def build() -> str:
+    """How the interpreter was compiled, which is worth a sixth of all it does."""
+    with_profile = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return "profile-guided build" if with_profile else "build without profile"
 
 
 def commit() -> str:

@@ -84,18 +84,18 @@ class Coordinator:
             salt = self._salts[key] = scheduling.salt(self._program, classified, tenant, self._salt)
         return scheduling.block_hashes(text, salt)
 
-    def admit(self, waiter: Waiter, request: Request) -> Decision:
+    def admit(self, waiter: Waiter, request: Request, now: int) -> Decision:
         """Decide. Unless refused, the waiter hears of its place after ``pump`` of the pool decided."""
-        decision = scheduling.admit(self._program, self._state, request, self._clock.now())
+        decision = scheduling.admit(self._program, self._state, request, now)
         if decision.verdict != "refuse":
             self._waiting[request.request_id] = (waiter, decision)
         return decision
 
-    def pump(self, pool: str) -> None:
-        """Send on their way all that may go now."""
+    def pump(self, pool: str, now: int = 0) -> None:
+        """Send on their way all that may go ``now``, which is read from the clock unless it was just read."""
         if not self._waiting:
             return
-        for dispatch in scheduling.dispatch(self._program, self._state, pool, self._clock.now()):
+        for dispatch in scheduling.dispatch(self._program, self._state, pool, now or self._clock.now()):
             waiter, _ = self._waiting.pop(dispatch.request.request_id)
             waiter.placed(dispatch)
         if self._waiting:
@@ -109,13 +109,13 @@ class Coordinator:
     def progress(self, dispatch: Dispatch, output_tokens: int) -> None:
         scheduling.progress(self._program, self._state, dispatch, output_tokens, self._clock.now())
 
-    def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome) -> Charge:
+    def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome, now: int) -> Charge:
         """The attempt is over, its tokens are known."""
-        now = self._clock.now()
         if outcome == "completed":
             scheduling.first_byte(self._program, self._state, dispatch, now)  # no-op for a stream
         charge = scheduling.settle(self._program, self._state, dispatch, usage, outcome, now)
-        self.pump(dispatch.pool)
+        if self._waiting:
+            self.pump(dispatch.pool, now)
         return charge
 
     def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> Decision | None:
@@ -132,9 +132,9 @@ class Coordinator:
             scheduling.cancel(self._program, self._state, request_id, self._clock.now())
             self.pump(pool)
 
-    def headroom(self, decision: Decision) -> Headroom:
+    def headroom(self, decision: Decision, now: int) -> Headroom:
         """What the tightest limits still allow, for the x-ratelimit headers."""
-        return scheduling.headroom(self._program, self._state, decision, self._clock.now())
+        return scheduling.headroom(self._program, self._state, decision, now)
 
     # -- replicas and the queue ----------------------------------------------------------------
 

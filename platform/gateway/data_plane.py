@@ -120,7 +120,7 @@ class DataPlane:
         found = self.coordinator.program.tiers.get(tier)
         return found.service_tier[0] if found is not None and found.service_tier else tier
 
-    def answer_fields(self, explanation: Explanation, dispatch: Dispatch) -> bytes:
+    def answer_fields(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bytes:
         """Header lines of an answer: who it is, what was asked and served, what it waited."""
         decision = dispatch.decision
         key = (explanation.tier_requested or "", decision.tier, decision.reservation, explanation.bundle)
@@ -136,7 +136,7 @@ class DataPlane:
             explanation.request_id.encode(),
             fixed,
             dispatch.queue_us // 1000,
-            self._limit_fields(decision),
+            self._limit_fields(decision, now),
         )
 
     def refuse(self, connection: ClientConnection, explanation: Explanation, problem: Problem) -> None:
@@ -155,13 +155,15 @@ class DataPlane:
             requested,
             allow,
             problem.fields(),
-            self._limit_fields(explanation.decision) if explanation.decision is not None else b"",
+            self._limit_fields(explanation.decision, self.clock.now())
+            if explanation.decision is not None
+            else b"",
         )
         connection.respond(problem.status, fields, problem.body())
 
-    def _limit_fields(self, decision: Decision) -> bytes:
+    def _limit_fields(self, decision: Decision, now: int) -> bytes:
         """What the tightest limits of requests and of tokens leave, in OpenAI's header names."""
-        room = self.coordinator.headroom(decision)
+        room = self.coordinator.headroom(decision, now)
         return _limit(b"requests", room.requests) + _limit(b"tokens", room.tokens)
 
     # -- inside --------------------------------------------------------------------------------
@@ -261,14 +263,14 @@ class DataPlane:
         )
         served_name = coordinator.program.models[classified.model].served_name
         exchange = Exchange(self, connection, chat, request, upstream_body(chat, served_name), explanation)
-        decision = coordinator.admit(exchange, request)
+        decision = coordinator.admit(exchange, request, self.clock.now())
         explanation.decision = decision
-        explanation.decided = self.clock.now()
+        decided = explanation.decided = self.clock.now()
         if decision.verdict == "refuse":
             return Problem(
                 decision.code or "internal_error", decision.message, retry_after_us=decision.retry_after_us
             )
-        coordinator.pump(decision.pool or "")
+        coordinator.pump(decision.pool or "", decided)
         return None if exchange.over else exchange
 
     def _models(

@@ -108,7 +108,7 @@ class Exchange:
     def placed(self, dispatch: Dispatch) -> None:
         """A replica was chosen: send it the request."""
         plane = self._plane
-        now = plane.clock.now()
+        now = dispatch.sent_at
         self._dispatch = dispatch
         self._explanation.dispatches.append(dispatch)
         self._explanation.placed = now
@@ -269,7 +269,7 @@ class Exchange:
         self._answered = True
         self.deadline = self._total_at
         self._explanation.first_byte = self._plane.clock.now()
-        fields = self._plane.answer_fields(self._explanation, dispatch)
+        fields = self._plane.answer_fields(self._explanation, dispatch, self._explanation.first_byte)
         self._connection.begin(
             200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
         )
@@ -307,17 +307,19 @@ class Exchange:
     def _answer_whole(self, body: bytes) -> None:
         dispatch, status = self._dispatch, self._status
         assert dispatch is not None  # noqa: S101 - a replica spoke
-        self._explanation.first_byte = self._plane.clock.now()
+        now = self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
             usage, _ = read_usage(body)
-            self._settle("completed", usage or self._counted(), "completed", by_engine=usage is not None)
+            self._settle(
+                "completed", usage or self._counted(), "completed", by_engine=usage is not None, now=now
+            )
             if body[:1] == b"{" and body[-1:] in b"}\n":
                 tier = self._plane.tier_name(dispatch.decision.tier)
                 body = set_member(body, body.rfind(b"}"), b'"service_tier"', b'"%b"' % tier.encode())
         else:  # the engine refused it: it is well, and no work was done
             self._plane.coordinator.first_byte(dispatch)
             self._settle("aborted", Usage(0, 0, 0), "failed", by_engine=True)
-        fields = self._plane.answer_fields(self._explanation, dispatch)
+        fields = self._plane.answer_fields(self._explanation, dispatch, now)
         self._finish("completed", status)
         self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
 
@@ -367,13 +369,17 @@ class Exchange:
         uncached, cached, _ = self._dispatch.decision.held
         return Usage(uncached, cached, events.tokens if events is not None else 0)
 
-    def _settle(self, outcome: Outcome, usage: Usage, ended: Ended, *, by_engine: bool = False) -> None:
+    def _settle(
+        self, outcome: Outcome, usage: Usage, ended: Ended, *, by_engine: bool = False, now: int = 0
+    ) -> None:
         """Once for each attempt: what the rules charge, and what the ledger is told."""
         dispatch, self._dispatch = self._dispatch, None
         if dispatch is None:
             return
         explanation = self._explanation
-        charge = explanation.charge = self._plane.coordinator.settle(dispatch, usage, outcome)
+        charge = explanation.charge = self._plane.coordinator.settle(
+            dispatch, usage, outcome, now or self._plane.clock.now()
+        )
         if explanation.sent:
             by_engine = by_engine or (self._events is not None and self._events.usage is not None)
             counted_by: CountedBy = "engine" if by_engine else "gateway"

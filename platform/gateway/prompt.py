@@ -14,6 +14,8 @@ import orjson
 
 from gateway.errors import Problem
 
+MOST = 1 << 31
+"""Of anything a client may ask for a number of."""
 TOKENS_PER_MESSAGE = 4
 """Role and separators of a chat template."""
 BYTES_PER_TOKEN_TENTHS = 38
@@ -70,10 +72,11 @@ def read_chat(body: bytes) -> ChatRequest | Problem:
     limit = get("max_completion_tokens")
     if limit is None:
         limit = get("max_tokens")
+    if limit is not None and (type(limit) is not int or not 1 <= limit <= MOST):
+        return _wrong("max_tokens", "must be a positive integer")
     choices = get("n")
-    for name, number in (("max_tokens", limit), ("n", choices)):
-        if number is not None and (type(number) is not int or not 1 <= number <= 1 << 31):
-            return _wrong(name, "must be a positive integer")
+    if choices is not None and (type(choices) is not int or not 1 <= choices <= MOST):
+        return _wrong("n", "must be a positive integer")
     return ChatRequest(
         body=data,
         model=model,

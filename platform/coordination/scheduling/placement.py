@@ -98,6 +98,24 @@ def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tupl
     opened, troubled = pool.open_mask, pool.troubled
     least = pool.least_loaded(among, LEAST_LOADED)
     found = matches(pool, ticket, among) if blocks else NO_MATCHES
+    if not found and least[0].mask & opened:
+        # The prefill is the same everywhere, so the least loaded of the open is the best of them.
+        prefill = prompt * pace // 1000
+        ticket.considered = tuple(
+            [
+                (
+                    one,
+                    one.backlog_us + one.parked_us,
+                    prefill,
+                    0,
+                    one.recent,
+                    opened & one.mask != 0,
+                    not troubled or one.bit not in troubled,
+                )
+                for one in least
+            ]
+        )
+        return least[0], prefill
     deepest = found[0][0] if found else 0
     sticky = deepest and deepest >= sticky_depth(len(blocks))
     considered: list[ConsideredTuple] = []

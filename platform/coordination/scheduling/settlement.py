@@ -81,26 +81,26 @@ def settle(
     ticket.status = OVER
     if outcome == "completed":
         state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.output)
-    total = usage.uncached_input + usage.cached_input + usage.output
-    cost = ticket.scope.model.cost(usage.uncached_input, usage.cached_input, usage.output)
+    uncached, cached, output = usage.uncached_input, usage.cached_input, usage.output
+    cost = ticket.scope.model.cost(uncached, cached, output)
     done = Charge(
-        request_id=ticket.request.request_id,
-        attempt=dispatch.attempt,
-        usage=usage,
-        fairness_cost=cost,
-        reservation=ticket.reservation.name if ticket.reservation else None,
-        spend_nano=ticket.amounts[4],
-        tier=ticket.decision.tier,
-        hold_error=total - sum(held),
+        ticket.request.request_id,
+        dispatch.attempt,
+        usage,
+        cost,
+        ticket.reservation.name if ticket.reservation else None,
+        ticket.amounts[4],
+        ticket.decision.tier,
+        uncached + cached + output - sum(held),
     )
     dispatch.charge = done
     ticket.decision.trace.append(
         (
             reasons.SETTLED,
             outcome,
-            usage.uncached_input,
-            usage.cached_input,
-            usage.output,
+            uncached,
+            cached,
+            output,
             cost,
             done.spend_nano,
             done.hold_error,

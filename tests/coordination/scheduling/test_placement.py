@@ -173,3 +173,25 @@ def test_the_explanation_names_every_candidate_and_why_it_was_not_taken():
     assert all("later" in one["rejected"] for one in candidates[1:])
     assert [step["rule"] for step in told["steps"]] == ["R1", "R4", "R6", "R15", "R15", "R22"]
     assert told["charge"]["hold_error"] == 64 - 1024
+
+
+@given(st.integers(0, 1000), st.integers(1, 200_000))
+@settings(max_examples=30, deadline=None)
+def test_a_prompt_nobody_holds_goes_to_the_least_loaded_of_the_open_the_idlest_of_equals(seed, gap):
+    """The short way for it in ``placement`` takes what scoring each candidate would."""
+    random_ = random.Random(seed)
+    fleet = VirtualFleet(one_pool(replicas=6).load())
+    at = 0
+    for _ in range(60):
+        at += random_.randint(1, gap)
+        fleet.request(at=at, prompt=random_.randint(1, 4000), max_tokens=random_.randint(1, 64))
+    fleet.run()
+    at_once = [sent for sent in fleet.sent if not sent.queue_us]
+    assert at_once
+    for sent in at_once:
+        assert len(sent.considered) == 4
+        opened = [one for one in sent.considered if one[5]]
+        assert opened
+        best = min((load + prefill, recent) for _, load, prefill, _, recent, _, _ in opened)
+        home = next(one for one in opened if one[0].url == sent.replica)
+        assert (home[1] + home[2], home[4]) == best
