@@ -44,11 +44,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--sockets", type=int, default=500)
     arguments.add_argument("--seconds", type=int, default=20)
+    arguments.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     asked = arguments.parse_args()
-    print(banner())
-    print()
-    meter()
-    hub()
+    if asked.inside:
+        meter()
+        hub()
+        return
+    print(banner(), end="\n\n", flush=True)
+    # In a process of its own: what Django is told there must not reach the demo.
+    subprocess.run([sys.executable, "-m", "benchmarks.live", "--inside"], check=True)
     with demo() as (facts, var):
         asyncio.run(events(facts, asked.seconds))
         asyncio.run(sockets(facts, var, asked.sockets, asked.seconds))

@@ -156,6 +156,17 @@ class TierHour:
         served = counts["completed"] + counts["aborted"]
         return max(0, served - late), max(0, served - late) + broken
 
+    def answered(self) -> tuple[int, int]:
+        """Requests that were answered, and all but those a caller's own limit, error or leaving ended."""
+        counts = self.tally.counts
+        served = counts["completed"] + counts["aborted"]
+        return served, served + counts["failed"] + self.tally.shed
+
+    def within(self, sketch: str, most_us: int) -> tuple[int, int]:
+        """Of what ``sketch`` counted, how many took at most ``most_us``, and all of them."""
+        found = self.tally.sketches[sketch]
+        return found.count_at_most(most_us), found.count
+
 
 def tier_hours(environment: str, *, now: float | None = None) -> dict[str, TierHour]:
     """Every tier that was asked for in the last hour, of stored minutes."""
@@ -164,7 +175,7 @@ def tier_hours(environment: str, *, now: float | None = None) -> dict[str, TierH
     minutes: dict[str, list[Tally | None]] = {}
     for row in store.minutes(environment, until - HOUR, until):
         if row.tier:
-            tally = store.tally_of(row, ("ttft", "queue"))
+            tally = store.tally_of(row)
             totals.setdefault(row.tier, Tally()).merge(tally)
             of = minutes.setdefault(row.tier, [None] * HOUR)
             at = row.minute - until + HOUR

@@ -18,6 +18,13 @@ from tests.telemetry.series.test_keeping import keep
 TIERS = {
     "Tier/priority": "spec: {band: 300, queue: {max_wait: 2s}}",
     "Tier/flex": "spec: {band: 100, queue: {max_wait: 60s}}",
+    "Tier/quick": """\
+spec:
+  band: 400
+  objectives:
+    - {metric: ttft, percentile: 95, target: 400ms}
+    - {metric: availability, target: 99.9%}
+    - {metric: ttft, target: 1s, uncached_input: {max: 1000}}""",
 }
 
 
@@ -44,7 +51,7 @@ def test_a_promise_that_held_is_kept(told):
     assert (priority.word, priority.attainment, priority.budget_left) == ("Kept", 100, 100)
     assert priority.requests == 120
     assert priority.p95_ms == pytest.approx(100, rel=0.03)
-    assert priority.max_wait == "2s"
+    assert priority.says == "Waits 2s at most, answered"
 
 
 def test_failures_of_ours_and_a_full_house_break_it_and_a_caller_s_own_limit_does_not(told):
@@ -65,6 +72,16 @@ def test_what_is_ours_breaks_it(told, trouble):
     priority = told(series(**trouble))["priority"]
     assert priority.attainment == pytest.approx(200 / 3)
     assert priority.word == "Broken"
+
+
+def test_a_tier_s_own_objectives_are_what_it_is_held_to_and_the_worst_is_shown(told):
+    """Two of twenty came late: of the five in a hundred that may, twice as many."""
+    quick = told(series(tier="quick", requests=20, ttft=sketch(*[100] * 18, 900, 900)))["quick"]
+    assert quick.says == "First token within 400ms for 95%"
+    assert quick.others == ("99.9% answered",)
+    assert quick.attainment == pytest.approx(90)
+    assert quick.budget_left == pytest.approx(-100)
+    assert quick.word == "Broken"
 
 
 def test_a_tier_nobody_asked_for_says_nothing(told):
