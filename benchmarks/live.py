@@ -251,7 +251,7 @@ def spent(pid: int) -> float:
 async def sockets(facts: Facts, var: Path, count: int, seconds: int) -> None:
     """The difference many sockets make to the web process, each with one table at 1 Hz and its acks."""
     rows = json.loads((var / "processes.json").read_text())["processes"]
-    web = next(row["pid"] for row in rows if row["name"] == "console")
+    web = next(row["pid"] for row in rows if row["name"] == "web")
 
     async def share() -> float:
         before, began = spent(web), time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -17,6 +19,8 @@ from foundation.actors import Actor, name_of, person_behind
 from foundation.http import Conflict, Refused
 from foundation.outbox import emit
 from policies.models import Bundle
+from telemetry.live.messages import Happened
+from telemetry.live.notice import tell
 
 
 @transaction.atomic
@@ -212,6 +216,8 @@ def _release(
         Stage.objects.create(release=release, position=position, ring=ring)
         advance(ring=ring, reason=cause, movement=movement)
     emit("delivery.released", {"environment": environment.name, "version": release.version})
+    facts = {"version": release.version, "label": f"release {release.version}"}
+    tell(Happened(environment.name, "releases", "released", time.time_ns() // 1_000_000, facts))
     audit.record(
         actor=actor,
         action=f"release.{'rolled_back' if cause == 'rollback' else 'published'}",

@@ -1,6 +1,7 @@
-"""Who is told, in this process, that rights changed or something happened? The hubs, over the relay.
+"""Who is told that rights changed or something happened? The hubs, over the relay.
 
-Callers are request threads and tasks, with or without a hub in their process: ``tell`` never fails them.
+Callers are request threads, commands and workers, with or without a hub in their process: ``tell`` never
+fails them. Without one, and without Redis, a hub finds out by itself within a minute.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import transaction
 
 from telemetry.live.messages import Message
+from telemetry.live.relay import push
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ def tell(message: Message) -> None:
 
 
 def _tell(message: Message) -> None:
+    if not _listeners and settings.REDIS_URL:
+        push(message, settings.REDIS_URL, settings.REDIS_PREFIX)
     for listener in tuple(_listeners):
         try:
             listener(message)

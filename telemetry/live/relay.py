@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -109,3 +110,12 @@ class OverRedis:
             log.warning("live.not_understood")  # of a newer version: a rolling upgrade
         except Exception:
             log.exception("live.take_failed")
+
+
+def push(message: Message, url: str, prefix: str) -> None:
+    """From a process without a hub (a worker, a command): to every hub, if Redis is there."""
+    try:
+        with BlockingRedis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE) as server:
+            server.xadd(f"{prefix}live", {b"m": encode(message)}, maxlen=LENGTH, approximate=True)
+    except (RedisError, OSError) as error:
+        log.warning("live.relay_away %s", error)

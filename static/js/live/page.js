@@ -156,7 +156,9 @@ const socket = new LiveSocket(`${location.protocol === "https:" ? "wss" : "ws"}:
   event(channel, { k: kind, ts: at, facts }) {
     if (channel === "decisions" && facts) decisions.take(facts);
     else if (kind === "series.filled") for (const table of TABLES) past.fill(table, facts.from, facts.to);
-    else if (channel === "releases" && facts) wall.events.push({ at, label: facts.label });
+    else if (channel === "releases" && facts && !wall.events.some(({ label }) => label === facts.label)) {
+      wall.events.push({ at, label: facts.label });
+    }
   },
 });
 const frames = {};

@@ -8,6 +8,7 @@ import secrets
 import pytest
 from redis.asyncio import Redis
 
+from telemetry.live import notice
 from telemetry.live.messages import Arrived, Happened, Message, Revoked
 from telemetry.live.relay import OverRedis
 from tests.gateway.raw_client import until
@@ -71,4 +72,16 @@ async def test_without_redis_a_process_shows_what_came_to_itself():
     await relay.start()
     await asyncio.gather(*(relay.show(message) for message in MESSAGES))
     assert len(heard) == 3
+    await relay.stop()
+
+
+@pytest.mark.redis
+async def test_a_worker_without_a_hub_is_heard_by_every_hub(redis_url, prefix, settings):
+    heard: list[object] = []
+    relay = OverRedis(heard.append, redis_url, prefix)
+    await relay.start()
+    settings.REDIS_URL, settings.REDIS_PREFIX = redis_url, prefix
+    await asyncio.to_thread(notice._tell, MESSAGES[2])
+    await until(lambda: heard)
+    assert heard == [Revoked(7)]
     await relay.stop()
