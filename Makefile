@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fmt bench docs lock
+.PHONY: run test check fmt bench fuzz docs lock
 run: $(VENV)/.installed
 	@exec $(BIN)/headway up $(ARGS)
 
@@ -18,6 +18,9 @@ fmt: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	@PYTHONPATH=platform:. $(BIN)/python -m tests.fuzz $(ARGS)
 
 docs: $(VENV)/.installed
 	@$(BIN)/headway schema --pages docs/reference/kinds

@@ -10,11 +10,12 @@ from typing import Literal, NamedTuple
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.windows import (
+    A_DAY,
     Clocks,
     Interval,
     bounds,
     clocks_of,
-    days_in_sight,
+    days_between,
     local_instant,
     readings,
 )
@@ -23,7 +24,6 @@ from coordination.spec.kinds import Reservation
 from coordination.spec.zones import zone_info
 
 ONE_DAY = timedelta(days=1)
-A_DAY = 24 * 60
 
 
 class Odd(NamedTuple):
@@ -78,12 +78,9 @@ def _of_clocks(
     minutes = clocks.hours.start if edge == "begins" else clocks.hours.end
     changed = _changes(clocks.zone, at // (86_400 * 10**6), horizon // (86_400 * 10**6))
     found: list[tuple[datetime, Micros, str]] = []
-    if not changed:
-        return ()
-    named = set(days_in_sight(clocks, at, horizon))
     for shown_on in changed:
         day = shown_on - timedelta(days=minutes // A_DAY)
-        if day not in named:
+        if not any(days_between(clocks, day, day)):
             continue
         local = datetime.combine(day, time()) + timedelta(minutes=minutes)
         first, second = readings(local, clocks.zone)

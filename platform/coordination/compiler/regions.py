@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENDLESS = 2**53
 """Past every prompt."""
+MOST_ROUTES = 5_000
+"""Routes are compared pair by pair: with more of them none is, and SPEC003 says so."""
 MOST_PIECES = 512
 """Subtraction gives up on a region that falls into more pieces: it then counts as not covered."""
 
@@ -52,6 +54,8 @@ class Region(NamedTuple):
             and self.tiers & other.tiers
             and self.low < other.high
             and other.low < self.high
+            and self.low < self.high
+            and other.low < other.high
             and self.tenants & other.tenants
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
 from typing import NamedTuple
@@ -20,7 +21,10 @@ from coordination.spec.quantities import EPOCH, LARGEST
 from coordination.spec.recurrence import WHOLE_DAY, Hours, needs_start
 from coordination.spec.zones import zone_info
 
+MINUTE: Micros = 60 * MILLION
 DAY: Micros = 86_400 * MILLION
+A_DAY = 24 * 60
+"""Minutes."""
 HORIZON: Micros = 400 * DAY
 """How far ahead a build looks unless told otherwise."""
 LAST_DAY: Micros = 250_000_000_000 * MILLION
@@ -99,20 +103,27 @@ def _occurrences(clocks: Clocks, at: Micros, horizon: Micros) -> tuple[Interval,
     return tuple(made)
 
 
-def days_in_sight(clocks: Clocks, at: Micros, horizon: Micros) -> list[date]:
+def days_in_sight(clocks: Clocks, at: Micros, horizon: Micros) -> Iterator[date]:
     """Days whose hours can meet [at, horizon)."""
     first, last = _local_day(at, clocks.zone), _local_day(horizon, clocks.zone)
-    first, last = first - timedelta(days=2), last + timedelta(days=1)
+    return days_between(clocks, first - timedelta(days=2), last + timedelta(days=1))
+
+
+def days_between(clocks: Clocks, first: date, last: date) -> Iterator[date]:
+    """The days of a rule from one day to another."""
     if clocks.counted_from is None:
         # The rule names the same days wherever it is counted from, but for the first, partial period.
         origin = date(first.year - 1, 1, 1)
     else:
         origin = _local_day(clocks.counted_from, clocks.zone)
-    return list(days(clocks.rule, origin, first, last))
+    return days(clocks.rule, origin, first, last)
 
 
 def local_instant(day: date, minutes: int, zone: str, *, is_end: bool) -> Micros:
     """The instant at which clocks of a zone show a time of a day (R2 for times shown never or twice)."""
+    midnight = _midnight(day + timedelta(days=minutes // A_DAY), zone)
+    if midnight is not None:
+        return midnight + minutes % A_DAY * MINUTE
     local = datetime.combine(day, time()) + timedelta(minutes=minutes)
     first, second = readings(local, zone)
     if first <= second:
@@ -125,6 +136,14 @@ def local_instant(day: date, minutes: int, zone: str, *, is_end: bool) -> Micros
         shown = datetime.fromtimestamp(middle, info).replace(tzinfo=None)
         low, high = (low, middle) if shown >= local else (middle + 1, high)
     return low * MILLION
+
+
+@functools.lru_cache(maxsize=65536)
+def _midnight(day: date, zone: str) -> Micros | None:
+    """The instant a day begins, if its clocks run through from then to the next midnight."""
+    first, again = readings(datetime.combine(day, time()), zone)
+    ends, _ = readings(datetime.combine(day + timedelta(days=1), time()), zone)
+    return first if first == again and ends - first == DAY else None
 
 
 def readings(local: datetime, zone: str) -> tuple[Micros, Micros]:

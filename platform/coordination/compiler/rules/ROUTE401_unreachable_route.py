@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.regions import Region, before, implied, uncovered
+from coordination.compiler.regions import MOST_ROUTES, Region, before, implied, uncovered
 from coordination.compiler.reporting import listed, report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Route
+from coordination.spec.rules import SPEC003_too_much
 
 RULE = Rule("ROUTE401", "error", "Unreachable route")
 NEEDS_WHOLE = False
@@ -17,6 +18,11 @@ MOST_SHOWN = 8
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Exact: one route in the way, or several that cover it only together."""
+    if len(catalogue.routes) > MOST_ROUTES:
+        misread = SPEC003_too_much.routes(len(catalogue.routes), MOST_ROUTES)
+        last = list(catalogue.routes.values())[MOST_ROUTES].document
+        yield report(misread.rule, last, "/metadata/name", misread.message, notes=misread.notes)
+        return
     space = catalogue.space
     by_model = space.by_model()
     for route, region in space.routes:
@@ -47,7 +53,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
 
 def _shadowers(region: Region, rivals: list[tuple[Entry[Route], Region]]) -> list[Entry[Route]]:
     """The routes that cover a region, as few as show it; none when something is left."""
-    meeting = [(entry, other) for entry, other in rivals if not region.meet(other).empty]
+    meeting = [(entry, other) for entry, other in rivals if region.meets(other)]
     for entry, other in meeting:
         if region.meet(other) == region:
             return [entry]
@@ -67,4 +73,4 @@ def _winner(region: Region, rivals: list[tuple[Entry[Route], Region]]) -> str:
     """Which route takes the first request of a region."""
     models, tiers, tenants = (mask & -mask for mask in region[:3])
     first = Region(models, tiers, tenants, region.low, region.low + 1)
-    return next(entry.name for entry, other in rivals if not first.meet(other).empty)
+    return next(entry.name for entry, other in rivals if first.meets(other))

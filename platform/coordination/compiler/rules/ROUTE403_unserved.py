@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.regions import ENDLESS, Region, implied
+from coordination.compiler.regions import ENDLESS, MOST_ROUTES, Region, implied
 from coordination.compiler.reporting import listed, report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds.route import Match
@@ -17,6 +17,8 @@ MOST_SHOWN = 5
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     """One warning for each (model, tier) with a gap, naming tenants and the first prompt length in it."""
+    if len(catalogue.routes) > MOST_ROUTES:
+        return
     space = catalogue.space
     by_model = space.by_model()
     entitled = dict.fromkeys(catalogue.tiers, 0)

@@ -26,6 +26,14 @@ def depth(most: int) -> Misread:
     return Misread(RULE, f"nested more than {most} levels deep")
 
 
+def routes(count: int, most: int) -> Misread:
+    return Misread(
+        RULE,
+        f"{count:,} routes; at most {most:,} are compared with each other, so none was",
+        notes=("One route can name many models, tiers, tenants and labels.",),
+    )
+
+
 def documents(most: int) -> Misread:
     return Misread(RULE, f"the file holds more than {most:,} documents; the rest are not read")
 

@@ -1,0 +1,1 @@
+"""Policies that somebody has damaged: what must hold of every one of them, and how they are made."""
