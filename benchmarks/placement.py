@@ -150,14 +150,16 @@ def figure_5(trace: Path, limit: int | None) -> None:
 
 
 def show(table: dict[str, list[Outcome]]) -> None:
-    print(f"{'':24}{'hit':>7}{'imbalance':>11}{'mean':>9}{'p50':>8}{'p90':>8}{'p99':>9}   TTFT in seconds")
+    print(
+        f"{'':24}{'hit':>7}{'imbalance':>11}{'mean':>10}{'p50':>10}{'p90':>10}{'p99':>10}   TTFT in seconds"
+    )
     for name, outcomes in table.items():
         means = [
             statistics.fmean(getattr(one, field) for one in outcomes)
             for field in ("token_hit", "computed_imbalance", "mean", "p50", "p90", "p99")
         ]
         hit, imbalance, mean, p50, p90, p99 = means
-        print(f"{name:24}{hit:7.3f}{imbalance:11.3f}{mean:9.2f}{p50:8.2f}{p90:8.2f}{p99:9.2f}")
+        print(f"{name:24}{hit:7.3f}{imbalance:11.3f}{mean:10.2f}{p50:10.2f}{p90:10.2f}{p99:10.2f}")
 
 
 def bars(table: dict[str, list[Outcome]], shared: float, *, even: bool) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil, sqrt
 from typing import Any, Final
 
@@ -25,7 +25,9 @@ MICROS: Final = 1e6
 WAITING: Final = 0
 PREFILL: Final = 1
 DECODE: Final = 2
-OVER: Final = 3
+LEAVING: Final = 3
+"""Aborted while it decoded: it holds its place to the end of the step."""
+OVER: Final = 4
 HOST_BANDWIDTH: Final = 50e9
 """Bytes a second from host memory to one accelerator: what PCIe 5 x16 reaches; judgement, not fitted."""
 
@@ -161,7 +163,13 @@ class Replica:
         elif sequence.state == DECODE:
             if self._run:
                 self._cut(now)
+            mark = self._mark_of(sequence)
+            done = self._decoded + max(0, self._run - 1)  # the last step of the run is not over yet
+            sequence.emitted = mark[3] - (mark[0] - done)
+            sequence.state = LEAVING
             self._leaving.append(sequence)
+            return
+        else:
             return
         sequence.state = OVER
 
@@ -322,7 +330,8 @@ class Replica:
         marks, decoded = self._marks, self._decoded
         while marks and marks[0][0] <= decoded:
             _, _, sequence, emitted = heappop(marks)
-            if sequence.state != DECODE:
+            if sequence.state == LEAVING:
+                self._depart(sequence, emitted)
                 continue
             sequence.emitted = emitted
             if emitted == sequence.output:
@@ -341,17 +350,22 @@ class Replica:
     def _let_go(self) -> None:
         """Those aborted while they decoded leave the batch at the end of a step."""
         for sequence in self._leaving:
-            if sequence.state == DECODE:
-                mark = next(one for one in self._marks if one[2] is sequence)
-                emitted = mark[3] - (mark[0] - self._decoded)
-                sequence.emitted = emitted
-                sequence.state = OVER
+            if sequence.state == LEAVING:
+                mark = self._mark_of(sequence)
                 self._marks.remove(mark)
-                self._marks.sort()
-                self._decoding -= 1
-                self._context -= sequence.prompt + emitted - 1
-                self._release(sequence)
+                heapify(self._marks)
+                self._depart(sequence, mark[3] - (mark[0] - self._decoded))
         self._leaving.clear()
+
+    def _depart(self, sequence: Sequence, emitted: int) -> None:
+        """``emitted`` tokens were computed, one perhaps more than anybody was told of."""
+        sequence.state = OVER
+        self._decoding -= 1
+        self._context -= sequence.prompt + emitted - 1
+        self._release(sequence)
+
+    def _mark_of(self, sequence: Sequence) -> tuple[int, int, Sequence, int]:
+        return next(mark for mark in self._marks if mark[2] is sequence)
 
     def _release(self, sequence: Sequence) -> None:
         self.cache.release(sequence.blocks[: sequence.named], sequence.unnamed)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import simfleet.engine.batching as stepwise
 from coordination.capacity import PROFILES, decode_run, prefill_floor, step_time
-from coordination.simulator.replica import EngineLimits, Replica, Sequence
+from coordination.simulator.replica import OVER, EngineLimits, Replica, Sequence
 from coordination.traces import BLOCK_TOKENS
 
 Times = dict[Any, tuple[float, float, int]]
@@ -177,3 +177,30 @@ def test_what_can_never_run_is_refused():
     for prompt, output in ((41 * BLOCK_TOKENS, 1), (0, 1), (1, 0)):
         with pytest.raises(ValueError, match=r"KV pool|at least one"):
             replica.submit(Sequence(prompt, output, [], None), 0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(workloads(), st.lists(st.tuples(st.integers(0, 13), st.floats(0, 900_000)), max_size=8))
+def test_whenever_requests_are_aborted_their_room_is_given_back(made, aborts):
+    """At any instant, in any state, even with the step that would have been their last."""
+    replica = Replica(limits())
+    sequences = {one[3]: Sequence(*one) for _, one in made}
+    events: list[tuple[float, int, str]] = [(at, one[3], "submit") for at, one in made]
+    events += [(at, owner, "abort") for owner, at in aborts if owner in sequences]
+    arrived = {one[3]: at for at, one in made}
+    dropped: set[int] = set()
+    for at, owner, what in [*sorted(events), (1e12, -1, "end")]:
+        while replica.next_at is not None and replica.next_at <= at:
+            replica.complete()
+            for sequence in (*replica.firsts, *replica.marked, *replica.finished):
+                assert sequence.owner not in dropped, "told of a request that was aborted"
+        if what == "submit":
+            replica.submit(sequences[owner], at)
+        elif what == "abort" and arrived[owner] <= at:
+            before = sequences[owner].state
+            replica.abort(sequences[owner], at)
+            replica.abort(sequences[owner], at)
+            if before != OVER:
+                dropped.add(owner)
+                assert 0 <= sequences[owner].emitted < sequences[owner].output
+    assert (replica.outstanding, replica.cache.used, replica._context) == (0, 0, 0)
