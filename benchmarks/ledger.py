@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,12 +42,18 @@ spec:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--requests", type=int, default=20_000, help="0 leaves the kills out.")
+    parser.add_argument(
+        "--database", default="", help="An empty PostgreSQL database to enter events into, too."
+    )
     given = parser.parse_args()
     print(banner())
     with tempfile.TemporaryDirectory(prefix="headway_ledger_") as folder:
-        sound = _exactness(Path(folder), given.requests)
+        sound = not given.requests or _exactness(Path(folder), given.requests)
         _record_price(Path(folder))
+    _entering("SQLite", "")
+    if given.database:
+        _entering("PostgreSQL", given.database)
     raise SystemExit(0 if sound else 1)
 
 
@@ -133,6 +140,27 @@ def _record_price(folder: Path) -> None:
         journal.tend()
     print(f"records    {spent / RECORDS * 1e6:.1f} us a request on its path, {journal.unrecorded} unrecorded")
     journal.close()
+
+
+def _entering(name: str, database: str) -> None:
+    """One recorder, as a web process has it; every answer after a commit on the disk."""
+    kept = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    environment = {**kept, **({"DATABASE_URL": database} if database else {})}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.entering", str(RECORDS)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        print(f"entering   {name}: {done.stderr.strip().splitlines()[-1]}")
+        return
+    told = json.loads(done.stdout.splitlines()[-1])
+    rate, cpu = told["per_second"], told["cpu_us"]
+    print(
+        f"entering   {name}: {rate:.0f} events/s, {cpu:.0f} us of our CPU each, {told['problems']} problems"
+    )
 
 
 def _begun(number: int) -> Begun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, models
@@ -13,6 +14,8 @@ from ledger.periods import hour_of
 
 CHUNK = 400
 """Values in one IN list, rows in one lock."""
+PLAIN = (models.CharField, models.IntegerField)
+"""Fields whose values every driver takes as they are."""
 DayKey = tuple[str, str, date]
 """(environment, tenant, day)."""
 
@@ -135,11 +138,17 @@ def _insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:
     names = ", ".join(f'"{field.column}"' for field in fields)
     places = ", ".join(["%s"] * len(fields))
     statement = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({places})'  # noqa: S608
+    # What a text or a whole number is needs no asking, and asking costs a third of everything else.
+    asked = [None if isinstance(field, PLAIN) else field for field in fields]
+    attributes = attrgetter(*(field.attname for field in fields))
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,
             [
-                [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+                [
+                    value if field is None else field.get_db_prep_save(value, connection)
+                    for field, value in zip(asked, attributes(row), strict=True)
+                ]
                 for row in rows
             ],
         )
