@@ -28,10 +28,10 @@ const plotly = new Promise((resolve, reject) => {
 
 async function read(span) {
   const until = Date.now();
-  const all = { times: [], values: {} };
+  const all = { times: [], values: {}, metrics: [], since: until - span * 1000, until };
   let cursor = null;
   do {
-    const asked = new URLSearchParams({ environment: root.dataset.environment, table: "fleet.tiers", since: until - span * 1000, until });
+    const asked = new URLSearchParams({ environment: root.dataset.environment, table: "fleet.tiers", since: all.since, until });
     asked.set("step", stepFor(span));
     if (cursor !== null) asked.set("cursor", cursor);
     const answer = await fetch(`${root.dataset.series}?${asked}`);
@@ -76,7 +76,7 @@ async function draw() {
       line: { color: theme.series[at % theme.series.length], dash: PLOTLY_DASHES[at % DASHES.length], width: 2 },
     }));
     const axis = { gridcolor: theme.line, zerolinecolor: theme.line };
-    const drawn = { ...layout, xaxis: { ...axis, type: "date" }, yaxis: { ...axis, ...AXES[metric], title: { text: AXES[metric].title } } };
+    const drawn = { ...layout, xaxis: { ...axis, type: "date", range: [new Date(series.since), new Date(series.until)] }, yaxis: { ...axis, ...AXES[metric], title: { text: AXES[metric].title } } };
     await Plotly.react(plot, traces, drawn, { responsive: true, displayModeBar: false });
     await new Promise((resolve) => setTimeout(resolve)); // a plot at a time: the page stays awake
   }
