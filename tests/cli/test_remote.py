@@ -113,6 +113,16 @@ def test_what_is_planned_is_applied_acknowledged_and_rolled_back(console, gatewa
     assert f"brings release {before['release']['version']} back" in back.stdout
 
 
+def test_a_plan_says_what_each_change_means_and_whom_it_reaches(console, folder):
+    console.limit_requests(500_000)
+    (folder / "tier.yaml").write_text(
+        written("Quota/acme", "spec: {tenant: acme, limits: [{of: requests, per: 1m, limit: 20}]}")
+    )
+    shown = headway(console, "plan", str(folder), "--environment", "dev").stdout
+    assert re.search(r"^  ~ Quota acme\n      .*500k.*20.*\(narrowing\)$", shown, re.M), shown
+    assert "tenants reached: acme" in shown
+
+
 def test_the_command_a_plan_ends_with_does_it(console, folder):
     shown = headway(console, "plan", str(folder), "--environment", "dev")
     command = shown.stdout.strip().splitlines()[-1].removeprefix("to do it: headway ")

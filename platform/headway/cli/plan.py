@@ -16,6 +16,8 @@ from headway.cli.remote.files import as_sent, policy_files, show_findings
 from headway.cli.remote.options import EnvironmentName, Format, OutputFormat, Server, Token
 from headway.cli.remote.progress import short
 
+MOST = 12
+"""Tenants that are named."""
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -47,11 +49,19 @@ def command(
 
 
 def lines(planned: dict[str, Any]) -> Iterator[str]:
-    """The plan for people: what becomes of which object, and the plan's name."""
+    """The plan for people: what becomes of which object and what that means, whom it reaches, its name."""
+    difference = planned.get("difference") or {"changes": [], "impact": {}}
+    meant: dict[tuple[str, str], list[str]] = {}
+    for change in difference["changes"]:
+        said = f"{change['sentence']} ({change['category'].replace('_', ' ')})"
+        meant.setdefault((change["kind"], change["name"]), []).append(said)
     base = f"revision {short(planned['base'])}" if planned["base"] else "no revision yet"
     yield f"{planned['environment']}, at {base}: {_summary(planned['operations'])}"
     for operation in planned["operations"]:
         yield f"  {SIGNS[operation['action']]} {operation['kind']} {operation['name']}"
+        yield from (f"      {said}" for said in meant.get((operation["kind"], operation["name"]), ()))
+    if tenants := difference["impact"].get("tenants"):
+        yield f"tenants reached: {', '.join(tenants[:MOST])}{' and more' if len(tenants) > MOST else ''}"
         if operation["action"] == "update":
             yield from (f"      {said}" for said in _meaning(planned, operation))
     yield f"plan {planned['plan_digest']}"
