@@ -7,9 +7,8 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.downstream import reader
 from gateway.downstream.connection import ClientConnection
-from gateway.downstream.heads import RequestHead
+from gateway.downstream.heads import LONGEST, MOST, RequestHead, RequestHeads
 from gateway.downstream.listener import Listener
 from gateway.downstream.request import HttpRequest, Limits
 from gateway.errors import Problem
@@ -87,7 +86,7 @@ def answers(reads: list[bytes], *, keep_heads: bool) -> tuple[bytes, bool, int]:
         connection.connection_made(transport)  # type: ignore[arg-type]
         for read in reads:
             if not keep_heads:
-                connection._misses = reader.HEADS_TRIED + 1
+                listener.heads = RequestHeads()
             connection.get_buffer(-1)[: len(read)] = read
             connection.buffer_updated(len(read))
         connection.connection_lost(None)
@@ -136,6 +135,24 @@ def test_a_length_that_is_none_or_too_large_is_left_to_the_parser():
         same_either_way([request(b"one"), broken, request(b"two")])
     written, _ = same_either_way([request(b"one"), request(b"x" * 65)])
     assert b" 413 " in written
+
+
+def test_one_connection_may_carry_the_heads_of_many_and_large_ones_are_not_kept():
+    keys = [FIELDS.replace(b"Bearer k", b"Bearer %d" % number) for number in range(4)]
+    reads = [request(b"%d" % number, fields=keys[number % 4]) for number in range(40)]
+    same_either_way(reads)
+    assert answers(reads, keep_heads=True)[2] == 36
+    large = FIELDS + b"X: " + b"x" * LONGEST + b"\r\n"
+    assert answers([request(b"one", fields=large)] * 3, keep_heads=True)[2] == 0
+
+
+def test_no_more_heads_are_kept_than_there_is_room_for():
+    heads = RequestHeads()
+    for number in range(3 * MOST + 10):
+        heads.keep(
+            RequestHead(b"POST /%d HTTP/1.1\r\nContent-Length: " % number, b"\r\n\r\n", "POST", b"/", {})
+        )
+    assert len(heads._known) == 10
 
 
 def test_who_is_vetted_away_is_vetted_away_again():

@@ -5,6 +5,12 @@ from __future__ import annotations
 from gateway.downstream.request import HttpRequest
 from gateway.heads import KnownHead, cut
 
+LONGEST = 2048
+"""Bytes of a head that is kept."""
+MOST = 2_000
+_MARK = b"ength:"
+"""Of content-length, in either case of its capitals: what stands before it tells heads apart."""
+
 
 class RequestHead(KnownHead):
     """A request's head, and what it was parsed into."""
@@ -36,3 +42,25 @@ class RequestHead(KnownHead):
     def request(self) -> HttpRequest:
         """A fresh one; its body is still to be set, and its headers do not state a length."""
         return HttpRequest(method=self._method, path=self._path, headers=self._headers, keep_alive=True)
+
+
+class RequestHeads:
+    """Of all clients of one listener, since one of them may speak for many over one connection."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, RequestHead] = {}
+
+    def find(self, buffer: bytearray) -> RequestHead | None:
+        """Under which ``buffer`` may begin; ``body_of`` says whether it does."""
+        at = buffer.find(_MARK, 0, LONGEST)
+        return self._known.get(bytes(buffer[:at])) if at > 0 else None
+
+    def keep(self, head: RequestHead) -> None:
+        """Unless it is a large one."""
+        at = head.before.find(_MARK)
+        if at > 0 and len(head.before) + len(head.after) <= LONGEST:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[head.before[:at]] = head

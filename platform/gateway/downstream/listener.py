@@ -7,6 +7,7 @@ import socket
 from email.utils import formatdate
 
 from gateway.downstream.connection import ClientConnection, Service
+from gateway.downstream.heads import RequestHeads
 from gateway.downstream.request import Limits
 
 READ_SIZE = 64 * 1024
@@ -22,6 +23,7 @@ class Listener:
         self.service = service
         self.limits = limits or Limits()
         self.connections: set[ClientConnection] = set()
+        self.heads = RequestHeads()
         self.buffer = bytearray(READ_SIZE)
         self.read_buffer = memoryview(self.buffer)
         self.draining = False

@@ -31,7 +31,6 @@ class RequestReader(asyncio.BufferedProtocol):
         "_body",
         "_body_size",
         "_fields",
-        "_head",
         "_input_closed",
         "_listener",
         "_misses",
@@ -55,10 +54,8 @@ class RequestReader(asyncio.BufferedProtocol):
         self._fields = 0
         """Header fields seen; -1 once the head is complete, so that trailers are told apart."""
         self._repeated: bytes | None = None
-        self._head: RequestHead | None = None
-        """The last request's: the next one is likely to have the same."""
         self._misses = 0
-        """Requests in a row that had another."""
+        """Requests in a row whose heads were not known."""
         self._target: tuple[HttpRequest, bytes] | None = None
         """The request whose head was last accepted, and its path before anybody touched it."""
         self._input_closed = False
@@ -87,8 +84,11 @@ class RequestReader(asyncio.BufferedProtocol):
         if self._input_closed:
             return
         between = self._request is None and not self._raw
-        if between and self._head is not None and self._is_known(self._head, nbytes):
-            return
+        if between and (head := self._listener.heads.find(self._listener.buffer)) is not None:
+            if self._is_known(head, nbytes):
+                return
+        elif between:
+            self._misses += 1
         self._raw += nbytes
         try:
             self._parser.feed_data(self._listener.read_buffer[:nbytes])
@@ -186,7 +186,6 @@ class RequestReader(asyncio.BufferedProtocol):
         """Whether what was read is one whole request under ``head``; it is then dealt with."""
         body = head.body_of(self._listener.buffer, nbytes)
         if body is None or len(body) > self._listener.limits.body:
-            self._misses += 1
             return False
         self._misses = 0
         request = head.request()
@@ -203,8 +202,10 @@ class RequestReader(asyncio.BufferedProtocol):
             return
         request, path = self._target
         self._target = None
-        if self._request is None and not self._input_closed:
-            self._head = RequestHead.of(self._listener.buffer, nbytes, request, path)
+        if self._request is None and not self._input_closed and request.problem is None:
+            head = RequestHead.of(self._listener.buffer, nbytes, request, path)
+            if head is not None:
+                self._listener.heads.keep(head)
 
     def _refuse(self, problem: Problem) -> None:
         if self._input_closed:
