@@ -7,6 +7,7 @@ from coordination.diagnostics import has_errors, in_reading_order, render_json, 
 from coordination.program.shards import decode, encode
 from coordination.scheduling import run_vectors
 from coordination.spec import SourceFile, read
+from coordination.spec.source.yaml_text import BREAK
 from headway.cli.mending import mend_files
 from tests.support.policies import NEW_YEAR_2026, diagnose
 
@@ -19,7 +20,7 @@ def examine(files: list[SourceFile]) -> str:
     for diagnostic in diagnostics:
         at = diagnostic.location
         if at is not None:
-            lines = policy_set.texts[at.file].count("\n") + policy_set.texts[at.file].count("\r") + 2
+            lines = len(BREAK.findall(policy_set.texts[at.file])) + 2  # what is missing stands after the last
             assert 1 <= at.line <= at.end_line <= lines, diagnostic
             assert at.column >= 1, diagnostic
     render_text(diagnostics, policy_set.texts).encode()
