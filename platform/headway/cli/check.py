@@ -6,7 +6,6 @@ import enum
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +102,8 @@ def rendered(
         case OutputFormat.json:
             return render_json(diagnostics, ok=ok) + "\n"
         case OutputFormat.sarif:
+            from importlib import metadata  # here, for SARIF alone needs its 10 ms
+
             rules = [m.RULE for m in spec_rules.MODULES] + [m.RULE for m in compiler_rules.MODULES]
             return render_sarif(diagnostics, rules, version=metadata.version("headway")) + "\n"
         case OutputFormat.github:

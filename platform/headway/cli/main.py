@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import os
 import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from headway.cli import plain
 
 # name -> (module, what it is for). A module offers `command` (a function) or `app` (a typer.Typer).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,6 +38,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("headway.cli.ledger", "Prove that the usage ledger adds up."),
     "reset": ("headway.cli.reset", "Clear local state, after asking."),
 }
+
+
+SHORT = frozenset({"check", "test", "diff", "explain", "fmt", "schema", "build", "inspect", "verify"})
+"""Commands that read, answer and end."""
+COMPLETION = "_HEADWAY_COMPLETE"
+"""Set by a shell that asks what could come next."""
 
 
 class LazyCommands(TyperGroup):
@@ -65,7 +75,7 @@ class LazyCommands(TyperGroup):
 
 app = typer.Typer(
     cls=LazyCommands,
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     help="The coordination console for GPU serving fleets.",
     rich_markup_mode=None,
@@ -78,4 +88,13 @@ def root() -> None:
 
 
 def main() -> None:
-    app(prog_name="headway", args=sys.argv[1:])
+    words = sys.argv[1:]
+    if words and words[0] in SHORT:
+        gc.disable()  # nothing worth collecting before it ends; on a large policy a third of the time
+    module = COMMANDS[words[0]][0] if words and words[0] in COMMANDS else ""
+    command = getattr(importlib.import_module(module), "command", None) if module else None
+    if command is not None and COMPLETION not in os.environ:
+        arguments = plain.read(command, words[1:])
+        if arguments is not None:
+            plain.run(command, arguments)
+    app(prog_name="headway", args=words)

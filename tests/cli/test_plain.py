@@ -1,0 +1,182 @@
+"""A plain command line is read as Typer reads it, and everything else is left to Typer."""
+
+from __future__ import annotations
+
+import enum
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from headway.cli import plain
+from headway.cli.main import COMMANDS, SHORT
+
+ROOT = Path(__file__).parents[2]
+HEADWAY = [sys.executable, "-m", "headway"]
+
+
+class Form(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
+SEEN: list[dict[str, Any]] = []
+
+
+def command(
+    path: Annotated[str, typer.Argument(help="A file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to.")],
+    output: Annotated[Form, typer.Option("--format", help="How.")] = Form.text,
+    at: Annotated[str, typer.Option(help="When.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Sternly.")] = False,
+    loud: Annotated[bool, typer.Option(help="With a counterpart.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="A number.")] = None,
+    sign: Annotated[Path | None, typer.Option(help="A key.")] = None,
+) -> None:
+    SEEN.append({k: v for k, v in locals().items() if k not in ("path",)} | {"path": path})
+
+
+APP = typer.Typer(add_completion=False, rich_markup_mode=None)
+APP.command()(command)
+WORDS = st.lists(
+    st.sampled_from(
+        ("a", "-", "--out", "-o", "b", "--out=c", "--format", "json", "--format=text", "xml", "--at", "--at=",
+         "--strict", "--strict=1", "--loud", "--no-loud", "--limit", "3", "--limit=3", "--sign", "k",
+         "--help", "--", "--for", "", "--sign=")
+    ),
+    max_size=7,
+)  # fmt: skip
+
+
+@settings(deadline=None)  # Typer builds its parser anew for each
+@given(WORDS)
+def test_what_is_read_is_what_typer_reads(words):
+    found = plain.read(command, words)
+    if found is None:
+        return
+    SEEN.clear()
+    outcome = CliRunner().invoke(APP, words)
+    assert outcome.exit_code == 0, (words, outcome.output)
+    command(**found)
+    assert SEEN[0] == SEEN[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (["a", "-o", "b"], {"path": "a", "out": Path("b")}),
+        (["-", "--out=b", "--strict"], {"path": "-", "out": Path("b"), "strict": True}),
+        (["--format", "json", "a", "-o", "b"], {"path": "a", "out": Path("b"), "output": Form.json}),
+        (["a"], None),
+        (["a", "b", "-o", "c"], None),
+        (["a", "-o", "b", "--limit", "3"], None),
+        (["a", "-o", "b", "--loud"], None),
+        (["a", "-o", "b", "--format", "xml"], None),
+        (["a", "-o", "--strict"], None),
+        (["--help"], None),
+    ],
+)
+def test_what_is_plain(words, read):
+    assert plain.read(command, words) == read
+
+
+def test_what_may_come_from_elsewhere_is_left_to_typer():
+    def from_a_variable(server: Annotated[str, typer.Option(envvar="SERVER")] = "") -> None: ...
+
+    assert plain.read(from_a_variable, []) is None
+    assert plain.read(from_a_variable, ["--server", "x"]) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["check", "examples/quickstart"], 0),
+        (["check", "no-such-folder"], 2),
+        (["check", "examples/quickstart", "--format", "xml"], 2),
+        (["check"], 2),
+        (["explain", "CAP201"], 0),
+        (["explain", "CAP999"], 2),
+        (["test", "examples/quickstart"], 0),
+        (["fmt", "--check", "examples/quickstart"], 0),
+        (["diff", "examples/quickstart", "examples/quickstart", "--format=json"], 0),
+        (["schema", "Tier"], 0),
+        (["schema", "Teir"], 2),
+        (["nonsense"], 2),
+    ],
+)
+def test_exit_codes(words, code):
+    done = subprocess.run([*HEADWAY, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_gone_away_is_no_crash():
+    script = f"{sys.executable} -m headway explain CAP201 | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert done.stdout.strip() in ("0", "1")
+
+
+@pytest.mark.parametrize("words", [["check", "examples/quickstart"], ["test", "examples/quickstart"]])
+def test_it_loads_no_more_than_it_needs(words):
+    probe = textwrap.dedent(f"""
+        import sys
+        sys.argv = ["headway", *{words!r}]
+        from headway.cli.main import main
+        try:
+            main()
+        except SystemExit:
+            pass
+        heavy = {{"django", "celery", "pydantic", "httpx", "rich", "plotly", "cryptography", "uvloop"}}
+        print(sorted(heavy & set(sys.modules)))
+    """)
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_without_django_being_configured_or_found():
+    script = "import sys; sys.modules['django'] = None\nfrom headway.cli.main import main\nmain()"
+    command_line = [sys.executable, "-c", script, "check", "examples/quickstart"]
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_short_commands_are_commands():
+    assert set(COMMANDS) >= SHORT
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("headway che", {"check"}),
+        ("headway check --form", {"--format"}),
+        ("headway check --format ", {"text", "json", "sarif", "github"}),
+    ],
+)
+def test_completion_offers_what_could_come_next(typed, offered):
+    script = "from headway.cli.main import main\nmain()"
+    words = typed.split(" ")
+    environment = {
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+        "_HEADWAY_COMPLETE": "complete_bash",
+        "PATH": "/usr/bin:/bin",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert offered <= set(done.stdout.split()), done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown(shell):
+    done = subprocess.run([*HEADWAY, "--show-completion", shell], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "_HEADWAY_COMPLETE" in done.stdout
