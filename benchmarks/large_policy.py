@@ -163,7 +163,7 @@ def _quota(n: int) -> Tree:
 
 
 def _reservation(n: int, organisations: int, reservations: int) -> Tree:
-    """Spread so that every pool stays within what it may promise."""
+    """Spread so that, in the thousands, every pool stays within what it may promise."""
     organisation, turn = n % organisations, n // organisations
     model = (organisation + turn * 7) % MODELS
     most = max(1, -(-reservations // (MODELS * len(REGIONS))))
