@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import subprocess
 import sys
 import textwrap
@@ -177,6 +178,10 @@ def test_completion_offers_what_could_come_next(typed, offered):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_shown(shell):
-    done = subprocess.run([*HEADWAY, "--show-completion", shell], capture_output=True, text=True, timeout=60)
+    # Otherwise Typer asks the processes above which shell it is in; in a test there may be none.
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [*HEADWAY, "--show-completion", shell], capture_output=True, text=True, timeout=60, env=environment
+    )
     assert done.returncode == 0
     assert "_HEADWAY_COMPLETE" in done.stdout
