@@ -154,7 +154,7 @@ def _quota(n: int) -> Tree:
         "tenant": _organisation(organisation) + (f"/team-{team}" if team else ""),
         "weight": 1 + n % 4,
         "limits": [
-            {"of": "total_tokens", "per": "1m", "limit": "4M" if whole else "1M"},
+            {"of": "total_tokens", "per": "1m", "limit": "40M" if whole else "1M"},
             {"of": "requests", "per": "1m", "limit": "3k" if whole else 500},
         ],
         "concurrency": 400 if whole else 64,

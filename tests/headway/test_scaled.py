@@ -22,7 +22,13 @@ from tests.support.console import ENVIRONMENT, GUARD, Console, Gateway, Load, Pr
 from tests.support.postgres import fresh_database
 from tests.support.replica import replica
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow, pytest.mark.xdist_group("scaled")]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.redis,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("scaled"),
+]
 
 PREFIX = f"{services.REDIS_PREFIX}{CHECKOUT}:{os.getpid()}:"
 

