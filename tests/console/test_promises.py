@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from console.mapping.promises import HEIGHT, budget_left, promises, spark
+from console.mapping.promises import HEIGHT, promises, spark
 from coordination.spec import SourceFile, read
 from telemetry.live import running
+from telemetry.objectives import budget_left
 from telemetry.series import rollup
 from tests.support.policies import written
 from tests.telemetry.batches import batch, series, sketch

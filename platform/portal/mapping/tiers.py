@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from coordination.spec import Document
 from portal.selectors.contract import Contract
-from telemetry.selectors import TierLatency
-
-NEARLY_ALL = 0.95
-"""A promise counts as held while at least this part of the requests had what it says."""
+from telemetry.objectives import Kept, kept_of
+from telemetry.selectors import TierHour, TierLatency
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tier the tenant may use. The promise is its longest wait, the only time a tier states."""
+    """One tier the tenant may use."""
 
     tier: Document
     seen: TierLatency | None
     """None: no request of the tenant's ended in it."""
+    promises: tuple[Kept, ...]
+    """Its objectives, or its longest wait where it states none; the worst kept first."""
 
     @property
     def requests(self) -> int:
@@ -27,25 +27,22 @@ class Row:
 
     @property
     def kept(self) -> float | None:
-        """Percent of its requests that waited no longer than promised; None when none was measured."""
-        part = self.seen.within("queue", self.tier.spec.queue.max_wait) if self.seen else None
-        return None if part is None else part * 100
-
-    @property
-    def waited(self) -> float | None:
-        """What 95 % waited at most, as percent of the promise."""
-        wait = self.seen.queue_p95_ms if self.seen else None
-        most = self.tier.spec.queue.max_wait / 1000
-        return None if wait is None or not most else wait * 100 / most
+        """Percent of the requests for which the worst kept promise was kept; None when none was measured."""
+        return self.promises[0].percent
 
     @property
     def state(self) -> str:
-        if self.kept is None:
-            return "unknown"
-        return "ok" if self.kept >= NEARLY_ALL * 100 else "bad"
+        holds = self.promises[0].holds
+        return "unknown" if holds is None else "ok" if holds else "bad"
 
 
 def rows(contract: Contract, seen: Iterable[TierLatency]) -> list[Row]:
     """The highest band first."""
     by_tier = {each.tier: each for each in seen}
-    return [Row(tier, by_tier.get(tier.name)) for tier in contract.tiers]
+    return [_row(tier, by_tier.get(tier.name)) for tier in contract.tiers]
+
+
+def _row(tier: Document, seen: TierLatency | None) -> Row:
+    hour = None if seen is None else TierHour(seen.tier, seen.tally, ())
+    found = sorted(kept_of(tier.spec, hour), key=lambda each: 100.0 if each.left is None else each.left)
+    return Row(tier, seen, tuple(found))
