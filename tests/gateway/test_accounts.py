@@ -220,7 +220,8 @@ async def test_on_a_full_disk_requests_are_served_and_told_of_from_memory_otherw
         ledger = gw.readiness()["ledger"]
         assert (ledger["recording"], ledger["unrecorded"], ledger["lost"]) == (False, 1, 0)
         assert "No space left" in ledger["trouble"]
-    assert [event.request_id for event in console.events] == [got.headers["x-request-id"]]
+    # At least once: what was not acknowledged before the end is told again.
+    assert {event.request_id for event in console.events} == {got.headers["x-request-id"]}
 
 
 async def test_without_a_folder_of_its_own_nothing_is_kept(tmp_path):
