@@ -42,7 +42,15 @@ class Run:
             time.sleep(0.05)
 
     def wait_started(self) -> None:
-        self.wait_until(lambda: "Ctrl-C stops it" in self.said and "Logs, state" in self.said, "the summary")
+        """Up and answering. What does not get there is ended: a fixture that failed here never ends it."""
+        try:
+            self.wait_until(
+                lambda: "Ctrl-C stops it" in self.said and "Logs, state" in self.said, "the summary"
+            )
+        except AssertionError:
+            if self.process.poll() is None:
+                self.end()
+            raise
 
     def facts(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.var / "demo.json").read_text())
