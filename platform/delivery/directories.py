@@ -14,6 +14,7 @@ from delivery.models import DirectoryVersion
 from delivery.pointers import Movement, advance
 from fleet.models import Environment
 from fleet.selectors import rings
+from foundation.locking import locked
 from tenancy.models import ApiKey, TeamShare
 
 
@@ -34,7 +35,7 @@ def current(environment: Environment) -> DirectoryVersion:
 @transaction.atomic
 def refresh(*, environment: str) -> bool:
     """Post the directory to every ring that runs something, if it changed. Whether it did."""
-    place = Environment.objects.select_for_update().filter(name=environment).first()
+    place = locked(Environment.objects.filter(name=environment)).first()
     if place is None:
         return False
     newest = current(place)

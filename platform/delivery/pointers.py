@@ -20,6 +20,7 @@ from delivery.models import DirectoryVersion, Pointer
 from delivery.notice import post
 from fleet.models import Ring
 from foundation.http import Refused
+from foundation.locking import locked
 
 Reason = Literal["publish", "rollback", "override", "heartbeat", "refresh", "directory"]
 MICROS = 1_000_000
@@ -43,7 +44,7 @@ def advance(*, ring: Ring, reason: Reason, movement: Movement | None = None) -> 
     when there is no pointer yet and ``movement`` does not make a whole one; ``trust.NoTrust``.
     """
     wanted = movement or Movement()
-    row = Pointer.objects.select_for_update().select_related("directory").filter(ring=ring).first()
+    row = locked(Pointer.objects.filter(ring=ring).select_related("directory")).first()
     if row is None:
         if wanted.version is None or wanted.bundle is None or wanted.directory is None:
             raise Refused(

@@ -17,6 +17,7 @@ from fleet.selectors import active_gateways, rings
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
 from foundation.http import Conflict, Refused
+from foundation.locking import locked
 from foundation.outbox import emit
 from policies.models import Bundle
 from telemetry.live.messages import Happened
@@ -98,11 +99,7 @@ def rollback(
 @transaction.atomic
 def note_progress(*, environment: Environment) -> None:
     """Close the stages, and then the release, that every gateway has answered. Called after statuses."""
-    release = (
-        Release.objects.select_for_update()
-        .filter(environment=environment, state=Release.State.RUNNING)
-        .first()
-    )
+    release = locked(Release.objects.filter(environment=environment, state=Release.State.RUNNING)).first()
     if release is None:
         return
     said = {
@@ -145,7 +142,7 @@ def _refuses(answer: GatewayState | None, bundle: str) -> bool:
 
 def _lock(environment: Environment) -> None:
     """Releases of one environment are made one after the other."""
-    Environment.objects.select_for_update().get(pk=environment.pk)
+    locked(Environment.objects.filter(pk=environment.pk)).get()
 
 
 def _require_newest(environment: Environment, after: int | None) -> Release | None:
@@ -190,9 +187,9 @@ def _release(
     now = timezone.now()
     # Releases before stages, as in ``note_progress``: two that lock in one order cannot deadlock.
     running = list(
-        Release.objects.select_for_update()
-        .filter(environment=environment, state=Release.State.RUNNING)
-        .values_list("pk", flat=True)
+        locked(Release.objects.filter(environment=environment, state=Release.State.RUNNING)).values_list(
+            "pk", flat=True
+        )
     )
     Release.objects.filter(pk__in=running).update(state=Release.State.SUPERSEDED, ended_at=now)
     Stage.objects.filter(release__in=running, state=Stage.State.RUNNING).update(

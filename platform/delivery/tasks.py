@@ -13,6 +13,7 @@ from delivery import directories, heartbeats, releases, timelines, trust
 from delivery.trust import NoTrust
 from fleet.models import Environment
 from foundation.actors import SYSTEM
+from foundation.locking import locked
 from foundation.outbox import subscribe as on
 from policies.models import Bundle, Revision
 
@@ -67,7 +68,7 @@ def _built(payload: Mapping[str, Any]) -> None:
     if not trust.is_signed(bundle.digest):
         return  # waits for people's signatures; `headway sign` releases it
     with transaction.atomic():
-        Environment.objects.select_for_update().get(pk=environment.pk)
+        locked(Environment.objects.filter(pk=environment.pk)).get()
         if _moves_on(environment, revision, bundle):
             releases.publish(
                 actor=SYSTEM,

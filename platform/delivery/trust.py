@@ -19,6 +19,7 @@ from coordination.bundle.root import Root, make_root, next_root, open_root, sign
 from coordination.program.canonical import sha256_digest
 from delivery.models import Signature, TrustRoot
 from foundation.http import Refused
+from foundation.locking import locked
 
 ONLINE_KEY = "online.pem"
 
@@ -88,7 +89,7 @@ def ensure_embedded_root() -> TrustRoot:
 @transaction.atomic
 def import_root(*, envelope: bytes) -> TrustRoot:
     """Record a root: the first is taken as given, each later one must follow the one before it."""
-    newest = TrustRoot.objects.order_by("-version").select_for_update().first()
+    newest = locked(TrustRoot.objects.order_by("-version")).first()
     root = open_root(envelope) if newest is None else next_root(open_root(bytes(newest.envelope)), envelope)
     return TrustRoot.objects.create(version=root.version, digest=sha256_digest(envelope), envelope=envelope)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, models
 
+from foundation.locking import locked
 from ledger.models import KEY, SUMS, QuarantinedEvent, TenantDay, UsageEvent, UsageHour
 from ledger.periods import hour_of
 
@@ -44,7 +45,7 @@ def lock_days(keys: Iterable[DayKey]) -> dict[DayKey, TenantDay]:
     )
     found: dict[DayKey, TenantDay] = {}
     for key in wanted:
-        row = TenantDay.objects.select_for_update().get(environment=key[0], tenant=key[1], day=key[2])
+        row = locked(TenantDay.objects.filter(environment=key[0], tenant=key[1], day=key[2])).get()
         found[key] = row
     return found
 

@@ -17,6 +17,7 @@ from coordination.spec.quantities import write_ppm
 from fleet.models import Environment
 from foundation.actors import Actor
 from foundation.http import Conflict, FieldError, Forbidden, Invalid, NotFound
+from foundation.locking import locked
 from portal.mapping import shares
 from portal.mapping.checking import findings
 from portal.permissions import require_administrator, within
@@ -90,7 +91,7 @@ def move_share(*, actor: Actor, place: Place, giver: str, taker: str, amount: in
     require_administrator(actor, place.tenant)
     parent = require_delegated(place.contract, giver, taker)
     # Whoever moves next waits here, and then finds another version.
-    Environment.objects.select_for_update().get(name=place.environment)
+    locked(Environment.objects.filter(name=place.environment)).get()
     now = shares.weights(place.contract, moved(place.environment, parent), parent)
     if shares.division(place.contract, parent, now).version != version:
         raise Conflict(

@@ -21,6 +21,7 @@ from coordination.program.canonical import sha256_digest
 from foundation import audit, outbox
 from foundation.actors import Actor, name_of
 from foundation.http import Refused
+from foundation.locking import locked
 from tenancy.models import ApiKey, ServiceToken, TeamShare, User
 
 KEY_SCOPES = ("inference",)
@@ -70,7 +71,7 @@ def create_key(
 @transaction.atomic
 def revoke_key(*, actor: Actor, key: ApiKey) -> None:
     """At once, and for good: no rollback revives it. Revoking twice is revoking once."""
-    row = ApiKey.objects.select_for_update().get(pk=key.pk)
+    row = locked(ApiKey.objects.filter(pk=key.pk)).get()
     if row.revoked_at is not None:
         return
     row.revoked_at = timezone.now()
@@ -84,7 +85,7 @@ def rotate_key(*, actor: Actor, key: ApiKey, overlap: timedelta) -> NewKey:
     """A new key for the same use; the old one works for ``overlap`` longer."""
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise Refused("invalid_overlap", "Both keys may work side by side for at most 7 days.", status=400)
-    row = ApiKey.objects.select_for_update().get(pk=key.pk)
+    row = locked(ApiKey.objects.filter(pk=key.pk)).get()
     now = timezone.now()
     if row.revoked_at is not None or row.replaced_by_id or (row.expires_at and row.expires_at <= now):
         raise Refused("key_not_active", "Only a key that works can be rotated.", status=409)

@@ -9,6 +9,7 @@ from coordination.spec import KINDS
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
 from foundation.http import Invalid
+from foundation.locking import locked
 from policies import selectors, store
 from policies.mapping.documents import Body
 from policies.mapping.proposals import edits_of, head_digest
@@ -101,7 +102,7 @@ def close_change_set(*, actor: Actor, change_set: ChangeSet) -> None:
 
 def _lock_open(change_set: ChangeSet) -> None:
     """Hold the row until the end of the transaction; ``Conflict`` when the proposal has ended."""
-    held = ChangeSet.objects.select_for_update().get(pk=change_set.pk)
+    held = locked(ChangeSet.objects.filter(pk=change_set.pk)).get()
     change_set.state, change_set.head_digest = held.state, held.head_digest
     if held.state != ChangeSet.State.OPEN:
         raise ended(change_set)

@@ -12,6 +12,7 @@ from django.db import transaction
 from coordination.bundle.tree import EMPTY
 from foundation import audit
 from foundation.actors import Actor
+from foundation.locking import locked
 from policies import store
 from policies.mapping import sets
 from policies.mapping.documents import parse
@@ -44,7 +45,7 @@ def rebuild_head(*, actor: Actor, environment: str, check: bool = False) -> Diff
     require_editor(actor, environment)
     require_environment(environment)
     with transaction.atomic():
-        head = EnvironmentHead.objects.select_for_update().select_related(None).get(pk=environment)
+        head = locked(EnvironmentHead.objects.filter(pk=environment).select_related(None)).get()
         heads, references = _wanted(environment, head)
         difference = _compare(environment, heads, references)
         if not check and not difference.none:

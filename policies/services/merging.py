@@ -21,6 +21,7 @@ from coordination.program.canonical import canonical_bytes, sha256_digest
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
 from foundation.http import Conflict, FieldError, Invalid
+from foundation.locking import locked
 from policies import events, selectors, store
 from policies.mapping import findings, sets
 from policies.mapping.documents import Body, Written, read_body
@@ -167,7 +168,7 @@ def _swap(actor: Actor, proposal: Proposal, prepared: _Prepared) -> Revision | N
     """The short transaction. None, and nothing written, when the environment has moved on."""
     environment, base, now = proposal.environment, prepared.base, timezone.now()
     with transaction.atomic():
-        head = EnvironmentHead.objects.select_for_update().filter(pk=environment, revision=base).first()
+        head = locked(EnvironmentHead.objects.filter(pk=environment, revision=base)).first()
         if head is None:
             return None
         change_set = _ended_change_set(actor, proposal, prepared, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from foundation.locking import locked
 from telemetry.models.series import DirtyMinute
 from telemetry.series import store
 from telemetry.series.tally import Tally
@@ -26,7 +27,7 @@ def roll_up(now: int) -> int:
 
 def _roll_up(environment: str, minute: int) -> int:
     """Whoever adds a batch meanwhile waits for this row, and makes it anew: the minute is looked at again."""
-    held = DirtyMinute.objects.select_for_update().filter(environment=environment, minute=minute).first()
+    held = locked(DirtyMinute.objects.filter(environment=environment, minute=minute)).first()
     if held is None:
         return 0
     held.delete()

@@ -6,6 +6,7 @@ On SQLite and on PostgreSQL. The tests of a module share one console; each begin
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -128,16 +129,16 @@ def test_many_who_publish_at_once_get_versions_of_their_own(console, gateway):
 
 
 def test_of_two_who_looked_at_the_same_release_one_publishes(console):
-    release = console.status()["release"]
-    asked = {"bundle": release["bundle"], "after": release["version"]}
-
-    def publish(_: int) -> tuple[int, str]:
+    def publish(asked: dict[str, Any]) -> tuple[int, str]:
         answer = console.api.post(f"{ENVIRONMENT}/releases", json=asked)
         return answer.status_code, answer.json().get("code", "")
 
-    with ThreadPoolExecutor(4) as people:
-        answers = sorted(people.map(publish, range(4)))
-    assert answers == [(201, ""), *[(409, "release_moved")] * 3]
+    for _ in range(5):  # while the gateway reports what it runs, which is written beside them
+        release = console.status()["release"]
+        asked = {"bundle": release["bundle"], "after": release["version"]}
+        with ThreadPoolExecutor(4) as people:
+            answers = sorted(people.map(publish, [asked] * 4))
+        assert answers == [(201, ""), *[(409, "release_moved")] * 3]
 
 
 def test_of_two_who_save_the_same_object_one_is_told_what_the_other_did(console):

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 
 from console import selectors
 from console.views.desk import HtmxRequest, desk_of, signed_in
+from foundation.http import Refused
+from foundation.http.answers import API, problem_response
 from policies.selectors import environments
 from tenancy.permissions import may_see_platform
 
@@ -79,6 +81,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 @login_not_required
 def broken(request: HttpRequest) -> HttpResponse:
+    """What an error of ours looks like: a page, or under /api/ a problem."""
+    if request.path.startswith(API):
+        return problem_response(
+            Refused("internal_error", "That did not work; the reason is in the log.", status=500)
+        )
     return problem(
         request, 500, "That did not work", "The console failed to make this page; the reason is in its log."
     )

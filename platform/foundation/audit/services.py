@@ -12,6 +12,7 @@ from django.utils import timezone
 from foundation.actors import Actor, name_of, person_behind
 from foundation.audit.chain import GENESIS, Link
 from foundation.audit.models import AuditEntry, AuditHead
+from foundation.locking import locked
 
 
 def record(
@@ -29,7 +30,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an audit entry belongs to the transaction of what it records")
-    head, _ = AuditHead.objects.select_for_update().get_or_create(pk=1, defaults={"digest": GENESIS})
+    head, _ = locked(AuditHead.objects.all()).get_or_create(pk=1, defaults={"digest": GENESIS})
     draft = Link(
         seq=head.seq + 1,
         at=timezone.now(),

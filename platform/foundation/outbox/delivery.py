@@ -75,7 +75,7 @@ def _claim(now: datetime, tried: set[int]) -> OutboxEvent | None:
     """The oldest event that is due and nobody else's, leased to the caller."""
     waiting = OutboxEvent.objects.filter(done_at=None, not_before__lte=now).exclude(pk__in=tried)
     if connection.features.has_select_for_update_skip_locked:
-        waiting = waiting.select_for_update(skip_locked=True)
+        waiting = waiting.select_for_update(no_key=True, skip_locked=True)
     event = waiting.order_by("id").first()
     if event is None:
         return None
