@@ -121,6 +121,16 @@ def revision(digest: str) -> Revision | None:
     return Revision.objects.filter(pk=digest).first()
 
 
+def revision_of(environment: str, address: str) -> Revision | None:
+    """A revision of an environment by what it is called: its number, its digest, or ``current``."""
+    if address == "current":
+        return current_revision(environment)
+    found = Revision.objects.filter(environment=environment)
+    if address.startswith("sha256:"):
+        return found.filter(pk=address).first()
+    return found.filter(number=int(address)).first() if address.isdecimal() else None
+
+
 def trees(wanted: Iterable[str]) -> dict[str, bytes]:
     """Tree objects by digest; those that do not exist are left out."""
     found: dict[str, bytes] = {}

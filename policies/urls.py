@@ -8,12 +8,18 @@ from policies.api import change_sets, documents, environments
 
 ENVIRONMENT = r"environments/(?P<environment>[a-z0-9][a-z0-9-]{0,62})"
 OBJECT = r"(?P<kind>[A-Za-z]{1,63})/(?P<name>[a-z0-9][a-z0-9./-]{0,599})"
+REVISION = r"(?P<revision>current|[0-9]{1,15}|sha256:[0-9a-f]{64})"
 KIND = r"(?P<kind>[A-Za-z]{1,63})"
 
 app_name = "policies"
 urlpatterns = [
     path("environments", environments.Environments.as_view(), name="environments"),
     re_path(rf"^{ENVIRONMENT}/revisions\Z", environments.Revisions.as_view(), name="revisions"),
+    re_path(
+        rf"^{ENVIRONMENT}/revisions/{REVISION}/documents\Z",
+        environments.RevisionDocuments.as_view(),
+        name="revision-documents",
+    ),
     re_path(rf"^{ENVIRONMENT}/plan\Z", environments.PlanFolder.as_view(), name="plan"),
     re_path(rf"^{ENVIRONMENT}/apply\Z", environments.ApplyFolder.as_view(), name="apply"),
     re_path(rf"^{ENVIRONMENT}/documents/{KIND}\Z", documents.Documents.as_view(), name="documents"),

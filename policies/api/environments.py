@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from coordination.spec import SourceFile
+from foundation.http import FieldError, Malformed, NotFound
 from foundation.http.pages import page
 from policies import selectors, services
 from policies.api import serializers as shapes
 from policies.api.base import PolicyView, listed, page_of
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
+from policies.mapping import sets
 from policies.models import Revision
+
+LONGEST_POSITION = 10
 
 
 class Environments(PolicyView):
@@ -40,6 +45,33 @@ class Revisions(PolicyView):
         """What was ever merged, newest first."""
         found = page(selectors.revisions(environment), order=("-number",), **page_of(request))
         return Response(listed(found, shapes.RevisionRow(found.items, many=True).data))
+
+
+class RevisionDocuments(PolicyView):
+    @extend_schema(
+        operation_id="read_revision", parameters=PAGE, responses={200: shapes.RevisionDocuments, **REFUSALS}
+    )
+    def get(self, request: Request, environment: str, revision: str) -> Response:
+        """Every document of a revision, by kind and name: the policy as it was then.
+
+        The revision is given by number, by digest, or as `current`.
+        """
+        found = selectors.revision_of(environment, revision)
+        if found is None:
+            raise NotFound("unknown_revision", f"`{environment}` has no revision `{revision}`.")
+        asked = page_of(request)
+        start = position_of(asked["cursor"])
+        entries = sorted(sets.entries_of(found.root_tree_id), key=lambda entry: (entry.kind, entry.name))
+        end = start + asked["limit"]
+        digests = [entry.digest for entry in entries[start:end]]
+        bodies = {row.digest: bytes(row.body) for row in selectors.documents(digests)}
+        return Response(
+            {
+                "revision": revision_row(found),
+                "items": [orjson.loads(bodies[digest]) for digest in digests],
+                "next": str(end) if end < len(entries) else None,
+            }
+        )
 
 
 class PlanFolder(PolicyView):
@@ -84,6 +116,16 @@ def folder(given: dict[str, Any]) -> dict[str, Any]:
         SourceFile(file["name"], file["text"].encode("utf-8", "surrogatepass")) for file in given["files"]
     ]
     return {"files": files, "prune": given["prune"]}
+
+
+def position_of(cursor: str | None) -> int:
+    """Where a page of a revision begins. It never changes, so a position is as good as a key."""
+    if not cursor:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < LONGEST_POSITION):
+        error = FieldError("/cursor", "malformed", "the `next` of the page before")
+        raise Malformed("malformed_query", "That is not a page of this list.", errors=[error])
+    return int(cursor)
 
 
 def revision_row(revision: Revision | None) -> dict[str, Any] | None:

@@ -161,6 +161,14 @@ class RevisionPage(s.Serializer[Any]):
     next = s.CharField(allow_null=True)
 
 
+class RevisionDocuments(s.Serializer[Any]):
+    """A page of the documents of one revision."""
+
+    revision = RevisionRow()
+    items = s.ListField(child=s.DictField())
+    next = s.CharField(allow_null=True)
+
+
 class ChangeSetPage(s.Serializer[Any]):
     items = ChangeSetRow(many=True)
     next = s.CharField(allow_null=True)

@@ -88,11 +88,15 @@ def test_what_is_plain(words, read):
     assert plain.read(command, words) == read
 
 
-def test_what_may_come_from_elsewhere_is_left_to_typer():
+def test_what_may_come_from_elsewhere_is_left_to_typer(monkeypatch):
     def from_a_variable(server: Annotated[str, typer.Option(envvar="SERVER")] = "") -> None: ...
 
+    monkeypatch.setenv("SERVER", "y")
     assert plain.read(from_a_variable, []) is None
     assert plain.read(from_a_variable, ["--server", "x"]) is None
+    monkeypatch.delenv("SERVER")
+    assert plain.read(from_a_variable, []) == {}
+    assert plain.read(from_a_variable, ["--server", "x"]) == {"server": "x"}
 
 
 @pytest.mark.parametrize(

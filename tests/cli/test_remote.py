@@ -123,6 +123,27 @@ def test_a_plan_says_what_each_change_means_and_whom_it_reaches(console, folder)
     assert "tenants reached: acme" in shown
 
 
+def test_a_folder_is_compared_with_revisions_and_releases(console, folder):
+    assert apply(console, folder, planned(console, folder)["plan_digest"]).returncode == 0
+    newest = revisions(console)[0]
+    release = console.status()["release"]["version"]
+    tier = found(re.search(r"name: (\w+)", (folder / "tier.yaml").read_text()))[1]
+    environment = ("--environment", "dev")
+    since = headway(console, "diff", f"revision:{newest - 1}", "revision:current", *environment)
+    assert (since.returncode, since.stderr) == (1, "")
+    assert since.stdout.splitlines()[:2] == ["widening", f"  {tier}: tier added"]
+    same = headway(console, "diff", f"release:{release}", "release:current", *environment)
+    assert (same.returncode, same.stdout) == (0, "no difference\n"), same.stderr
+    back = headway(console, "diff", "release:current", str(folder), *environment, "--format", "json")
+    gone = {(c["kind"], c["action"]) for c in json.loads(back.stdout)["changes"]}
+    assert ("Tenant", "delete") in gone
+    assert ("Tier", "create") not in gone
+    for address, said in ((f"revision:{newest + 99}", "unknown_revision"), ("release:x", "names nothing")):
+        ran = headway(console, "diff", address, str(folder), *environment)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert said in ran.stderr
+
+
 def test_the_command_a_plan_ends_with_does_it(console, folder):
     shown = headway(console, "plan", str(folder), "--environment", "dev")
     command = shown.stdout.strip().splitlines()[-1].removeprefix("to do it: headway ")

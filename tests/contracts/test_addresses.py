@@ -52,6 +52,7 @@ def addresses(key, gateway):
         "slug": "quotas",
         "number": "1",
         "version": "1",
+        "revision": "1",
         "gateway": gateway,
         "key": key,
         "tenant": "acme",

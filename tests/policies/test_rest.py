@@ -10,7 +10,7 @@ from django.test import Client
 
 from foundation.actors import SYSTEM
 from foundation.http.models import IdempotentRequest
-from policies import selectors
+from policies import selectors, services
 from policies.models import ChangeSet, Revision
 from tenancy import credentials
 from tests.policies.conftest import digest_of, put, text
@@ -102,6 +102,47 @@ def test_a_version_that_is_no_longer_current_is_refused_with_all_three_sides(api
     bands = [sides[side]["document"]["spec"]["band"] for side in ("base", "ours", "theirs")]
     assert bands == [100, 120, 90]
     assert send(api, "PUT", f"{BASE}/documents/Tier/flex", OTHER, If_Match="*").status_code == 200
+
+
+def test_a_revision_is_read_page_by_page_as_it_was(api):
+    create_flex(api)
+    put("flex", "spec: {band: 90}", base=...)
+    first, second, third = (f"{BASE}/revisions/{n}/documents" for n in (1, 2, 3))
+    held = api.get(second).json()
+    names = [(d["kind"], d["metadata"]["name"]) for d in held["items"]]
+    assert names == sorted(names)
+    assert held["next"] is None
+    assert ("Tier", "flex") in names
+    assert len(api.get(first).json()["items"]) == len(names) - 1
+    bands = [
+        next(d["spec"]["band"] for d in api.get(path).json()["items"] if d["metadata"]["name"] == "flex")
+        for path in (
+            second,
+            third,
+            f"{BASE}/revisions/current/documents",
+            f"{BASE}/revisions/{held['revision']['digest']}/documents",
+        )
+    ]
+    assert bands == [100, 90, 90, 100]
+    read, cursor = [], ""
+    while cursor is not None:
+        page = api.get(second, {"limit": 3, **({"cursor": cursor} if cursor else {})}).json()
+        assert len(page["items"]) <= 3
+        read += page["items"]
+        cursor = page["next"]
+    assert read == held["items"]
+    assert api.get(second, {"cursor": "9999"}).json()["items"] == []
+
+
+def test_a_revision_that_is_not_there_is_not_read(api):
+    services.create_environment(actor=SYSTEM, environment="other")
+    refused(api.get(f"{BASE}/revisions/99/documents"), 404, "unknown_revision")
+    refused(api.get(f"{BASE}/revisions/sha256:{'0' * 64}/documents"), 404, "unknown_revision")
+    refused(api.get("/api/v1/environments/other/revisions/current/documents"), 404, "unknown_revision")
+    mine = api.get(f"{BASE}/revisions/1/documents").json()["revision"]["digest"]
+    refused(api.get(f"/api/v1/environments/other/revisions/{mine}/documents"), 404, "unknown_revision")
+    for cursor in ("-1", "one", "1e3", "9" * 30, "\u0661"):
+        refused(api.get(f"{BASE}/revisions/1/documents", {"cursor": cursor}), 400, "malformed_query")
 
 
 PRECONDITIONS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -96,19 +97,30 @@ def diff(before: PolicySet, after: PolicySet, *, environment: str | None, at: Mi
     """What ``after`` changes in ``before``, as one environment sees both, at an instant."""
     old, new = Catalogue(before, environment, at), Catalogue(after, environment, at)
     documents = {(d.kind, d.name): d for d in old.documents}, {(d.kind, d.name): d for d in new.documents}
-    changes: list[Change] = []
-    changed: list[tuple[str, str]] = []
-    for key in sorted(documents[0].keys() | documents[1].keys()):
-        found = _changes(documents[0].get(key), documents[1].get(key), at)
-        changes += found
-        if any(change.category != "no_effect" for change in found):
-            changed.append(key)
-    reached, moved = reach((old, new), changed), _moved(old, new) if changed else {}
-    tenants = tuple(sorted({*reached.tenants, *(moved or ())}))
-    return Difference(environment, tuple(changes), replace(reached, tenants=tenants), moved)
+    changes = [
+        change
+        for key in sorted(documents[0].keys() | documents[1].keys())
+        for change in changes_of(documents[0].get(key), documents[1].get(key), at)
+    ]
+    return with_impact(environment, (old, new), changes, lambda: _moved(old, new))
 
 
-def _changes(old: Document | None, new: Document | None, at: Micros) -> list[Change]:
+def with_impact(
+    environment: str | None,
+    sides: tuple[Catalogue, Catalogue],
+    changes: Iterable[Change],
+    moved: Callable[[], Guarantees | None],
+) -> Difference:
+    """The changes together with whom they reach; ``moved`` is asked only if there is an effect."""
+    told = tuple(changes)
+    touched = list(dict.fromkeys((c.kind, c.name) for c in told if c.category != "no_effect"))
+    reached, guaranteed = reach(sides, touched), moved() if touched else {}
+    tenants = tuple(sorted({*reached.tenants, *(guaranteed or ())}))
+    return Difference(environment, told, replace(reached, tenants=tenants), guaranteed)
+
+
+def changes_of(old: Document | None, new: Document | None, at: Micros) -> list[Change]:
+    """What one object changes into, place by place; one of the two is there."""
     if old is None or new is None:
         document = new or old
         assert document is not None  # noqa: S101 - a key is on one side at least
@@ -167,7 +179,11 @@ def _moved(old: Catalogue, new: Catalogue) -> Guarantees | None:
             return None
         records = lower(catalogue, environment=catalogue.environment or "")
         sides.append(guarantees(load(records), records, catalogue.at + HORIZON))
-    before, after = sides
+    return moved_between(*sides)
+
+
+def moved_between(before: Mapping[str, Guarantee], after: Mapping[str, Guarantee]) -> Guarantees:
+    """The guarantees that are not the same on both sides."""
     return {
         name: (before.get(name), after.get(name))
         for name in sorted(before.keys() | after.keys())

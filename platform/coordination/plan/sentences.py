@@ -117,9 +117,9 @@ def _sets(spot: Spot) -> str:
     losses = [str(each) for each in before if each not in after]
     if not gains and not losses:
         return f"in another order: {', '.join(map(str, after))}"
-    everything = ("any -> " if not before else "") + ("any" if not after else "")
-    if everything:
-        return everything if not after else f"any -> {_listed(gains)}"
+    if not before or not after:
+        nothing = "any" if spot.shape.startswith(("match/", "scope/")) else NOTHING
+        return " -> ".join(_listed(list(map(str, side))) or nothing for side in (before, after))
     parts = [f"gains {_listed(gains)}"] if gains else []
     parts += [f"loses {_listed(losses)}"] if losses else []
     return " and ".join(parts)

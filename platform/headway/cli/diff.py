@@ -1,24 +1,21 @@
-"""``headway diff``: what does one policy set change in another, in words?"""
+"""``headway diff``: what does one policy change in another, in words?"""
 
 from __future__ import annotations
 
 import enum
 import json
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from coordination.diagnostics import has_errors, render_text
-from coordination.plan import diff
-from coordination.plan import render_text as render_difference
-from coordination.spec import PolicySet, read
+from coordination.plan import Compiled, Difference, diff, diff_programs, render_text
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
+from headway.cli.compared import Side, console_for, side_of
 from headway.cli.terminal import wants_colour
 
-TAR_MAGIC = (257, b"ustar")
+ENVIRONMENT = "dev"
+"""What ``build`` builds for unless told otherwise."""
 
 
 class OutputFormat(enum.StrEnum):
@@ -27,43 +24,56 @@ class OutputFormat(enum.StrEnum):
 
 
 def command(
-    before: Annotated[str, typer.Argument(metavar="A", help="A file or a folder of policy: what is.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="A file or a folder of policy: what would be.")],
+    before: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="What is: a file or folder of policy, a bundle, - for stdin, "
+            "or of a console revision:N|DIGEST|current, release:N|current.",
+        ),
+    ],
+    after: Annotated[str, typer.Argument(metavar="B", help="What would be: the same choice.")],
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
-    environment: Annotated[str, typer.Option(help="As this environment sees both.")] = "",
-    at: Annotated[str, typer.Option(help="Instant to look from, RFC 3339; by default today 00:00Z.")] = "",
+    environment: Annotated[
+        str, typer.Option(help="As this environment sees both; the one whose revision is meant.")
+    ] = "",
+    at: Annotated[
+        str, typer.Option(help="Instant to look from, RFC 3339; by default today 00:00Z, or a bundle's own.")
+    ] = "",
+    server: Annotated[
+        str, typer.Option(envvar="HEADWAY_SERVER", help="URL of the console, for its revisions and releases.")
+    ] = "",
+    token: Annotated[
+        str,
+        typer.Option(envvar="HEADWAY_TOKEN", help="Service token; better in the environment than here."),
+    ] = "",
 ) -> None:
-    """Say what B changes in A. Exit 0 no difference, 1 they differ, 2 could not run."""
+    """Say what B changes in A. Exit 0 no difference, 1 they differ, 2 could not run.
+
+    With a bundle, both are compared as gateways read them; otherwise as their documents say.
+    """
     with reporting("diff"):
-        try:
-            instant = check.instant_of(at)
-            sets = [_policy(path) for path in (before, after)]
-        except check.CouldNotRun as problem:
-            raise CouldNotRun(str(problem)) from None
-    found = diff(sets[0], sets[1], environment=environment or None, at=instant)
+        if before == after == "-":
+            raise CouldNotRun("standard input can be one of the two only")
+        with console_for((before, after), "diff", server, token, environment) as console:
+            found = _difference([side_of(each, console) for each in (before, after)], environment, at)
     if output is OutputFormat.json:
         print(json.dumps(found.as_json(), indent=2, default=str))
     else:
-        print(render_difference(found, colour=wants_colour()), end="")
+        print(render_text(found, colour=wants_colour()), end="")
     raise typer.Exit(1 if found.changes else 0)
 
 
-def _policy(path: str) -> PolicySet:
-    """What was read; documents that cannot be understood end the command."""
-    _refuse_bundle(path)
-    policy_set, misread = read(check.load_files(path))
-    if has_errors(misread):
-        print(render_text(misread, policy_set.texts, colour=False), end="", file=sys.stderr)
-        raise CouldNotRun(f"{path} cannot be read as policy")
-    return policy_set
-
-
-def _refuse_bundle(path: str) -> None:
-    """A bundle holds the compiled form, whose names the documents do not survive."""
-    place = Path(path)
-    offset, magic = TAR_MAGIC
-    if place.is_file():
-        with place.open("rb") as file:
-            file.seek(offset)
-            if file.read(len(magic)) == magic:
-                raise CouldNotRun(f"{path} is a bundle: compare the folders they were built from")
+def _difference(sides: list[Side], environment: str, at: str) -> Difference:
+    try:
+        instant = check.instant_of(at)
+    except check.CouldNotRun as problem:
+        raise CouldNotRun(str(problem)) from None
+    bundles = [side for side in sides if isinstance(side, Compiled)]
+    if not bundles:
+        written = [side.policy_set for side in sides if not isinstance(side, Compiled)]
+        return diff(written[0], written[1], environment=environment or None, at=instant)
+    start = max(bundle.records.at for bundle in bundles)
+    place = environment or bundles[0].records.environment
+    compiled = [side if isinstance(side, Compiled) else side.compiled(place, start) for side in sides]
+    return diff_programs(compiled[0], compiled[1], at=instant if at else None)

@@ -22,9 +22,12 @@ from typer.models import ArgumentInfo, OptionInfo
 
 INTERRUPTED = 130
 TELLS_NOTHING = frozenset(
-    {"default", "help", "metavar", "param_decls", "rich_help_panel", "show_default", "hidden", "min", "max"}
+    {
+        *("default", "help", "metavar", "param_decls", "rich_help_panel", "show_default", "hidden"),
+        *("min", "max", "envvar"),
+    }
 )
-"""What may be said of a parameter without changing how a text is read."""
+"""What may be said of a parameter without changing how a text is read: a variable only while it is set."""
 
 
 class _Parameter(NamedTuple):
@@ -126,5 +129,7 @@ def _kind(hint: Any) -> Any:
 
 
 def _says_no_more(info: ArgumentInfo | OptionInfo) -> bool:
+    if isinstance(info.envvar, str) and os.environ.get(info.envvar):
+        return False
     usual = vars(typer.Argument() if isinstance(info, ArgumentInfo) else typer.Option())
     return all(usual[key] == value for key, value in vars(info).items() if key not in TELLS_NOTHING)

@@ -62,17 +62,7 @@ def lines(planned: dict[str, Any]) -> Iterator[str]:
         yield from (f"      {said}" for said in meant.get((operation["kind"], operation["name"]), ()))
     if tenants := difference["impact"].get("tenants"):
         yield f"tenants reached: {', '.join(tenants[:MOST])}{' and more' if len(tenants) > MOST else ''}"
-        if operation["action"] == "update":
-            yield from (f"      {said}" for said in _meaning(planned, operation))
     yield f"plan {planned['plan_digest']}"
-
-
-def _meaning(planned: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
-    """What an update changes, in words, with the kind of change it is."""
-    difference = planned.get("difference") or {"changes": []}
-    for change in difference["changes"]:
-        if (change["kind"], change["name"]) == (operation["kind"], operation["name"]):
-            yield f"{change['sentence']}  [{change['category'].replace('_', ' ')}]"
 
 
 def _summary(operations: list[dict[str, Any]]) -> str:
