@@ -17,17 +17,17 @@ from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.downstream.connection import Answering, ClientConnection
 from gateway.downstream.request import HttpRequest
+from gateway.endpoints.table import ENDPOINTS, Endpoint
 from gateway.errors import Problem
 from gateway.exchange import UNRECORDED, Exchange
 from gateway.explanations import Explanation, Explanations
 from gateway.identifiers import RequestIds
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
-from gateway.prompt import ChatRequest, estimate_tokens, normalised_text, read_chat, upstream_body
+from gateway.prompt import ModelRequest, upstream_body
 from gateway.telling import NobodyToTell, Teller
 from gateway.upstream.pool import Replicas
 
-CHAT = b"/v1/chat/completions"
 MODELS = b"/v1/models"
 JSON = b"content-type: application/json\r\n"
 SWEEP_SECONDS = 0.1
@@ -81,9 +81,9 @@ class DataPlane:
     def vet(self, request: HttpRequest) -> Problem | None:
         path = request.path.partition(b"?")[0]
         request.path = path
-        if path == CHAT:
+        if path in ENDPOINTS:
             if request.method != "POST":
-                return Problem("method_not_allowed", "Use POST for /v1/chat/completions.")
+                return Problem("method_not_allowed", f"Use POST for {path.decode()}.")
         elif path == MODELS or path.startswith(MODELS + b"/"):
             if request.method != "GET":
                 return Problem("method_not_allowed", "Use GET for /v1/models.")
@@ -214,8 +214,9 @@ class DataPlane:
         explanation.tenant = sender.tenant
         explanation.key_id = sender.key_id
         try:
-            if http.path == CHAT:
-                return self._chat(http, connection, explanation)
+            endpoint = ENDPOINTS.get(http.path)
+            if endpoint is not None:
+                return self._model(endpoint, http, connection, explanation)
             return self._models(http, connection, explanation)
         except Exception as error:  # noqa: BLE001 - the last line of defence: one request, not the process
             log(
@@ -226,18 +227,22 @@ class DataPlane:
             )
             return Problem("internal_error", "The gateway failed to handle this request.")
 
-    def _chat(
-        self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
+    def _model(
+        self,
+        endpoint: Endpoint,
+        http: HttpRequest,
+        connection: ClientConnection,
+        explanation: Explanation,
     ) -> Exchange | Problem | None:
-        chat = read_chat(http.body)
+        asked = endpoint.read(http.body)
         http.body = b""
-        if isinstance(chat, Problem):
-            return chat
+        if isinstance(asked, Problem):
+            return asked
         sender: KeyFacts = http.sender
-        explanation.model = chat.model[:SESSION_LIMIT]
-        explanation.stream = chat.stream
+        explanation.model = asked.model[:SESSION_LIMIT]
+        explanation.stream = asked.stream
         coordinator = self.coordinator
-        classified = coordinator.classify(sender.tenant, chat.service_tier, chat.model)
+        classified = coordinator.classify(sender.tenant, asked.service_tier, asked.model)
         if isinstance(classified, Refusal):
             return Problem(classified.code, classified.message)
         explanation.tier_requested = classified.tier_requested
@@ -246,23 +251,24 @@ class DataPlane:
         deadline = _deadline(http.headers.get(b"x-headway-deadline-ms"), explanation.arrived)
         if isinstance(deadline, Problem):
             return deadline
-        text = normalised_text(chat.body)
-        encoded = text.encode()
+        prompt = endpoint.prompt(asked.body)
         request = Request(
             request_id=explanation.request_id,
             tenant=sender.tenant,
             model=classified.model,
             tier=classified.tier,
             scale=classified.scale,
-            prompt_tokens=estimate_tokens(text, encoded, len(chat.body["messages"])),
-            max_tokens=chat.max_tokens,
-            blocks=coordinator.blocks(classified, sender.tenant, encoded),
+            prompt_tokens=prompt.tokens,
+            longest_prompt=prompt.longest,
+            max_tokens=asked.max_tokens,
+            blocks=coordinator.blocks(classified, sender.tenant, prompt.text),
             arrived=explanation.arrived,
-            stickiness=_stickiness(http, chat, sender.tenant) or explanation.request_id,
+            stickiness=_stickiness(http, asked, sender.tenant) or explanation.request_id,
             deadline=deadline,
         )
         served_name = coordinator.program.models[classified.model].served_name
-        exchange = Exchange(self, connection, chat, request, upstream_body(chat, served_name), explanation)
+        body = upstream_body(asked, served_name, ask_usage=endpoint.asks_usage)
+        exchange = Exchange(self, connection, endpoint, asked, request, body, explanation)
         decision = coordinator.admit(exchange, request, self.clock.now())
         explanation.decision = decision
         decided = explanation.decided = self.clock.now()
@@ -325,13 +331,13 @@ def _entitled(program: Program, tenant: str, model: str) -> bool:
     return any(program.scope(tenant, tier, model).routes for tier in program.tenants[tenant].tiers)
 
 
-def _stickiness(http: HttpRequest, chat: ChatRequest, tenant: str) -> str | None:
+def _stickiness(http: HttpRequest, asked: ModelRequest, tenant: str) -> str | None:
     """The session a client names, within its tenant."""
     session = http.headers.get(b"x-session-id")
     if session:
         return f"{tenant}\n{session[:SESSION_LIMIT].decode('latin-1')}"
-    if chat.cache_key:
-        return f"{tenant}\n{chat.cache_key[:SESSION_LIMIT]}"
+    if asked.cache_key:
+        return f"{tenant}\n{asked.cache_key[:SESSION_LIMIT]}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What becomes of one admitted chat completion? Wait, place, forward, settle; each exactly once.
+"""What becomes of one admitted request? Wait, place, forward, settle; each exactly once.
 
 An exchange stands between a client's connection, the coordinator and one replica connection at a time.
 It is driven by their callbacks; it has no task of its own. States: waiting (no dispatch), attempting
@@ -15,14 +15,14 @@ from coordination.scheduling.values import Request, Usage
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
 from gateway.coordinator import FailReason, Outcome
+from gateway.endpoints.table import Endpoint
 from gateway.errors import Problem
 from gateway.explanations import Explanation
 from gateway.json_member import set_member
-from gateway.prompt import ChatRequest
+from gateway.prompt import ModelRequest
 from gateway.sse import EventStream
 from gateway.telemetry.meter import Cell
 from gateway.upstream.connection import ReplicaConnection
-from gateway.usage import read_usage
 
 if TYPE_CHECKING:
     from gateway.data_plane import DataPlane
@@ -44,12 +44,13 @@ class Exchange:
 
     __slots__ = (
         "_answered",
+        "_asked",
         "_body",
         "_cell",
-        "_chat",
         "_connecting",
         "_connection",
         "_dispatch",
+        "_endpoint",
         "_events",
         "_explanation",
         "_parts",
@@ -72,7 +73,8 @@ class Exchange:
         self,
         plane: DataPlane,
         connection: ClientConnection,
-        chat: ChatRequest,
+        endpoint: Endpoint,
+        asked: ModelRequest,
         request: Request,
         body: bytes,
         explanation: Explanation,
@@ -80,7 +82,8 @@ class Exchange:
         """``body``: what each attempt sends."""
         self._plane = plane
         self._connection = connection
-        self._chat = chat
+        self._endpoint = endpoint
+        self._asked = asked
         self.request = request
         self._body = body
         self._explanation = explanation
@@ -173,12 +176,12 @@ class Exchange:
             return
         self._status = status
         self._type = headers.get(b"content-type", b"application/json")
-        if status == 200 and self._chat.stream and self._type.startswith(b"text/event-stream"):
+        if status == 200 and self._asked.stream and self._type.startswith(b"text/event-stream"):
             assert self._upstream is not None  # noqa: S101 - it speaks
             assert self._dispatch is not None  # noqa: S101 - and was asked
             self._upstream.stream()
-            self._events = EventStream(
-                self._plane.tier_name(self._dispatch.decision.tier), strip_usage=not self._chat.wants_usage
+            self._events = self._endpoint.events(
+                self._plane.tier_name(self._dispatch.decision.tier), strip_usage=not self._asked.wants_usage
             )
 
     def upstream_body(self, data: bytes) -> None:
@@ -259,7 +262,7 @@ class Exchange:
         upstream.send(
             self,
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-            % (upstream.pool.chat_head, len(self._body), self.request.request_id.encode()),
+            % (upstream.pool.heads[self._endpoint.path], len(self._body), self.request.request_id.encode()),
             self._body,
         )
 
@@ -309,7 +312,7 @@ class Exchange:
         assert dispatch is not None  # noqa: S101 - a replica spoke
         now = self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
-            usage, _ = read_usage(body)
+            usage = self._endpoint.usage(body)
             self._settle(
                 "completed", usage or self._counted(), "completed", by_engine=usage is not None, now=now
             )
@@ -342,13 +345,14 @@ class Exchange:
 
     def _cut_off(self, problem: Problem) -> None:
         """Too late for another attempt: tell the client inside its stream, and close."""
-        ends_event = b"\n\n" if self._events is not None and self._events.mid_event else b""
+        events = self._events
+        assert events is not None  # noqa: S101 - of what is not streamed nothing is sent before its end
         self._release()
         self._settle("aborted", self._counted(), "failed")
         self._explanation.problem = problem
         self._finish("aborted", problem.status)
         self._connection.close_after_this()
-        self._connection.finish(b"%bdata: %b\n\n" % (ends_event, problem.body()))
+        self._connection.finish(events.failure(problem))
 
     def _end_with(self, problem: Problem) -> None:
         if self.over:

@@ -7,10 +7,11 @@ the engine's count is real work.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
+import xxhash
 
 from gateway.errors import Problem
 
@@ -22,8 +23,25 @@ BYTES_PER_TOKEN_TENTHS = 38
 """English prose and code run at 3.5 to 4.2 bytes a token in today's vocabularies."""
 
 
-class ChatRequest(msgspec.Struct, frozen=True, eq=False):
-    """A chat completion request as far as the gateway reads it."""
+TOKENS_PER_MEDIUM = 512
+"""An image, a recording or a file in a prompt: engines make 85 to 3,000 tokens of one."""
+_MEDIUM = "\0medium "
+"""What stands in the normalised text in front of the hash of one."""
+
+
+class Prompt(NamedTuple):
+    """The prompt as the rules need it."""
+
+    text: bytes
+    """Normalised; hashed in blocks, then dropped."""
+    tokens: int
+    """Estimated."""
+    longest: int
+    """Of a request with several prompts the longest one's; it alone must fit into the context."""
+
+
+class ModelRequest(msgspec.Struct, frozen=True, eq=False):
+    """A request to a model as far as the gateway reads it."""
 
     body: dict[str, Any]
     """The client's object, decoded; encoded again for the engine, so that both read the same."""
@@ -35,55 +53,73 @@ class ChatRequest(msgspec.Struct, frozen=True, eq=False):
     max_tokens: int | None
     """Over all choices asked for."""
     cache_key: str | None
+    """What the client calls the conversation: ``prompt_cache_key``, else ``previous_response_id``."""
 
 
-def read_chat(body: bytes) -> ChatRequest | Problem:
-    """Check what is needed to decide and to forward; the engine checks the rest."""
+def read_object(body: bytes) -> dict[str, Any] | Problem:
+    """The object a body holds."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return Problem("invalid_json", f"The body is not valid JSON: {error.msg} at character {error.pos}.")
-    if not isinstance(data, dict):
-        return Problem("invalid_request", "The body must be a JSON object.")
+    return data if isinstance(data, dict) else Problem("invalid_request", "The body must be a JSON object.")
+
+
+def read_chat(body: bytes) -> ModelRequest | Problem:
+    """Check what is needed to decide and to forward; the engine checks the rest."""
+    data = read_object(body)
+    if isinstance(data, Problem):
+        return data
+    messages = data.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return wrong("messages", "must be a non-empty array")
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            return wrong("messages", "must hold objects with a role")
+    return read_members(data, "max_completion_tokens", "max_tokens")
+
+
+def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelRequest | Problem:
+    """Check the members that every endpoint has.
+
+    ``limits``: names of the one that bounds the output of an answer, the first present counts; without
+    any the endpoint has no output. ``prompts``: how many the request holds, each answered by itself.
+    """
     get = data.get
     model = get("model")
     if not isinstance(model, str) or not model:
-        return _wrong("model", "must be a non-empty string")
-    messages = get("messages")
-    if not isinstance(messages, list) or not messages:
-        return _wrong("messages", "must be a non-empty array")
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            return _wrong("messages", "must hold objects with a role")
+        return wrong("model", "must be a non-empty string")
     stream = get("stream")
     if stream is not None and not isinstance(stream, bool):
-        return _wrong("stream", "must be a boolean")
+        return wrong("stream", "must be a boolean")
     options = get("stream_options")
     if options is not None and not isinstance(options, dict):
-        return _wrong("stream_options", "must be an object")
+        return wrong("stream_options", "must be an object")
     if options is not None and not stream:
-        return _wrong("stream_options", "is only allowed when stream is true")
+        return wrong("stream_options", "is only allowed when stream is true")
     tier = get("service_tier")
     if tier is not None and not isinstance(tier, str):
-        return _wrong("service_tier", "must be a string")
+        return wrong("service_tier", "must be a string")
     cache_key = get("prompt_cache_key")
     if cache_key is not None and not isinstance(cache_key, str):
-        return _wrong("prompt_cache_key", "must be a string")
-    limit = get("max_completion_tokens")
-    if limit is None:
-        limit = get("max_tokens")
-    if limit is not None and (type(limit) is not int or not 1 <= limit <= MOST):
-        return _wrong("max_tokens", "must be a positive integer")
+        return wrong("prompt_cache_key", "must be a string")
+    limit = None if limits else 0
+    for name in limits:
+        limit = get(name)
+        if limit is not None:
+            if type(limit) is not int or not 1 <= limit <= MOST:
+                return wrong(name, "must be a positive integer")
+            break
     choices = get("n")
     if choices is not None and (type(choices) is not int or not 1 <= choices <= MOST):
-        return _wrong("n", "must be a positive integer")
-    return ChatRequest(
+        return wrong("n", "must be a positive integer")
+    return ModelRequest(
         body=data,
         model=model,
         service_tier=tier,
         stream=bool(stream),
         wants_usage=bool(options and options.get("include_usage")),
-        max_tokens=limit * (choices or 1) if limit is not None else None,
+        max_tokens=limit * (choices or 1) * prompts if limit is not None else None,
         cache_key=cache_key,
     )
 
@@ -106,14 +142,33 @@ def normalised_text(body: dict[str, Any]) -> str:
         if isinstance(content, str):
             parts.append(content)
         elif content is not None:
-            for part in content if isinstance(content, list) else (content,):
-                text = part.get("text") if isinstance(part, dict) else None
-                parts.append(text if isinstance(text, str) else _plain(part))
+            parts += [part_text(part) for part in (content if isinstance(content, list) else (content,))]
         calls = message.get("tool_calls")
         if calls:
-            parts.append(_plain(calls))
+            parts.append(plain(calls))
         parts.append("\n")
     return "".join(parts)
+
+
+def part_text(part: object) -> str:
+    """One part of a message: its text, or a name for what is none, equal for equal images and sounds.
+
+    Of those the encoding says nothing about the tokens: a picture of a megabyte is not 250,000.
+    """
+    text = part.get("text") if isinstance(part, dict) else None
+    return text if isinstance(text, str) else f"{_MEDIUM}{xxhash.xxh3_64_hexdigest(plain(part).encode())}"
+
+
+def chat_prompt(body: dict[str, Any]) -> Prompt:
+    """Of a chat request's body."""
+    return prompt_of(normalised_text(body), len(body["messages"]))
+
+
+def prompt_of(text: str, messages: int) -> Prompt:
+    """Of a normalised text that stands for so many messages."""
+    encoded = text.encode()
+    tokens = estimate_tokens(text, encoded, messages) + TOKENS_PER_MEDIUM * text.count(_MEDIUM)
+    return Prompt(encoded, tokens, tokens)
 
 
 def estimate_tokens(text: str, encoded: bytes, messages: int) -> int:
@@ -126,25 +181,27 @@ def estimate_tokens(text: str, encoded: bytes, messages: int) -> int:
     return max(1, -(-tenths // BYTES_PER_TOKEN_TENTHS)) + TOKENS_PER_MESSAGE * messages
 
 
-def upstream_body(chat: ChatRequest, served_name: str) -> bytes:
+def upstream_body(asked: ModelRequest, served_name: str, *, ask_usage: bool = True) -> bytes:
     """What the engine is sent: the client's object with our members set.
 
     The model is called by its served name; ``service_tier`` is ours and engines differ on it, so it
-    stays here; usage is asked for on every stream. Encoding what we decoded leaves no second member
-    of the same name for an engine to read differently.
+    stays here; usage is asked for on every stream, unless the endpoint's tell it unasked. Encoding what
+    we decoded leaves no second member of the same name for an engine to read differently.
     """
-    body = chat.body
+    body = asked.body
     body["model"] = served_name
     body.pop("service_tier", None)
     body.pop("prompt_cache_key", None)
-    if chat.stream and not chat.wants_usage:
+    if ask_usage and asked.stream and not asked.wants_usage:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return orjson.dumps(body)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """JSON whose bytes do not depend on the order of keys."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _wrong(param: str, what: str) -> Problem:
+def wrong(param: str, what: str) -> Problem:
+    """A member makes no sense."""
     return Problem("invalid_request", f"{param} {what}.", param=param)

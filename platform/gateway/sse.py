@@ -9,27 +9,33 @@ Two edits, nothing else; every other byte is forwarded as it came:
    ``choices`` and a ``usage`` object is left out, its terminating blank line included.
 
 Events with other fields, comments, several data lines, or ``[DONE]`` pass as they are. An event is
-held only until it is complete, and at most ``EVENT_LIMIT`` bytes of it: a longer one passes unedited
-from then on to its end, so that the memory a stream holds has a bound.
+held only until it is complete, and at most ``EventStream.limit`` bytes of it: a longer one passes
+unedited from then on to its end, so that the memory a stream holds has a bound.
 """
 
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 import orjson
 
 from coordination.scheduling.values import Usage
+from gateway.errors import Problem
 from gateway.json_member import set_member, value_span
 from gateway.usage import read_usage
 
-EVENT_LIMIT = 16 * 1024
 _EVENT_END = re.compile(rb"\n\r?\n")
 _NAME = b'"service_tier"'
 
 
 class EventStream:
     """The editor of one answer. Feed it what arrives, forward what it returns."""
+
+    limit: ClassVar[int] = 16 * 1024
+    """Bytes of an event that are held."""
+    blanks: ClassVar[tuple[bytes, bytes]] = (b'"delta":{}', b'"content":""')
+    """What stands in an event that carries no text."""
 
     __slots__ = ("_known", "_passing", "_rest", "_strip_usage", "_tier", "done", "tokens", "usage")
 
@@ -52,11 +58,6 @@ class EventStream:
         """Bytes of an unfinished event."""
         return len(self._rest)
 
-    @property
-    def mid_event(self) -> bool:
-        """Part of an event has been forwarded, its end has not."""
-        return self._passing
-
     def feed(self, data: bytes) -> bytes:
         """The next bytes from the engine; returns what to forward now, possibly nothing."""
         if self._rest:
@@ -71,7 +72,7 @@ class EventStream:
             start = end.end()
         if start < len(data):
             self._rest = data[start:]
-            if len(self._rest) > EVENT_LIMIT:
+            if len(self._rest) > self.limit:
                 rest, self._rest = self._rest, b""
                 self._passing = True
                 out.append(self._pass_on(rest))
@@ -81,6 +82,13 @@ class EventStream:
         """The engine's stream is over: an unfinished event goes out as it is."""
         rest, self._rest = self._rest, b""
         return rest
+
+    def failure(self, problem: Problem) -> bytes:
+        """What tells the client, in its stream, that nothing more will come."""
+        return b"%bdata: %b\n\n" % (self._ends_event(), problem.body())
+
+    def _ends_event(self) -> bytes:
+        return b"\n\n" if self._passing else b""
 
     def _pass_on(self, data: bytes) -> bytes:
         """Inside an event too long to hold: forward up to its end, then edit again."""
@@ -101,7 +109,8 @@ class EventStream:
             return event
         if b'"usage"' in event and self._is_asked_usage(event[5:]):
             return b""
-        if b'"delta":{}' not in event and b'"content":""' not in event:
+        none, empty = self.blanks
+        if none not in event and empty not in event:
             self.tokens += 1
         if _NAME not in event:
             return set_member(event, close, _NAME, self._tier)

@@ -1,4 +1,4 @@
-"""What does a chat completion request ask for, and which bytes answer it?
+"""What does a chat request ask for, and which bytes answer it? Also what all other endpoints share.
 
 Shapes follow vLLM's OpenAI server. The length of an answer is the simulated model's own
 (``outputs.natural_length``) unless the request says otherwise, as with vLLM: ``max_tokens`` /
@@ -10,7 +10,7 @@ Shapes follow vLLM's OpenAI server. The length of an answer is the simulated mod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -40,6 +40,13 @@ class Completion:
     drawn: bytes
     stream: bool
     include_usage: bool
+    pooled: bool = False
+    """Only the prompt is worked on: the one token the engine makes of it is nobody's output."""
+
+    @property
+    def output_tokens(self) -> int:
+        """As the usage says."""
+        return 0 if self.pooled else self.work.output_tokens
 
     def text(self, start: int, end: int) -> bytes:
         """Output tokens ``start`` to ``end`` as text."""
@@ -52,7 +59,14 @@ def error_body(message: str, *, status: int, kind: str, param: str | None = None
 
 
 def parse(body: bytes | bytearray, *, model: str, context_tokens: int) -> Completion:
-    """Read a request body. Raises ``BadRequest`` with the answer it deserves."""
+    """Read a chat request's body. Raises ``BadRequest`` with the answer it deserves."""
+    asked = read(body, model)
+    prompt = render_prompt(asked.get("messages"), asked.get("tools"))
+    return plan(asked, prompt, context_tokens)
+
+
+def read(body: bytes | bytearray, model: str) -> dict[str, Any]:
+    """What every request has. Raises ``BadRequest``."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -68,8 +82,7 @@ def parse(body: bytes | bytearray, *, model: str, context_tokens: int) -> Comple
         )
     if asked.get("n") not in (None, 1):
         raise BadRequest("Only n = 1 is served.", param="n")
-    prompt = render_prompt(asked.get("messages"), asked.get("tools"))
-    return _plan(asked, prompt, context_tokens)
+    return asked
 
 
 def render_prompt(messages: Any, tools: Any = None) -> bytes:
@@ -105,7 +118,8 @@ def _content(message: dict[str, Any], index: int) -> bytes:
     raise BadRequest(f"messages[{index}].content must be a string or a list of parts.", param="messages")
 
 
-def _plan(asked: dict[str, Any], prompt: bytes, context_tokens: int) -> Completion:
+def plan(asked: dict[str, Any], prompt: bytes, context_tokens: int) -> Completion:
+    """The work a prompt makes, under the lengths asked for. Raises ``BadRequest``."""
     limit = _integer(asked, "max_completion_tokens", 1)
     if limit is None:
         limit = _integer(asked, "max_tokens", 1)
@@ -165,16 +179,21 @@ def usage(prompt_tokens: int, cached_tokens: int, output_tokens: int) -> dict[st
 
 
 class Answer:
-    """Renders the bytes of one answer: whole, or as server-sent events."""
+    """Renders the bytes of one answer to a chat request: whole, or as server-sent events."""
+
+    kind: ClassVar[str] = "chatcmpl"
+    """What its id begins with."""
+    chunk: ClassVar[str] = "chat.completion.chunk"
+    """What its events call themselves."""
 
     __slots__ = ("_completion", "_created", "_id", "_model", "_prefix")
 
     def __init__(self, completion: Completion, *, request_id: str, model: str, created: int) -> None:
         self._completion = completion
-        self._id = f"chatcmpl-{request_id}"
+        self._id = f"{self.kind}-{request_id}"
         self._model = model
         self._created = created
-        head = {"id": self._id, "object": "chat.completion.chunk", "created": created, "model": model}
+        head = {"id": self._id, "object": self.chunk, "created": created, "model": model}
         self._prefix = b"data: " + orjson.dumps(head)[:-1] + b',"choices":['
 
     def opening(self) -> bytes:

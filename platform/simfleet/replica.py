@@ -13,14 +13,16 @@ import msgspec
 import orjson
 
 from coordination.capacity import PROFILES
-from simfleet.completions import Answer, BadRequest, error_body, parse
+from simfleet.completions import Answer, BadRequest, Completion, error_body, parse
 from simfleet.connection import Connection, Request
 from simfleet.engine import Engine, Outcome
 from simfleet.faults import HEALTHY, Fault
 from simfleet.meters import Meters
 from simfleet.pacing import EngineLoop
 from simfleet.record import Record
+from simfleet.responses import ResponseAnswer, parse_response
 from simfleet.stream import Stream
+from simfleet.texts import EmbeddingAnswer, TextAnswer, parse_embedding, parse_text
 from simfleet.tokens import BLOCK_TOKENS
 
 _LAST_WORDS = 0.02
@@ -65,7 +67,10 @@ class Replica:
         self._reviving: asyncio.Task[None] | None = None
         self._serial = 0
         self._routes: dict[str, dict[str, Callable[[Connection, Request], None]]] = {
-            "/v1/chat/completions": {"POST": self._chat},
+            "/v1/chat/completions": {"POST": partial(self._answer, parse, Answer)},
+            "/v1/completions": {"POST": partial(self._answer, parse_text, TextAnswer)},
+            "/v1/embeddings": {"POST": partial(self._answer, parse_embedding, EmbeddingAnswer)},
+            "/v1/responses": {"POST": partial(self._answer, parse_response, ResponseAnswer)},
             "/v1/models": {"GET": self._models},
             "/health": {"GET": self._health},
             "/metrics": {"GET": self._metrics},
@@ -166,7 +171,7 @@ class Replica:
             finish_reason=sequence.work.finish if stream.complete else None,
             prompt_tokens=sequence.work.prompt_tokens,
             cached_tokens=sequence.cached_tokens,
-            output_tokens=sequence.emitted,
+            output_tokens=stream.output_tokens,
             delivered_tokens=stream.delivered,
             computed_tokens=computed,
         )
@@ -182,7 +187,13 @@ class Replica:
         else:
             handler(connection, request)
 
-    def _chat(self, connection: Connection, request: Request) -> None:
+    def _answer(
+        self,
+        understand: Callable[..., Completion],
+        answer: type[Answer],
+        connection: Connection,
+        request: Request,
+    ) -> None:
         fault = self.fault
         if fault.kind == "die" and fault.after_chunks == 0:
             self._die_soon()
@@ -201,16 +212,16 @@ class Replica:
         headers = b"x-request-id: %s\r\n" % request_id
         name = request_id.decode("latin-1")
         try:
-            completion = parse(request.body, model=self.settings.model, context_tokens=self.context_tokens)
+            asked = understand(request.body, model=self.settings.model, context_tokens=self.context_tokens)
         except BadRequest as refusal:
             connection.respond(refusal.status, refusal.body, headers=headers)
             return
         stream = Stream(
             self,
             connection,
-            completion,
-            Answer(completion, request_id=name, model=self.settings.model, created=int(time.time())),
-            self.loop.submit(completion.work),
+            asked,
+            answer(asked, request_id=name, model=self.settings.model, created=int(time.time())),
+            self.loop.submit(asked.work),
             request_id=name,
             headers=headers,
             interval=self.settings.stream_interval,

@@ -66,6 +66,11 @@ class Stream:
         """Has every token been handed to the socket?"""
         return self.delivered == self._completion.work.output_tokens
 
+    @property
+    def output_tokens(self) -> int:
+        """Made so far, as the usage counts them."""
+        return min(self.sequence.emitted, self._completion.output_tokens)
+
     def open(self) -> None:
         """Send a stream's head, before the first token is computed, as vLLM's server does."""
         if self._completion.stream:
@@ -94,9 +99,8 @@ class Stream:
             if start == end or (start and end < total and end - start < self._interval):
                 return
             end = min(end, start + MAX_EVENT_TOKENS)
-            events = self._answer.event(start, end)
-            if start == 0:
-                events = self._answer.opening() + events
+            events = b"" if start else self._answer.opening()
+            events += self._answer.event(start, end)
             self.delivered = end
             self.chunks += 1
             if end == total:

@@ -75,9 +75,11 @@ def chat_body(**members: Any) -> bytes:
     return json.dumps(body | members).encode()
 
 
-def chat_request(body: bytes, key: str | None = "acme", fields: str = "") -> bytes:
+def chat_request(
+    body: bytes, key: str | None = "acme", fields: str = "", path: str = "/v1/chat/completions"
+) -> bytes:
     authorization = f"authorization: Bearer {policy.secret(key)}\r\n" if key else ""
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\n{authorization}{fields}"
+    head = f"POST {path} HTTP/1.1\r\nhost: gw\r\n{authorization}{fields}"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -87,6 +89,16 @@ async def post(
     """One chat request on a connection of its own, answered."""
     client = await RawClient.to(process.data.port)
     await client.send(chat_request(chat_body(**members), key, fields))
+    found = await client.answer()
+    client.close()
+    return found
+
+
+async def put(process: GatewayProcess, path: str, **members: Any) -> Answer:
+    """One request to any endpoint, answered."""
+    client = await RawClient.to(process.data.port)
+    body = json.dumps({"model": "llama-3-8b"} | members).encode()
+    await client.send(chat_request(body, path=path))
     found = await client.answer()
     client.close()
     return found

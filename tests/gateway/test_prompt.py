@@ -40,7 +40,7 @@ def read(**members: Any) -> Any:
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": -1}, "max_tokens"),
         ({"max_tokens": True}, "max_tokens"),
-        ({"max_completion_tokens": "9"}, "max_tokens"),
+        ({"max_completion_tokens": "9"}, "max_completion_tokens"),
         ({"n": 0}, "n"),
     ],
 )

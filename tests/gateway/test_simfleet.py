@@ -131,3 +131,52 @@ async def test_scraped_gauges_reach_the_admin_port(tmp_path):
         ready = await admin(gw, "/readyz")
         assert {state["replica"] for state in ready["replicas"]} == set(fleet.urls)
         assert all(state["age_ms"] >= 0 for state in ready["replicas"])
+
+
+async def test_every_endpoint_answers_the_real_client_and_charges_what_was_booked(tmp_path):
+    async with served(tmp_path, replicas=1) as (fleet, gw, client):
+        model = "llama-3-8b"
+        whole = await client.completions.create(model=model, prompt=LONG, max_tokens=7)
+        assert whole.usage.completion_tokens == 7
+        chunks = [
+            c
+            async for c in await client.completions.create(
+                model=model, prompt=LONG, max_tokens=9, stream=True
+            )
+        ]
+        assert "".join(c.choices[0].text for c in chunks).split()[:7] == whole.choices[0].text.split()
+        assert all(c.usage is None for c in chunks)
+
+        vectors = await client.embeddings.create(model=model, input=["one", "two", "one"])
+        first, second, third = [entry.embedding for entry in vectors.data]
+        assert first == third != second
+        assert booked(fleet, "completed")[-1].output_tokens == 0
+        assert sum(x * x for x in first) == pytest.approx(1, rel=1e-5)
+        plain = await client.embeddings.create(model=model, input="one", encoding_format="float")
+        assert plain.data[0].embedding == pytest.approx(first)
+
+        said = await client.responses.create(
+            model=model, input=LONG, instructions="Be brief.", max_output_tokens=20
+        )
+        assert said.service_tier == "default"
+        events = [
+            event
+            async for event in await client.responses.create(
+                model=model, input=LONG, instructions="Be brief.", max_output_tokens=20, stream=True
+            )
+        ]
+        assert events[-1].response.output_text == said.output_text
+        assert events[-1].response.service_tier == "default"
+        assert [event.sequence_number for event in events] == list(range(len(events)))
+        assert events[-1].type == "response.incomplete"
+        assert events[-1].response.usage.output_tokens == 20
+        with pytest.raises(openai.NotFoundError):
+            await client.responses.create(model=model, input="more", previous_response_id=said.id)
+
+        await until(lambda: len(booked(fleet, "completed")) == 6)
+        page = await admin(gw, "/metrics")
+        entries = booked(fleet, "completed")
+        output = sum(entry.output_tokens for entry in entries)
+        prompt = sum(entry.prompt_tokens - entry.cached_tokens for entry in entries)
+        assert f'headway_tokens_total{{tier="standard",class="output"}} {output}\n' in page
+        assert f'headway_tokens_total{{tier="standard",class="uncached_input"}} {prompt}\n' in page

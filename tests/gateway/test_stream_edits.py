@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from coordination.scheduling.values import Usage
 from gateway.json_member import set_member
-from gateway.sse import EVENT_LIMIT, EventStream
+from gateway.sse import EventStream
 
 NAME = b'"service_tier"'
 
@@ -154,12 +154,12 @@ pieces = st.lists(st.sampled_from(PIECES), max_size=6)
 
 
 @given(pieces=pieces, cuts=st.lists(st.integers(0, 900), max_size=8).map(tuple))
-@example(pieces=[chunk("a" * EVENT_LIMIT), chunk("b")], cuts=(10, EVENT_LIMIT + 40))
+@example(pieces=[chunk("a" * EventStream.limit), chunk("b")], cuts=(10, EventStream.limit + 40))
 def test_where_the_bytes_were_cut_makes_no_difference(pieces, cuts):
     stream = b"".join(pieces)
     whole, _ = edit(stream)
     parts, _ = edit(stream, cuts=tuple(c for c in cuts if c <= len(stream)))
-    if all(len(piece) <= EVENT_LIMIT for piece in pieces):
+    if all(len(piece) <= EventStream.limit for piece in pieces):
         assert parts == whole
     else:
         assert parts.count(b'"service_tier"') <= whole.count(b'"service_tier"')
@@ -173,7 +173,7 @@ def test_an_event_that_never_ends_is_passed_on_and_not_held():
         part = b"data: " + b"x" * 4090
         sent += part
         got += events.feed(part)
-        assert events.held <= EVENT_LIMIT
+        assert events.held <= EventStream.limit
     tail = b"\n\n" + chunk("a")
     got += events.feed(tail[:1]) + events.feed(tail[1:])
     assert got == sent + b"\n\n" + chunk("a")[:-3] + b',"service_tier":"standard"}\n\n'

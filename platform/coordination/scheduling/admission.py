@@ -77,9 +77,10 @@ def _under(
     """Try one tier. Returns the tier to fall to, or None when ``decision`` is final."""
     trace = decision.trace
     model = scope.model
-    if request.prompt_tokens > model.context_window:
-        trace.append((reasons.CONTEXT, request.prompt_tokens, model.context_window))
-        refuse(decision, "context_length_exceeded", None, model.context_window, request.prompt_tokens)
+    longest = request.longest_prompt or request.prompt_tokens
+    if longest > model.context_window:
+        trace.append((reasons.CONTEXT, longest, model.context_window))
+        refuse(decision, "context_length_exceeded", None, model.context_window, longest)
         return None
     route = routing.first_match(scope, request.prompt_tokens)
     if route is None:

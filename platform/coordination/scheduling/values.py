@@ -53,6 +53,8 @@ class Request(msgspec.Struct):
     """Run, else session, else request id: what R4 hashes and R20 sticks to."""
     deadline: Micros | None = None
     """Absolute policy-clock instant by which the first byte is wanted."""
+    longest_prompt: int = 0
+    """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
 
 
 class Classified(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.endpoints.table import ENDPOINTS
 from gateway.upstream.answers import KnownAnswers
 from gateway.upstream.connection import ReplicaConnection
 
@@ -55,18 +56,19 @@ class ReplicaPool:
         "_tls",
         "address",
         "answers",
-        "chat_head",
+        "heads",
         "metrics_head",
     )
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
         """``tls``: which certificates are believed, should the URL be an https one."""
         self.address = address = Address.of(url)
-        self.chat_head = (
-            b"POST %b/v1/chat/completions HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n"
-            b"content-type: application/json\r\n" % (address.prefix, address.authority)
-        )
-        """A chat request's head up to its content-length."""
+        self.heads = {
+            path: b"POST %b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n"
+            b"content-type: application/json\r\n" % (address.prefix, path, address.authority)
+            for path in ENDPOINTS
+        }
+        """By path: a request's head up to its content-length."""
         self.metrics_head = b"GET %b/metrics HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n\r\n" % (
             address.prefix,
             address.authority,
