@@ -69,6 +69,10 @@ class Coordinator:
         """How full every limit and reservation of ``tenant`` and of all below it is."""
         return scheduling.levels(self._state, tenant, self._clock.now())
 
+    def shadowed(self) -> list[tuple[str, str, str, int]]:
+        """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""
+        return [(quota, of, per, count) for (_, quota, of, per), count in self._state.shadowed.items()]
+
     # -- a request's life ----------------------------------------------------------------------
 
     def classify(self, tenant: str, service_tier: str | None, model: str) -> Classified | Refusal:

@@ -83,8 +83,10 @@ class Metrics:
         connections: int,
         in_flight: int,
         bundle: str,
+        shadowed: Iterable[tuple[str, str, str, int]] = (),
     ) -> bytes:
-        """The exposition. ``replicas``: (pool, base URL, reachable)."""
+        """The exposition. ``replicas``: (pool, base URL, reachable); ``shadowed``: (quota, dimension,
+        period, requests that this limit in shadow would have refused)."""
         lines: list[str] = []
         _family(lines, "headway_requests_total", "counter", "Requests answered, by HTTP status and code.")
         for (status, code, tier), count in sorted(self.requests.items()):
@@ -95,6 +97,17 @@ class Metrics:
             for kind in ("uncached_input", "cached_input", "output"):
                 count = getattr(served, kind)
                 lines.append(f'headway_tokens_total{{tier="{tier}",class="{kind}"}} {count}')
+        told = sorted(shadowed)
+        if told:
+            _family(
+                lines,
+                "headway_shadow_refusals_total",
+                "counter",
+                "Requests that a limit in shadow would have refused.",
+            )
+        for quota, of, per, count in told:
+            labels = f'quota="{quota}",of="{of}",per="{per}"'
+            lines.append(f"headway_shadow_refusals_total{{{labels}}} {count}")
         _family(lines, "headway_queue_depth", "gauge", "Requests waiting, by pool and band.")
         for (pool, band), depth in sorted(queue_depths.items()):
             lines.append(f'headway_queue_depth{{pool="{pool}",band="{band}"}} {depth}')

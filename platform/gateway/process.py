@@ -158,6 +158,7 @@ class GatewayProcess:
                 connections=len(self.data.connections),
                 in_flight=len(self.plane.live),
                 bundle=self.active.digest,
+                shadowed=self.coordinator.shadowed(),
             )
             + self.books.page()
         )

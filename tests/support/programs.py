@@ -45,8 +45,9 @@ def overflow(text: str) -> Overflow:
     return Overflow(action=action, tier=tier or None)  # type: ignore[arg-type]
 
 
-def limit(of: str, per: str, amount: int) -> LimitRecord:
-    return LimitRecord(of=of, per=per, limit=amount)  # type: ignore[arg-type]
+def limit(of: str, per: str, amount: int, **shared: Any) -> LimitRecord:
+    """``shared``: ``guaranteed``, ``borrow``, ``lend``, ``shadow``."""
+    return LimitRecord(of=of, per=per, limit=amount, **shared)  # type: ignore[arg-type]
 
 
 class PolicyBuilder:

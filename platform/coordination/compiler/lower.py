@@ -168,8 +168,19 @@ def quota(entry: Entry[kinds.Quota]) -> QuotaRecord:
 
 
 def limit(spec: Any) -> LimitRecord:
-    amount = spec.limit.nano if isinstance(spec.limit, Money) else spec.limit
-    return LimitRecord(of=spec.of, per=spec.per, limit=amount)
+    return LimitRecord(
+        of=spec.of,
+        per=spec.per,
+        limit=_amount(spec.limit),
+        guaranteed=_amount(spec.guaranteed),
+        borrow=_amount(spec.borrow),
+        lend=_amount(spec.lend),
+        shadow=spec.shadow,
+    )
+
+
+def _amount(written: Any) -> Any:
+    return written.nano if isinstance(written, Money) else written
 
 
 def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
+from coordination.program.guarantees import pledges
 from coordination.program.records import (
     MILLION,
     LimitRecord,
@@ -215,6 +216,7 @@ class Program:
         "_shares",
         "models",
         "models_by_client_name",
+        "pledges",
         "pools",
         "quotas",
         "records",
@@ -263,6 +265,8 @@ class Program:
             )
             for i, r in enumerate(records.quotas)
         }
+        self.pledges = pledges(records.quotas)
+        """Of limits that tenants share, each one's part (R9)."""
         self._quotas_of: dict[str, list[Quota]] = {}
         for quota in self.quotas.values():
             self._quotas_of.setdefault(quota.tenant, []).append(quota)

@@ -123,11 +123,27 @@ class ReservationRecord(Record, frozen=True):
     overflow: Overflow
 
 
-class LimitRecord(Record, frozen=True):
+class LimitRecord(Record, frozen=True, omit_defaults=True):
+    """At most so much in a period. Amounts in requests, tokens, or nano-units of money, by ``of``."""
+
     of: LimitOf
     per: LimitPer
     limit: int
-    """Requests, tokens, or nano-units of money, by ``of``."""
+    guaranteed: int | None = None
+    """What the parent keeps for it, used or not (R9)."""
+    borrow: int | None = None
+    """The most beyond ``guaranteed``; whatever ``limit`` allows when absent."""
+    lend: int | None = None
+    """Of what is guaranteed, what others may take while it is idle."""
+    shadow: bool = False
+    """Counted, and never enforced."""
+
+    @property
+    def ceiling(self) -> int:
+        """The most that may ever be used: ``limit``, or what is guaranteed with what may be borrowed."""
+        if self.guaranteed is None or self.borrow is None:
+            return self.limit
+        return min(self.limit, self.guaranteed + self.borrow)
 
 
 class QuotaRecord(Record, frozen=True):

@@ -14,14 +14,16 @@ from coordination.scheduling import reasons, routing
 from coordination.scheduling.decisions import Decision, Ticket
 from coordination.scheduling.estimates import COLD_OUTPUT
 from coordination.scheduling.feasibility import feasible
+from coordination.scheduling.lending import NOBODY, Path
+from coordination.scheduling.limits import QuotaMeter
 from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
-from coordination.scheduling.refusals import refuse, until
+from coordination.scheduling.refusals import NOTHING_TO_BORROW, refuse, until
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, Amounts, Chain
 from coordination.scheduling.state import State
-from coordination.scheduling.values import Request
+from coordination.scheduling.values import Code, Request
 
 
 class Attempt:
@@ -191,7 +193,57 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             refuse(decision, "spend_exceeded", None)
             decision.retry_after_us = until(state, decision, meter, wait)
             return False
+    spends = attempt.chain.shared_spends
+    return not spends or _parts(state, spends, amounts, "spend_exceeded", decision, now)
+
+
+def _parts(
+    state: State,
+    paths: tuple[Path, ...],
+    amounts: Amounts,
+    code: Code,
+    decision: Decision,
+    now: Micros,
+) -> bool:
+    """Of limits that tenants share (R9): within the own part, or can it be borrowed?"""
+    for path in paths:
+        amount = amounts[path.dimension]
+        source = path.source(amount, now)
+        if source != NOBODY:
+            one = path.tenancies[source]
+            of = one.pledge
+            reason = reasons.BORROWED if source else reasons.GUARANTEED
+            left = one.pool.remaining(now)
+            decision.trace.append((reason, of.quota, of.of, of.per, of.guaranteed, of.pool, left))
+            continue
+        one = path.first_to_have(amount, now)
+        of = one.pledge
+        left = one.pool.remaining(now)
+        decision.trace.append(
+            (reasons.LENT_OUT, of.quota, of.of, of.per, of.guaranteed, of.pool, left, amount)
+        )
+        refuse(decision, code, None, of.of.replace("_", " "), of.per, of.guaranteed)
+        decision.message = NOTHING_TO_BORROW.format(of.of.replace("_", " "), of.per)
+        decision.retry_after_us = until(state, decision, one.pool, path.wait(amount, now))
+        return False
     return True
+
+
+def _tell_shadows(
+    state: State,
+    decision: Decision,
+    refusing: list[tuple[int, QuotaMeter]],
+    amounts: Amounts,
+    now: Micros,
+) -> None:
+    """Limits on trial that would have refused the request: told, and counted."""
+    for dimension, meter in refusing:
+        _, quota, of, per = meter.key
+        decision.trace.append(
+            (reasons.SHADOW, quota, of, per, meter.limit, meter.remaining(now), amounts[dimension])
+        )
+        decision.shadowed = (*decision.shadowed, f"{quota}: {of} per {per}")
+        state.shadowed[meter.key] = state.shadowed.get(meter.key, 0) + 1
 
 
 def _reserve(
@@ -247,7 +299,7 @@ def _reserve(
 
 
 def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now: Micros) -> bool:
-    """A3 (R9): every ceiling on the path needs room."""
+    """A3 (R9): every ceiling on the path needs room, and below them the tenant's part, or another's."""
     remaining: list[int] = []
     full = False
     for position, meter in chain.rates:
@@ -258,7 +310,8 @@ def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now
     if not full:
         if remaining:
             decision.trace.append((reasons.LIMITS, chain.labels, remaining))
-        return True
+        shared = chain.shared
+        return not shared or _parts(state, shared, amounts, "rate_limit_exceeded", decision, now)
     position, tightest = max(chain.rates, key=lambda one: one[1].wait(amounts[one[0]], now))
     longest = tightest.wait(amounts[position], now)
     _, quota, of, per = tightest.key
@@ -285,7 +338,10 @@ def _enqueue(
     ticket.expires = now + scope.tier.max_wait
     if request.deadline is not None and request.deadline < ticket.expires:
         ticket.expires = max(now, request.deadline)
-    attempt.chain.take(amounts, attempt.lane is None, now)
+    chain, rates = attempt.chain, attempt.lane is None
+    if chain.shadows:
+        _tell_shadows(state, decision, chain.would_refuse(amounts, rates, now), amounts, now)
+    ticket.drawn = chain.take(amounts, rates, now)
     decision.verdict = "admit" if not pool.waiting and pool.open_mask & pool.usable_mask else "queue"
     delay = 0
     if attempt.lane is not None and attempt.reservation is not None:

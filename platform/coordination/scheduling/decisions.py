@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.replicas import Replica
     from coordination.scheduling.reservations import LaneBuckets
-    from coordination.scheduling.scopes import Chain
+    from coordination.scheduling.scopes import Chain, Drawn
     from coordination.scheduling.waiting import Leaf, Queue
 
 Verdict = Literal["admit", "queue", "refuse"]
@@ -68,6 +68,8 @@ class Decision(msgspec.Struct, eq=False):
     """Estimated fairness cost, millionths of an uncached input token."""
     held: tuple[int, int, int]
     trace: list[TraceLine]
+    shadowed: tuple[str, ...] = ()
+    """Limits in shadow that would have refused it."""
 
     @property
     def hold(self) -> Hold:
@@ -109,6 +111,7 @@ class Ticket:
         "considered",
         "cost",
         "decision",
+        "drawn",
         "enqueued",
         "excluded",
         "expires",
@@ -171,6 +174,8 @@ class Ticket:
         """Paid into the fairness tree so far (0 for the lane: R8)."""
         self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
         """Held, then charged: requests, input, output and total tokens, spend."""
+        self.drawn: Drawn | None = None
+        """Its parts of shared limits, where it has any."""
         self.held_at: Micros = 0
         self.reservation: Reservation | None = None
         self.lane: LaneBuckets | None = None

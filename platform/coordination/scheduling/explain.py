@@ -106,6 +106,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "tier_requested": decision.tier_requested,
         "tier": decision.tier,
         "reservation": decision.reservation,
+        "shadowed": list(decision.shadowed),
         "prompt_tokens": request.prompt_tokens,
         "hold": {
             "uncached_input": decision.held[0],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from coordination.program.index import Program
 from coordination.program.records import Micros
 from coordination.scheduling.decisions import Decision
-from coordination.scheduling.scopes import QuotaMeter
+from coordination.scheduling.lending import Path
+from coordination.scheduling.limits import QuotaMeter
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Headroom, LimitView
 
@@ -16,7 +17,21 @@ def headroom(program: Program, state: State, decision: Decision, now: Micros) ->
     if decision.tier not in program.tiers or request.tenant not in program.tenants:
         return Headroom(None, None)
     chain = state.chain(program.scope(request.tenant, decision.tier, request.model), now)
-    return Headroom(_tightest(chain.requests, now), _tightest(chain.tokens, now))
+    requests, tokens = _tightest(chain.requests, now), _tightest(chain.tokens, now)
+    for path in chain.shared:
+        if path.dimension:
+            tokens = _shared(tokens, path, now)
+        else:
+            requests = _shared(requests, path, now)
+    return Headroom(requests, tokens)
+
+
+def _shared(view: LimitView | None, path: Path, now: Micros) -> LimitView | None:
+    """Below a ceiling, what the own part and what others leave allow, where that is less."""
+    left = path.remaining(now)
+    if view is None or left >= view.remaining:
+        return view
+    return LimitView(view.limit, left, max(view.reset_us, path.reset(now)))
 
 
 def _tightest(meters: tuple[QuotaMeter, ...], now: Micros) -> LimitView | None:

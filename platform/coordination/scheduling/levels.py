@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coordination.program.records import MILLION, Micros
-from coordination.scheduling.limits import Gcra, quota_key
+from coordination.program.guarantees import Pledge
+from coordination.program.records import MILLION, LimitRecord, Micros
+from coordination.scheduling.lending import POOL, THROUGH, meter_key
+from coordination.scheduling.limits import NEVER, Gcra, quota_key
 from coordination.scheduling.reservations import burst_of
 from coordination.scheduling.state import State
 
@@ -25,6 +27,14 @@ class LimitLevel:
     used: int
     reset_us: int
     """Until nothing of it is in use, if nothing more comes."""
+    shadow: bool = False
+    """Counted only."""
+    would_refuse: int = 0
+    """Requests since the start that a limit in shadow would have refused."""
+    guaranteed: int | None = None
+    """Its part of a limit that tenants share (R9); None where nobody's part is stated."""
+    remaining: int | None = None
+    """Of such a limit, the most that may pass now, what others leave included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +72,26 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
     places: list[Places] = []
     for quota in program.quotas_within(tenant):
         for limit in quota.limits:
-            meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
-            used = limit.limit - meter.remaining(now) if meter else 0
+            key = quota_key(quota.name, limit.of, limit.per)
+            meter = state.meters.get(key)
+            used = limit.ceiling - meter.remaining(now) if meter else 0
             reset = meter.reset(now) if meter and used else 0
-            limits.append(LimitLevel(quota.name, quota.tenant, limit.of, limit.per, limit.limit, used, reset))
+            refused = state.shadowed.get(key, 0)
+            guaranteed, remaining = _part_of(state, quota.name, limit, now)
+            level = LimitLevel(
+                quota.name,
+                quota.tenant,
+                limit.of,
+                limit.per,
+                limit.ceiling,
+                used,
+                reset,
+                limit.shadow,
+                refused,
+                guaranteed,
+                remaining,
+            )
+            limits.append(level)
         if quota.concurrency is not None:
             slots = state.slots.get(quota.name)
             places.append(Places(quota.name, quota.tenant, slots.used if slots else 0, quota.concurrency))
@@ -81,6 +107,26 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
         taken, made = (_part(bucket, burst_of(rate, window), now) for bucket, rate in sides)
         lanes.append(LaneLevel(held.name, held.tenant, held.name in in_force, taken, made))
     return Levels(tuple(limits), tuple(places), tuple(lanes))
+
+
+def _part_of(state: State, quota: str, limit: LimitRecord, now: Micros) -> tuple[int | None, int | None]:
+    """What is guaranteed to the tenant, and the most that may pass: of what it has, or of one above."""
+    pledge = state.program.pledges.get((quota, limit.of, limit.per))
+    if pledge is None:
+        return None, None
+    most, through, one = 0, NEVER, pledge
+    while True:
+        most = max(most, min(through, _left(state, POOL, one, one.pool, now)))
+        if one.parent is None:
+            return pledge.guaranteed, most
+        if one.through is not None:
+            through = min(through, _left(state, THROUGH, one, one.through, now))
+        one = one.parent
+
+
+def _left(state: State, kind: str, pledge: Pledge, size: int, now: Micros) -> int:
+    meter = state.shares.get(meter_key(kind, pledge))
+    return size if meter is None else meter.remaining(now)
 
 
 def _part(bucket: Gcra | None, burst: int, now: Micros) -> int:

@@ -176,6 +176,9 @@ class CalendarCounter:
         self.used = 0
 
 
+QuotaMeter = Gcra | CalendarCounter
+
+
 class Slots:
     """Requests admitted and not yet over, against a ceiling (R7)."""
 
@@ -187,15 +190,20 @@ class Slots:
         self.used = 0
 
 
+def resized(meter: QuotaMeter, limit: int, zone: str, now: Micros) -> None:
+    """Give a meter of a quota another limit; its level stays, clipped (R3)."""
+    if isinstance(meter, Gcra):
+        meter.resize(limit, limit, now)
+    else:
+        meter.resize(limit, zone, now)
+
+
 def quota_key(quota: str, of: LimitOf, per: LimitPer) -> MeterKey:
     return ("quota", quota, of, per)
 
 
-def quota_meter(
-    quota: str, of: LimitOf, per: LimitPer, limit: int, zone: str, now: Micros
-) -> Gcra | CalendarCounter:
+def quota_meter(key: MeterKey, per: LimitPer, limit: int, zone: str, now: Micros) -> QuotaMeter:
     """Minute and hour are GCRA with a burst of one period; day and month are calendar counters."""
-    key = quota_key(quota, of, per)
     period = PERIODS.get(per)
     if period is None:
         return CalendarCounter(key, limit, per, zone, now)

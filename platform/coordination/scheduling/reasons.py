@@ -68,6 +68,26 @@ LIMIT: Final = Reason(
     "quota {quota}: {of} per {per}: {remaining} of {limit} left, {hold} needed",
     ("quota", "of", "per", "limit", "remaining", "hold"),
 )
+GUARANTEED: Final = Reason(
+    "R9",
+    "within the part of quota {quota}: {of} per {per}",
+    ("quota", "of", "per", "guaranteed", "pool", "remaining"),
+)
+BORROWED: Final = Reason(
+    "R9",
+    "borrows {of} per {per} of quota {quota}: the own part is used",
+    ("quota", "of", "per", "guaranteed", "pool", "remaining"),
+)
+LENT_OUT: Final = Reason(
+    "R9",
+    "{of} per {per}: the own part is used, and of quota {quota} too little is left to borrow, {hold} needed",
+    ("quota", "of", "per", "guaranteed", "pool", "remaining", "hold"),
+)
+SHADOW: Final = Reason(
+    "R9",
+    "quota {quota} in shadow: {of} per {per}: {remaining} of {limit} left, {hold} needed; it would refuse",
+    ("quota", "of", "per", "limit", "remaining", "hold"),
+)
 LIMITS_SKIPPED: Final = Reason("R8", "lane requests skip the rate limits", ())
 WAIT: Final = Reason(
     "R11",

@@ -23,6 +23,10 @@ SENTENCES: Final[dict[str, str]] = {
     "deadline_unmeetable": "The deadline of this request cannot be met.",
 }
 
+NOTHING_TO_BORROW: Final = (
+    "Rate limit reached for {0} per {1}: what is guaranteed is used, and others leave nothing to borrow."
+)
+
 
 def refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:
     decision.verdict = "refuse"

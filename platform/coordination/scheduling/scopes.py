@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from coordination.program.index import Scope
+from coordination.program.guarantees import Pledge
+from coordination.program.index import Program, Scope
 from coordination.program.records import Micros
-from coordination.scheduling.limits import CalendarCounter, Gcra, MeterKey, Slots, quota_key, quota_meter
+from coordination.scheduling.lending import Parts, Path, meter_key
+from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, quota_meter
 
 Amounts = tuple[int, int, int, int, int]
 """Requests, input tokens, output tokens, total tokens, spend in nano-units."""
@@ -20,30 +22,78 @@ DIMENSION: Final[dict[str, int]] = {
 }
 SPEND: Final = DIMENSION["spend"]
 
-QuotaMeter = Gcra | CalendarCounter
+Dimensioned = tuple[tuple[int, QuotaMeter], ...]
+"""Meters with the position of each one's dimension in ``Amounts``."""
+
+
+class Drawn:
+    """What a request uses beside ceilings: parts of shared limits, and limits in shadow."""
+
+    __slots__ = ("parts", "shadows")
+
+    def __init__(self, parts: list[tuple[Path, Parts]], shadows: Dimensioned) -> None:
+        self.parts = parts
+        self.shadows = shadows
+        """Those that would have let it in: what they would have refused they do not count."""
+
+    def correct(self, delta: Amounts, taken_at: Micros, now: Micros) -> None:
+        for path, parts in self.parts:
+            change = delta[path.dimension]
+            if change:
+                path.correct(parts, change, taken_at, now)
+        for dimension, meter in self.shadows:
+            change = delta[dimension]
+            if change:
+                meter.correct(change, taken_at, now)
 
 
 class Chain:
-    """A scope's ceilings, every one on the tenant's path: all need room (R9 without guarantees)."""
+    """A scope's limits, every one on the tenant's path: all need room (R9)."""
 
-    __slots__ = ("labels", "rates", "requests", "slots", "spends", "tokens")
+    __slots__ = (
+        "labels",
+        "rates",
+        "requests",
+        "shadows",
+        "shared",
+        "shared_spends",
+        "simple",
+        "slots",
+        "spends",
+        "tokens",
+    )
 
     def __init__(
         self,
         slots: tuple[Slots, ...],
         spends: tuple[QuotaMeter, ...],
-        rates: tuple[tuple[int, QuotaMeter], ...],
+        rates: Dimensioned,
+        paths: tuple[Path, ...] = (),
+        shadows: Dimensioned = (),
     ) -> None:
         self.slots = slots
         self.spends = spends
         self.rates = rates
-        """With the position of each meter's dimension in ``Amounts``."""
+        self.shared = tuple([path for path in paths if path.dimension != SPEND])
+        """Of the rates, those of which somebody on a path is guaranteed a part."""
+        self.shared_spends = tuple([path for path in paths if path.dimension == SPEND])
+        self.shadows = shadows
+        self.simple = not paths and not shadows
+        """Ceilings say it all: nothing else is kept of a request."""
         self.requests = tuple([meter for dimension, meter in rates if not dimension])
         self.tokens = tuple([meter for dimension, meter in rates if dimension])
         """What of the rates limits requests, and what limits tokens of any class."""
         self.labels = tuple([f"{m.key[1]}: {m.key[2]} per {m.key[3]}" for _, m in rates])
 
-    def take(self, amounts: Amounts, rates: bool, now: Micros) -> None:
+    def would_refuse(self, amounts: Amounts, rates: bool, now: Micros) -> list[tuple[int, QuotaMeter]]:
+        """Limits in shadow that have no room."""
+        return [
+            (dimension, meter)
+            for dimension, meter in self.shadows
+            if (rates or dimension == SPEND) and meter.room(amounts[dimension], now) < 0
+        ]
+
+    def take(self, amounts: Amounts, rates: bool, now: Micros) -> Drawn | None:
         """Hold ``amounts``; a lane request leaves the rate limits alone (R8)."""
         for slots in self.slots:
             slots.used += 1
@@ -52,8 +102,11 @@ class Chain:
         if rates:
             for dimension, meter in self.rates:
                 meter.take(amounts[dimension], now)
+        return None if self.simple else self._draw(amounts, rates, now)
 
-    def correct(self, delta: Amounts, rates: bool, taken_at: Micros, now: Micros) -> None:
+    def correct(
+        self, delta: Amounts, rates: bool, taken_at: Micros, now: Micros, drawn: Drawn | None
+    ) -> None:
         for meter in self.spends:
             meter.correct(delta[SPEND], taken_at, now)
         if rates:
@@ -61,20 +114,40 @@ class Chain:
                 change = delta[dimension]
                 if change:
                     meter.correct(change, taken_at, now)
+        if drawn is not None:
+            drawn.correct(delta, taken_at, now)
 
     def release(self) -> None:
         """The request is over: its places under the concurrency ceilings are free."""
         for slots in self.slots:
             slots.used -= 1
 
+    def _draw(self, amounts: Amounts, rates: bool, now: Micros) -> Drawn:
+        paths = (*self.shared, *self.shared_spends) if rates else self.shared_spends
+        parts = [(path, path.take(amounts[path.dimension], now)) for path in paths]
+        counted: list[tuple[int, QuotaMeter]] = []
+        for dimension, meter in self.shadows:
+            amount = amounts[dimension]
+            if (rates or dimension == SPEND) and meter.room(amount, now) >= 0:
+                meter.take(amount, now)
+                counted.append((dimension, meter))
+        return Drawn(parts, tuple(counted))
+
 
 def build_chain(
-    scope: Scope, meters: dict[MeterKey, QuotaMeter], slots: dict[str, Slots], now: Micros
+    scope: Scope,
+    program: Program,
+    meters: dict[MeterKey, QuotaMeter],
+    shares: dict[MeterKey, QuotaMeter],
+    slots: dict[str, Slots],
+    now: Micros,
 ) -> Chain:
     """Find or make the meters of a scope. They are shared by every scope under the same quota."""
     ceilings: list[Slots] = []
     spends: list[QuotaMeter] = []
     rates: list[tuple[int, QuotaMeter]] = []
+    shadows: list[tuple[int, QuotaMeter]] = []
+    nearest: dict[Pledge | None, tuple[int, Pledge]] = {}
     for quota in scope.quotas:
         if quota.concurrency is not None:
             held = slots.get(quota.name)
@@ -85,11 +158,27 @@ def build_chain(
             key = quota_key(quota.name, limit.of, limit.per)
             meter = meters.get(key)
             if meter is None:
-                meter = meters[key] = quota_meter(
-                    quota.name, limit.of, limit.per, limit.limit, quota.zone, now
-                )
+                meter = meters[key] = quota_meter(key, limit.per, limit.ceiling, quota.zone, now)
+            dimension = DIMENSION[limit.of]
+            if limit.shadow:
+                shadows.append((dimension, meter))
+                continue
             if limit.of == "spend":
                 spends.append(meter)
             else:
-                rates.append((DIMENSION[limit.of], meter))
-    return Chain(tuple(ceilings), tuple(spends), tuple(rates))
+                rates.append((dimension, meter))
+            pledge = program.pledges.get((quota.name, limit.of, limit.per))
+            if pledge is not None:  # quotas come outermost first: the last of a tree is whose it is
+                nearest.pop(pledge.parent, None)
+                nearest[pledge] = (dimension, pledge)
+
+    def share(kind: str, pledge: Pledge, size: int) -> QuotaMeter:
+        key = meter_key(kind, pledge)
+        found = shares.get(key)
+        if found is None:
+            zone = program.quotas[pledge.quota].zone
+            found = shares[key] = quota_meter(key, pledge.per, size, zone, now)
+        return found
+
+    paths = tuple([Path(dimension, pledge, share) for dimension, pledge in nearest.values()])
+    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows))

@@ -238,7 +238,7 @@ def _account(ticket: Ticket, uncached: int, cached: int, output: int, now: Micro
     prompt = uncached + cached
     new: Amounts = (1, prompt, output, prompt + output, spend)
     delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
-    ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now)
+    ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now, ticket.drawn)
     ticket.amounts = new
     if ticket.lane is not None and ticket.reservation is not None:
         burnt = burn(ticket.reservation, uncached, cached, output)
@@ -255,7 +255,11 @@ def _refund(ticket: Ticket, now: Micros) -> None:
     """Never dispatched, or failed for good: all holds go back (R6)."""
     requests, prompt, output, total, spend = ticket.amounts
     ticket.chain.correct(
-        (-requests, -prompt, -output, -total, -spend), ticket.lane is None, ticket.held_at, now
+        (-requests, -prompt, -output, -total, -spend),
+        ticket.lane is None,
+        ticket.held_at,
+        now,
+        ticket.drawn,
     )
     ticket.chain.release()
     ticket.amounts = (0, 0, 0, 0, 0)

@@ -15,10 +15,11 @@ from coordination.program.index import Program, Reservation, Scope, Segment
 from coordination.program.records import Micros
 from coordination.scheduling.decisions import WAITING, Decision, Ticket
 from coordination.scheduling.estimates import OutputQuantile
-from coordination.scheduling.limits import Gcra, MeterKey, Slots, quota_key
+from coordination.scheduling.lending import KEPT, POOL, THROUGH, meter_key
+from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, resized
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.reservations import LaneBuckets
-from coordination.scheduling.scopes import Chain, QuotaMeter, build_chain
+from coordination.scheduling.scopes import Chain, build_chain
 
 
 class State:
@@ -38,6 +39,8 @@ class State:
         "route_salt",
         "seed",
         "segment",
+        "shadowed",
+        "shares",
         "slots",
         "tickets",
     )
@@ -48,7 +51,11 @@ class State:
         self.seed = seed
         self.segment: Segment = program.segment_at(now)
         self.meters: dict[MeterKey, QuotaMeter] = {}
+        self.shares: dict[MeterKey, QuotaMeter] = {}
+        """What tenants keep from each other below the ceilings in ``meters`` (R9)."""
         self.slots: dict[str, Slots] = {}
+        self.shadowed: dict[MeterKey, int] = {}
+        """Limits in shadow -> requests they would have refused."""
         self.lanes: dict[str, LaneBuckets] = {}
         self.chains: dict[Scope, Chain] = {}
         self.outputs: dict[tuple[str, str], OutputQuantile] = {}
@@ -80,7 +87,9 @@ class State:
     def chain(self, scope: Scope, now: Micros) -> Chain:
         found = self.chains.get(scope)
         if found is None:
-            found = self.chains[scope] = build_chain(scope, self.meters, self.slots, now)
+            found = self.chains[scope] = build_chain(
+                scope, self.program, self.meters, self.shares, self.slots, now
+            )
         return found
 
     def buckets(self, reservation: Reservation, now: Micros) -> LaneBuckets:
@@ -161,10 +170,14 @@ def activate(state: State, program: Program, now: Micros) -> None:
             slots.limit = quota.concurrency
         for limit in quota.limits:
             meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
-            if isinstance(meter, Gcra):
-                meter.resize(limit.limit, limit.limit, now)
-            elif meter is not None:
-                meter.resize(limit.limit, quota.zone, now)
+            if meter is not None:
+                resized(meter, limit.ceiling, quota.zone, now)
+    for pledge in program.pledges.values():
+        zone = program.quotas[pledge.quota].zone
+        for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):
+            meter = state.shares.get(meter_key(kind, pledge))
+            if meter is not None:
+                resized(meter, size, zone, now)
     for name, buckets in state.lanes.items():
         reservation = program.reservations.get(name)
         if reservation is not None:

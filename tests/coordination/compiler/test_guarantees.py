@@ -56,10 +56,14 @@ def test_guarantees_are_refused_exactly_when_they_cannot_all_be_kept(tree: dict[
         node = tree[name]
         return node.limit if node.guaranteed is None else node.guaranteed
 
+    def nearest(name: str) -> str | None:
+        above = [up for up in tree if name.startswith(f"{up}/")]
+        return max(above, key=len, default=None)
+
     broken = set()
     for parent in tree:
         drawn = 0  # one request at a time, as long as somebody's guarantee is not used up
-        children = [tree[n] for n in tree if n.rpartition("/")[0] == parent]
+        children = [tree[n] for n in tree if nearest(n) == parent]
         left = [child.guaranteed or 0 for child in children]
         while any(left):
             left[left.index(max(left))] -= 1

@@ -10,6 +10,7 @@ from coordination.compiler.rules.QUOTA501_child_above_parent import shown, size
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Quota
 from coordination.spec.kinds.quota import Limit, Scope
+from coordination.spec.kinds.tenant import ancestors
 from coordination.spec.quantities import Money
 
 RULE = Rule("CAP208", "error", "More guaranteed than the parent has")
@@ -19,14 +20,24 @@ Key = tuple[str, str, Scope]
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    """Limits of one thing, period and scope: a guarantee is in the unit of its limit."""
+    """Limits of one thing, period and scope: a guarantee is in the unit of its limit.
+
+    It is kept by the nearest ancestor that has such a limit.
+    """
+    having = {
+        (quota.spec.tenant, (limit.of, limit.per, quota.spec.scope))
+        for quota in catalogue.quotas.values()
+        for limit in quota.spec.limits
+    }
     guaranteed: dict[tuple[str, Key], list[tuple[Entry[Quota], int, Limit]]] = {}
     for quota in catalogue.quotas.values():
-        parent = quota.spec.tenant.rpartition("/")[0]
         for i, limit in enumerate(quota.spec.limits):
-            if parent and limit.guaranteed is not None:
-                key = (parent, (limit.of, limit.per, quota.spec.scope))
-                guaranteed.setdefault(key, []).append((quota, i, limit))
+            if limit.guaranteed is None:
+                continue
+            kind = (limit.of, limit.per, quota.spec.scope)
+            parent = next((up for up in ancestors(quota.spec.tenant) if (up, kind) in having), None)
+            if parent is not None:
+                guaranteed.setdefault((parent, kind), []).append((quota, i, limit))
     for quota in catalogue.quotas.values():
         for i, limit in enumerate(quota.spec.limits):
             own = limit.limit if limit.guaranteed is None else limit.guaranteed

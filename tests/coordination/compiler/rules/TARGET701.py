@@ -30,15 +30,14 @@ CASES = [
         "within a list",
         """\
 apiVersion: headway/v1
-kind: Quota
-metadata: {name: acme}
+kind: Route
+metadata: {name: everything}
 spec:
-  tenant: acme
-  limits:
-    - {of: requests, per: 1m, limit: 3k}
-    - {of: total_tokens, per: 1m, limit: 2M, guaranteed: 500k}
+  rank: 100
+  targets:
+    - {pool: chat, weight: 1, mirror: 5%}
 """,
-        (("8:46", "`limits.guaranteed` of a Quota"),),
+        (("7:31", "`targets.mirror` of a Route"),),
     ),
     Case(
         "a strategy that is taken for another",

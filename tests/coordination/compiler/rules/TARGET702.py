@@ -21,18 +21,6 @@ CASES = [
         (("4:26", "`match.session`"),),
     ),
     Case(
-        "a limit on trial",
-        """\
-apiVersion: headway/v1
-kind: Quota
-metadata: {name: acme}
-spec:
-  tenant: acme
-  limits: [{of: requests, per: 1m, limit: 3k, shadow: true}]
-""",
-        (("6:47", "`limits.shadow` of Quota `acme`"),),
-    ),
-    Case(
         "replicas by name",
         """\
 apiVersion: headway/v1
