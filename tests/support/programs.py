@@ -124,6 +124,7 @@ class PolicyBuilder:
         max_depth: int = 1000,
         overflow_to: str = "queue",
         cache_sharing: str = "tenant",
+        minimum_share: float = 0,
     ) -> PolicyBuilder:
         self.tiers.append(
             TierRecord(
@@ -133,6 +134,7 @@ class PolicyBuilder:
                 queue=TierQueue(max_wait=max_wait, max_depth=max_depth),
                 overflow=overflow(overflow_to),
                 cache_sharing=cache_sharing,  # type: ignore[arg-type]
+                minimum_share_ppm=round(minimum_share * MILLION),
             )
         )
         return self

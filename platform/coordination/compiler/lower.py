@@ -113,6 +113,7 @@ def tier(entry: Entry[kinds.Tier]) -> TierRecord:
         queue=TierQueue(max_wait=spec.queue.max_wait, max_depth=spec.queue.max_depth),
         overflow=overflow(spec.overflow),
         cache_sharing=sharing,
+        minimum_share_ppm=spec.minimum_share,
     )
 
 

@@ -38,7 +38,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` only.", stops=True),
     Gap("Pool", "auth", "Requests would reach the replicas without a key.", stops=True),
     Gap("Pool", "isolation", "Ordinary requests are let in too.", stops=True),
-    Gap("Tier", "minimum_share", "A lower band waits while a higher one has work."),
     Gap("Tier", "objectives.uncached_input", "Of prompts of some lengths alone nothing is measured."),
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "queue.order", "Requests of a tenant go in the order in which they came."),

@@ -67,6 +67,8 @@ class Pool:
     prefill_ns_per_token: int
     decode_us_per_token: int
     """Time between two tokens of one sequence when the replica is full: the slow end."""
+    minimum_shares: Mapping[int, Ppm]
+    """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is something."""
 
     def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
         """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""
@@ -234,7 +236,11 @@ class Program:
         for record in records.models:
             for name in (record.served_name, *record.aliases):
                 self.models_by_client_name.setdefault(name, self.models[record.name])
-        self.pools = {r.name: _pool(i, r, self.models[r.model]) for i, r in enumerate(records.pools)}
+        shares = _minimum_shares(records)
+        self.pools = {
+            r.name: _pool(i, r, self.models[r.model], shares.get(r.name, {}))
+            for i, r in enumerate(records.pools)
+        }
         self.tiers = {
             r.name: Tier(
                 index=i,
@@ -394,7 +400,7 @@ def _model(index: int, record: ModelRecord) -> Model:
     )
 
 
-def _pool(index: int, record: PoolRecord, model: Model) -> Pool:
+def _pool(index: int, record: PoolRecord, model: Model, minimum_shares: Mapping[int, Ppm]) -> Pool:
     capacity = record.capacity
     per_minute = max(1, capacity.input_tokens_per_minute)
     output = max(1, capacity.output_tokens_per_minute)
@@ -411,7 +417,30 @@ def _pool(index: int, record: PoolRecord, model: Model) -> Pool:
         reservable_ppm=record.reservable_ppm,
         prefill_ns_per_token=max(1, MINUTE * 1000 // per_minute),
         decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
+        minimum_shares=minimum_shares,
     )
+
+
+def _minimum_shares(records: ProgramRecords) -> dict[str, dict[int, Ppm]]:
+    """Pool -> band -> m of R14. What fallbacks bring together beyond the whole is scaled down to it."""
+    keeping = {r.name: r for r in records.tiers if r.minimum_share_ppm}
+    if not keeping:
+        return {}
+    tiers_of: dict[str, set[str]] = {}
+    for route in records.routes:
+        reached = [target.pool for target in route.targets if target.weight]
+        for pool in (*reached, *route.fallback):
+            tiers_of.setdefault(pool, set()).update(route.match.tiers or keeping)
+    found: dict[str, dict[int, Ppm]] = {}
+    for pool, names in tiers_of.items():
+        bands: dict[int, Ppm] = {}
+        for name in sorted(names & keeping.keys()):
+            tier = keeping[name]
+            bands[tier.band] = bands.get(tier.band, 0) + tier.minimum_share_ppm
+        total = max(MILLION, sum(bands.values()))
+        if bands:
+            found[pool] = {band: share * MILLION // total for band, share in bands.items()}
+    return found
 
 
 def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:

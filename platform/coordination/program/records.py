@@ -25,7 +25,11 @@ PlacementStrategy = Literal["balanced", "round_robin", "least_outstanding"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
-    """Base of every record: immutable, keyword-only, unknown fields refused."""
+    """Base of every record: immutable, keyword-only, unknown fields refused.
+
+    A field that joins a record later has a default and is left out where it has it (``omit_defaults``): so a
+    policy that does not use it keeps its bytes and its name, and a gateway that does not know it refuses.
+    """
 
 
 class CostVector(Record, frozen=True):
@@ -90,7 +94,7 @@ class TierQueue(Record, frozen=True):
     """Requests waiting per (pool, band)."""
 
 
-class TierRecord(Record, frozen=True):
+class TierRecord(Record, frozen=True, omit_defaults=True):
     name: str
     service_tier: tuple[str, ...]
     """Names a client may send as ``service_tier``; the first is the one answered with."""
@@ -99,6 +103,8 @@ class TierRecord(Record, frozen=True):
     queue: TierQueue
     overflow: Overflow
     cache_sharing: Literal["tenant", "pool"]
+    minimum_share_ppm: Ppm = 0
+    """What its band keeps of a pool under pressure from higher ones (R14)."""
 
 
 class BurnVector(Record, frozen=True):

@@ -128,6 +128,7 @@ class Ticket:
         "on_replica_us",
         "order",
         "output",
+        "owed",
         "pool",
         "prefilling",
         "price",
@@ -172,6 +173,8 @@ class Ticket:
         self.cost = 0
         self.charged_cost = 0
         """Paid into the fairness tree so far (0 for the lane: R8)."""
+        self.owed = False
+        """Went before higher bands because its own was owed (R14)."""
         self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
         """Held, then charged: requests, input, output and total tokens, spend."""
         self.drawn: Drawn | None = None

@@ -1,8 +1,9 @@
 """Who goes now, and where? (R13, R15, R19, R20)
 
-Home-then-commit. The lane is asked first, then the bands from the highest down; each may use what is
-open, in the order of fairness, within Q for the sake of the cache. A band that has requests waiting for
-busy homes does not keep lower bands from replicas it does not want itself (docs/adr/0011).
+Home-then-commit. The lane is asked first, then what is owed a band, then the bands from the highest down;
+each may use what is open, in the order of fairness, within Q for the sake of the cache. A band that has
+requests waiting for busy homes does not keep lower bands from replicas it does not want itself
+(docs/adr/0011).
 """
 
 # Every step of a request takes (program, state, ..., now), whether or not it needs them all today.
@@ -13,9 +14,10 @@ from __future__ import annotations
 from coordination.program.index import Program
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling import reasons
+from coordination.scheduling.bands import next_band, served
 from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
-from coordination.scheduling.placement import estimate_here, place, release_after
+from coordination.scheduling.placement import Below, estimate_here, place, release_after
 from coordination.scheduling.pools import RECLAIM_WITHIN, PoolState, reclaimable
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
@@ -38,22 +40,37 @@ def dispatch(program: Program, state: State, pool: str, now: Micros) -> list[Dis
     held.advance(now)
     reserved = state.at(now).reserved_ppm.get(pool, 0)
     sent: list[Dispatch] = []
-    for queue in held.queues:
-        if not queue.depth:
-            continue
-        _find_homes(held, queue, now)
-        while queue.depth:
-            choice = _next(held, queue, reserved, now)
-            if choice is None:
-                break
-            sent.append(_commit(state, held, queue, choice, now))
-            if queue.wanting:
-                _find_homes(held, queue, now)
-        if not queue.depth:
-            queue.fresh_homes.clear()
+    if held.pool.minimum_shares:
+        _by_turns(state, held, reserved, sent, now)
+    else:
+        for queue in held.queues:
+            while queue.depth:
+                choice = _ask(held, queue, reserved, now)
+                if choice is None:
+                    break
+                sent.append(_commit(state, held, queue, choice, now))
     if not held.waiting:
         held.throughput.idle()
     return sent
+
+
+def _by_turns(state: State, pool: PoolState, reserved: int, sent: list[Dispatch], now: Micros) -> None:
+    """With minimum shares each request is asked for anew: the lane, what is owed most, the highest (R14).
+    Whoever wants nothing of what is open is not asked again this time: what is open only shrinks."""
+    asked: set[int] = set()
+    while (queue := next_band(pool.queues, asked)) is not None:
+        choice = _ask(pool, queue, reserved, now)
+        if choice is None:
+            asked.add(queue.band)
+        else:
+            sent.append(_commit(state, pool, queue, choice, now))
+
+
+def _ask(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice | None:
+    """What a queue wants of what is open; whoever may has a home before."""
+    if queue.wanting:
+        _find_homes(pool, queue, now)
+    return _next(pool, queue, reserved, now)
 
 
 def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:
@@ -104,7 +121,7 @@ def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Cho
                 if not one[3] and ticket.matches:
                     break  # beyond where the search ended: it may hold a little all the same
                 return ticket, home, ticket.home_prefill, one[3]
-    _, prefill, matched = estimate_here(pool, ticket, home)
+    _, prefill, matched = estimate_here(pool, ticket, home, [])
     return ticket, home, prefill, matched
 
 
@@ -113,35 +130,38 @@ def _steal(
 ) -> Choice | None:
     """A head whose wait at home exceeds its cost at an open replica by ``release_after`` leaves home:
     the fairest leaf's, or the first of the replica with the most work parked."""
+    below = pool.below(queue)
     if least.homed:
-        choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserved, now)
+        choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserved, below, now)
         if choice is not None:
             return choice
     busiest: Replica | None = None
+    most = 0
     mask = queue.homed_mask & ~open_mask
     while mask:
         bit = mask & -mask
         mask ^= bit
         replica = pool.replicas.get(bit.bit_length() - 1)
-        if (
-            replica is not None
-            and replica.parked
-            and (
-                busiest is None
-                or replica.backlog_us + replica.parked_us > busiest.backlog_us + busiest.parked_us
-            )
-        ):
-            busiest = replica
+        if replica is not None and replica.parked:
+            load = replica.ahead(below)
+            if busiest is None or load > most:
+                busiest, most = replica, load
     if busiest is None:
         return None
     head = queue.first_at(busiest.bit)
     if head is None or head.leaf is None or not within(head.leaf, LOCALITY_SLACK):
         return None
-    return _leaves_home(pool, queue, head, open_mask, reserved, now)
+    return _leaves_home(pool, queue, head, open_mask, reserved, below, now)
 
 
 def _leaves_home(
-    pool: PoolState, queue: Queue, ticket: Ticket, open_mask: int, reserved: int, now: Micros
+    pool: PoolState,
+    queue: Queue,
+    ticket: Ticket,
+    open_mask: int,
+    reserved: int,
+    below: Below,
+    now: Micros,
 ) -> Choice | None:
     home, release = ticket.home, release_after(queue, ticket)
     among = open_mask & ~ticket.excluded
@@ -154,10 +174,10 @@ def _leaves_home(
         for _, mask in pool.index.match(ticket.request.blocks, among, 1):
             candidates.append(pool.replicas[mask.bit_length() - 1])
     for replica in candidates:
-        here, prefill, matched = estimate_here(pool, ticket, replica)
+        here, prefill, matched = estimate_here(pool, ticket, replica, below)
         if best is None or here < cost:
             best, cost = (ticket, replica, prefill, matched), here
-    wait = home.backlog_us + home.parked_us
+    wait = home.ahead(below)
     overdue = now - ticket.homed_at > ticket.home_estimate + release + MILLION
     if best is None or not (wait > cost + release or overdue or not home.mask & pool.usable_mask):
         return None
@@ -194,7 +214,14 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
     home = ticket.home
     cost = ticket.scope.model.cost(uncached, cached, ticket.output)
     lane = ticket.lane is not None
-    queue.take(ticket, cost)
+    if pool.pool.minimum_shares and not lane:
+        owed = queue.deficit
+        queue.take(ticket, cost)
+        ticket.owed = served(pool.queues, queue, cost)
+        if ticket.owed:
+            decision.trace.append((reasons.OWED, queue.band, owed // MILLION, queue.minimum))
+    else:
+        queue.take(ticket, cost)
     ticket.charged_cost = 0 if lane else cost
     ticket.cost = cost
     ticket.uncached, ticket.cached = uncached, cached

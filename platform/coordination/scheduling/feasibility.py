@@ -56,6 +56,9 @@ def _share(leaf: Leaf, pool: PoolState, queue: Queue, now: Micros) -> int:
     """rho of R11 in ppm: phi over the backlogged siblings' at each level, times what the bands above
     leave."""
     share = pool.throughput.share_left(queue.band, now)
+    if pool.pool.minimum_shares:
+        below = sum(one.minimum for one in pool.queues if one.band < queue.band and one.depth)
+        share = max(share - below, queue.minimum, 1)
     node: Node = leaf
     while node.parent is not None:
         if node.parent.phi_backlogged:

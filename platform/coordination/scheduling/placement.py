@@ -22,6 +22,8 @@ DEEPEST: Final = 4
 LEAST_LOADED: Final = 4
 STICKY_PPM: Final = MILLION // 5
 """A match below a fifth of the prompt is no reason to stay."""
+Below = list[dict[int, int]]
+"""By lower band: bit of a replica -> prefill of what waits for it there (``PoolState.below``)."""
 NOT_YET: Final[Micros] = 1 << 62
 NO_MATCHES: Final[list[tuple[int, int]]] = []
 FULL_PENALTY: Final[Micros] = MILLION
@@ -34,8 +36,9 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
     if not among:
         return False
     strategy = ticket.route.record.placement.strategy
+    below = pool.below(queue)
     if strategy == "balanced":
-        home, prefill = _balanced(pool, queue, ticket, among)
+        home, prefill = _balanced(pool, queue, ticket, among, below)
     else:
         home = _in_turn(pool, among) if strategy == "round_robin" else _least_outstanding(pool, among)
         matched = pool.index.depth(ticket.request.blocks, home.bit) if ticket.request.blocks else 0
@@ -43,7 +46,7 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
         ticket.considered = (
             (
                 home,
-                home.backlog_us + home.parked_us,
+                home.ahead(below),
                 prefill,
                 matched,
                 home.recent,
@@ -52,7 +55,7 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
             ),
         )
     ticket.home_prefill = prefill
-    ticket.home_estimate = home.backlog_us + home.parked_us + prefill
+    ticket.home_estimate = home.ahead(below) + prefill
     ticket.homed_at = now
     queue.park(ticket, home)
     pool.moved(home)
@@ -73,12 +76,14 @@ def release_after(queue: Queue, ticket: Ticket) -> Micros | None:
     return 0 if queue.is_lane else placement.release_after
 
 
-def estimate_here(pool: PoolState, ticket: Ticket, replica: Replica) -> tuple[Micros, Micros, int]:
+def estimate_here(
+    pool: PoolState, ticket: Ticket, replica: Replica, below: Below
+) -> tuple[Micros, Micros, int]:
     """(time to first byte, prefill, matched blocks) of a request on a replica, were it sent now."""
     blocks = ticket.request.blocks
     matched = pool.index.depth(blocks, replica.bit) if blocks else 0
     prefill = pool.prefill_us(_uncached(ticket, matched))
-    return replica.backlog_us + replica.parked_us + prefill, prefill, matched
+    return replica.ahead(below) + prefill, prefill, matched
 
 
 def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]]:
@@ -91,12 +96,14 @@ def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]
     return ticket.matches
 
 
-def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tuple[Replica, Micros]:
+def _balanced(
+    pool: PoolState, queue: Queue, ticket: Ticket, among: int, below: Below
+) -> tuple[Replica, Micros]:
     blocks = ticket.request.blocks
     prompt = ticket.request.prompt_tokens
     pace = pool.pool.prefill_ns_per_token
     opened, troubled = pool.open_mask, pool.troubled
-    least = pool.least_loaded(among, LEAST_LOADED)
+    least = pool.least_ahead(among, below) if below else pool.least_loaded(among, LEAST_LOADED)
     found = matches(pool, ticket, among) if blocks else NO_MATCHES
     if not found and least[0].mask & opened:
         # The prefill is the same everywhere, so the least loaded of the open is the best of them.
@@ -105,7 +112,7 @@ def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tupl
             [
                 (
                     one,
-                    one.backlog_us + one.parked_us,
+                    one.ahead(below) if below else one.backlog_us + one.parked_us,
                     prefill,
                     0,
                     one.recent,
@@ -127,7 +134,7 @@ def _balanced(pool: PoolState, queue: Queue, ticket: Ticket, among: int) -> tupl
         if depth != priced:
             priced = depth
             prefill = (prompt - matched_tokens(prompt, depth, len(blocks))) * pace // 1000
-        load = replica.backlog_us + replica.parked_us
+        load = replica.ahead(below) if below else replica.backlog_us + replica.parked_us
         recent = replica.recent
         is_open = opened & replica.mask != 0
         considered.append(

@@ -79,6 +79,10 @@ class PoolState:
     def resize(self, pool: Pool, now: Micros) -> None:
         """Take over a (new) list of replicas: those that stay keep their counts and their cache."""
         self.pool = pool
+        for queue in self.queues:
+            queue.minimum = pool.minimum_shares.get(queue.band, 0)
+            if not queue.minimum:
+                queue.deficit = 0
         for url in [url for url in self.by_url if url not in pool.replicas]:
             self.retire(self.by_url[url])
         for url in pool.replicas:
@@ -109,9 +113,14 @@ class PoolState:
             if queue.band == band:
                 return queue
         made = Queue(band)
+        made.minimum = self.pool.minimum_shares.get(band, 0)
         self.queues.append(made)
         self.queues.sort(key=lambda queue: -queue.band)
         return made
+
+    def below(self, queue: Queue) -> list[dict[int, int]]:
+        """What waits at home in lower bands, by replica: it is not ahead of anything in ``queue``."""
+        return [one.parked for one in self.queues if one.parked and one.band < queue.band]
 
     def prefill_us(self, tokens: int) -> Micros:
         """Prefill time of uncached tokens on an idle replica, at the pool's stated rate."""
@@ -165,6 +174,12 @@ class PoolState:
                 if len(found) == count:
                     break
         return found
+
+    def least_ahead(self, among: int, below: list[dict[int, int]]) -> list[Replica]:
+        """As ``least_loaded`` of four, without what waits below: looks at every replica of the mask."""
+        found = [replica for replica in self.replicas.values() if replica.mask & among]
+        found.sort(key=lambda one: (one.ahead(below), one.recent, one.bit))
+        return found[:4]
 
     def least_open(self, among: int) -> list[Replica]:
         """The two least loaded of a mask that usually has few bits: what is open while some wait."""

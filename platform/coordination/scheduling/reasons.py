@@ -116,6 +116,11 @@ MOVED: Final = Reason(
     "taken from home {home}: {wait_us} us there against {cost_us} us here",
     ("home", "wait_us", "cost_us"),
 )
+OWED: Final = Reason(
+    "R14",
+    "band {band} is owed {owed} of its minimum share: goes before higher ones",
+    ("band", "owed", "minimum_ppm"),
+)
 SENT: Final = Reason(
     "R15",
     "dispatched to {replica}, attempt {attempt}, after {queue_us} us",

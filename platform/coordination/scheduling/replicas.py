@@ -64,6 +64,13 @@ class Replica:
         self.key = -1
         """Its current key in the pool's heap of least loaded replicas."""
 
+    def ahead(self, below: list[dict[int, int]]) -> Micros:
+        """Prefill ahead of a request that came now: in flight and parked, but for what waits ``below`` it."""
+        load = self.backlog_us + self.parked_us
+        for parked in below:
+            load -= parked.get(self.bit, 0)
+        return load
+
     def observed(self, report: ReplicaReport, kv_capacity: int) -> None:
         """Take over an engine's own view: what exceeds our counts is other gateways' work."""
         self.report = report

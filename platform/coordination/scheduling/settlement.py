@@ -10,6 +10,7 @@ from typing import Literal
 from coordination.program.index import Program
 from coordination.program.records import Micros
 from coordination.scheduling import reasons
+from coordination.scheduling.bands import corrected
 from coordination.scheduling.decisions import IN_FLIGHT, OVER, WAITING, Decision, Dispatch, Ticket
 from coordination.scheduling.fairness import charge
 from coordination.scheduling.health import FailureReason
@@ -135,8 +136,8 @@ def fail(
             pool.index.add_replica(replica.bit, pool.pool.kv_tokens)
     _release(ticket)
     if ticket.charged_cost and ticket.leaf is not None:
-        charge(ticket.leaf, -ticket.charged_cost, ticket.weights)
-        ticket.charged_cost = 0
+        _charge(ticket, 0)
+        ticket.owed = False
     retries = ticket.route.record.retries
     kind = "connect" if reason == "reset" else reason
     others = pool.usable_mask & ~ticket.excluded
@@ -247,8 +248,18 @@ def _account(ticket: Ticket, uncached: int, cached: int, output: int, now: Micro
         return
     cost = ticket.scope.model.cost(uncached, cached, output)
     if ticket.leaf is not None and cost != ticket.charged_cost:
-        charge(ticket.leaf, cost - ticket.charged_cost, ticket.weights)
-        ticket.charged_cost = cost
+        _charge(ticket, cost)
+
+
+def _charge(ticket: Ticket, cost: int) -> None:
+    """The fairness tree, and what is owed to bands, come to stand as if this had been said at dispatch."""
+    leaf, queue, delta = ticket.leaf, ticket.queue, cost - ticket.charged_cost
+    if leaf is None or queue is None:
+        return
+    charge(leaf, delta, ticket.weights)
+    if ticket.pool.pool.minimum_shares:
+        corrected(ticket.pool.queues, queue, delta, owed=ticket.owed)
+    ticket.charged_cost = cost
 
 
 def _refund(ticket: Ticket, now: Micros) -> None:

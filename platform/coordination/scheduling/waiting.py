@@ -56,9 +56,12 @@ class Queue:
         "_nodes",
         "_order",
         "band",
+        "deficit",
         "depth",
         "fresh_homes",
         "homed_mask",
+        "minimum",
+        "parked",
         "root",
         "wanting",
     )
@@ -67,8 +70,14 @@ class Queue:
         self.band = band
         self.root = Node("", None, 0)
         self.depth = 0
+        self.minimum: Ppm = 0
+        """m of R14: the part of the pool that is the band's whatever waits above it."""
+        self.deficit = 0
+        """D of R14: service owed, in millionths of a unit of cost."""
         self.homed_mask = 0
         """Replicas some waiting request calls home (may lag behind; never misses one)."""
+        self.parked: dict[int, int] = {}
+        """Bit of a replica -> uncached prefill of the requests of this queue that call it home."""
         self.wanting: list[Leaf] = []
         """Leaves with requests that may take a home."""
         self.fresh_homes: list[Ticket] = []
@@ -139,6 +148,8 @@ class Queue:
         assert leaf is not None  # noqa: S101
         self._unlink(ticket, leaf)
         leave(leaf)
+        if not self.depth and self.deficit > 0:
+            self.deficit = 0  # an idle band keeps no credit (R14)
 
     def _unlink(self, ticket: Ticket, leaf: Leaf) -> None:
         if ticket.home is not None:
@@ -149,8 +160,9 @@ class Queue:
                 self.wanting.append(leaf)
         leaf.cost_ahead -= ticket.cost
         self.depth -= 1
-        if self._heavy is not None and not self.depth:
+        if not self.depth:
             self._heavy = None
+            self.fresh_homes.clear()
 
     # Homes (R20)
 
@@ -164,6 +176,7 @@ class Queue:
             homed.sort(key=_order)  # a retry, or one that lost its home: it keeps its place
         home.parked_us += ticket.home_prefill
         home.parked += 1
+        self.parked[home.bit] = self.parked.get(home.bit, 0) + ticket.home_prefill
         self.fresh_homes.append(ticket)
 
     def unpark(self, ticket: Ticket) -> None:
@@ -171,6 +184,11 @@ class Queue:
         if home is not None:
             home.parked_us -= ticket.home_prefill
             home.parked -= 1
+            left = self.parked.get(home.bit, 0) - ticket.home_prefill
+            if left > 0:
+                self.parked[home.bit] = left
+            else:
+                self.parked.pop(home.bit, None)
             ticket.home = None
 
     def evict_homes(self, replica: Replica) -> None:
