@@ -94,6 +94,7 @@ class PolicyBuilder:
         output_per_minute: int = 60_000,
         sequences: int = 256,
         kv_tokens: int = 400_000,
+        isolation: str = "shared",
     ) -> PolicyBuilder:
         self.pools.append(
             PoolRecord(
@@ -110,6 +111,7 @@ class PolicyBuilder:
                     kv_tokens=kv_tokens,
                 ),
                 reservable_ppm=700_000,
+                isolation=isolation,  # type: ignore[arg-type]
             )
         )
         return self
@@ -125,6 +127,7 @@ class PolicyBuilder:
         overflow_to: str = "queue",
         cache_sharing: str = "tenant",
         minimum_share: float = 0,
+        holdback: float = 0,
     ) -> PolicyBuilder:
         self.tiers.append(
             TierRecord(
@@ -135,6 +138,7 @@ class PolicyBuilder:
                 overflow=overflow(overflow_to),
                 cache_sharing=cache_sharing,  # type: ignore[arg-type]
                 minimum_share_ppm=round(minimum_share * MILLION),
+                holdback_ppm=round(holdback * MILLION),
             )
         )
         return self
@@ -200,6 +204,8 @@ class PolicyBuilder:
         overflow_to: str = "spill",
         since: int = START,
         until: int | None = None,
+        lends: bool = True,
+        reclaim_within: int = SECOND,
     ) -> PolicyBuilder:
         self.reservations.append(
             ReservationRecord(
@@ -215,6 +221,8 @@ class PolicyBuilder:
                 intervals=((since, until),),
                 enforcement_window=window,
                 overflow=overflow(overflow_to),
+                lend_when_idle=lends,
+                reclaim_within=reclaim_within,
             )
         )
         return self

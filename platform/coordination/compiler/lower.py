@@ -73,6 +73,7 @@ def model(entry: Entry[kinds.Model]) -> ModelRecord:
 
 def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
     spec, capacity = entry.spec, entry.spec.capacity
+    isolation: Any = spec.isolation
     assert capacity is not None, "CAP203 lets no pool through without its capacity"  # noqa: S101
     return PoolRecord(
         name=entry.name,
@@ -88,6 +89,7 @@ def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
             kv_tokens=capacity.kv_tokens,
         ),
         reservable_ppm=spec.reservable,
+        isolation=isolation,
     )
 
 
@@ -114,6 +116,7 @@ def tier(entry: Entry[kinds.Tier]) -> TierRecord:
         overflow=overflow(spec.overflow),
         cache_sharing=sharing,
         minimum_share_ppm=spec.minimum_share,
+        holdback_ppm=spec.holdback,
     )
 
 
@@ -139,6 +142,8 @@ def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> Reserv
         intervals=in_sight(catalogue.windows[entry.name], catalogue.at, catalogue.horizon),
         enforcement_window=spec.enforcement_window,
         overflow=overflow(spec.overflow),
+        lend_when_idle=spec.lend_when_idle,
+        reclaim_within=spec.reclaim_within,
     )
 
 

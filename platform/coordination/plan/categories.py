@@ -62,6 +62,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "service_tier": "set",
         "band": "moves",
         "minimum_share": "moves",
+        "holdback": "less",
         "queue/max_wait": "more",
         "queue/max_depth": "more",
         "queue/order": "moves",

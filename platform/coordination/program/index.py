@@ -64,6 +64,8 @@ class Pool:
     sequences: int
     kv_tokens: int
     reservable_ppm: Ppm
+    reserved_only: bool
+    """Nothing but the lane is served (isolation)."""
     prefill_ns_per_token: int
     decode_us_per_token: int
     """Time between two tokens of one sequence when the replica is full: the slow end."""
@@ -89,6 +91,7 @@ class Tier:
     overflow: OverflowAction
     downgrade_to: str | None
     shares_cache: bool
+    holdback_ppm: Ppm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +188,24 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reserve:
+    """What of a pool's stocks reservations in force keep, and what of it they lend (R19)."""
+
+    kept_ppm: Ppm
+    """Sum of x_r."""
+    lent: tuple[tuple[Micros, Ppm], ...]
+    """(reclaim_within, x_r) of the reservations that lend."""
+
+    def without(self, residual: Micros) -> Ppm:
+        """What is kept from a request that will be over in ``residual``: all but what is lent to it."""
+        kept = self.kept_ppm
+        for within, part in self.lent:
+            if residual <= within:
+                kept -= part
+        return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """What is in force in [start, end): nothing in it changes before its end."""
 
@@ -192,8 +213,8 @@ class Segment:
     end: Micros | None
     lanes: dict[tuple[str, str, str], tuple[Reservation, ...]]
     """(pool, tier, tenant) -> reservations in force."""
-    reserved_ppm: dict[str, Ppm]
-    """Pool -> sum of x_r in force."""
+    reserves: dict[str, Reserve]
+    """Pool -> what is reserved of it; pools without reservations are not there."""
     prices: dict[str, Price]
 
     def lanes_for(self, pool: str, scope: Scope) -> tuple[Reservation, ...]:
@@ -252,6 +273,7 @@ class Program:
                 overflow=r.overflow.action,
                 downgrade_to=r.overflow.tier,
                 shares_cache=r.cache_sharing == "pool",
+                holdback_ppm=r.holdback_ppm,
             )
             for i, r in enumerate(records.tiers)
         }
@@ -373,12 +395,15 @@ class Program:
         start = self._boundaries[position - 1] if position else 0
         end = self._boundaries[position] if position < len(self._boundaries) else None
         lanes: dict[tuple[str, str, str], tuple[Reservation, ...]] = {}
-        reserved: dict[str, Ppm] = {}
+        reserved: dict[str, Reserve] = {}
         for reservation in self.reservations.values():
             if _holds(reservation.record.intervals, start):
                 key = (reservation.pool, reservation.tier, reservation.tenant)
                 lanes[key] = (*lanes.get(key, ()), reservation)
-                reserved[reservation.pool] = reserved.get(reservation.pool, 0) + reservation.share_ppm
+                kept = reserved.get(reservation.pool, Reserve(0, ()))
+                part = reservation.share_ppm
+                lent = ((reservation.record.reclaim_within, part),) * reservation.record.lend_when_idle
+                reserved[reservation.pool] = Reserve(kept.kept_ppm + part, kept.lent + lent)
         return Segment(start, end, lanes, reserved, _prices(self.records.price_books, start))
 
 
@@ -415,6 +440,7 @@ def _pool(index: int, record: PoolRecord, model: Model, minimum_shares: Mapping[
         sequences=capacity.sequences,
         kv_tokens=capacity.kv_tokens,
         reservable_ppm=record.reservable_ppm,
+        reserved_only=record.isolation == "reserved_only",
         prefill_ns_per_token=max(1, MINUTE * 1000 // per_minute),
         decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
         minimum_shares=minimum_shares,

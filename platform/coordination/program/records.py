@@ -58,7 +58,7 @@ class PoolCapacity(Record, frozen=True):
     kv_tokens: int
 
 
-class PoolRecord(Record, frozen=True):
+class PoolRecord(Record, frozen=True, omit_defaults=True):
     name: str
     model: str
     region: str
@@ -68,6 +68,8 @@ class PoolRecord(Record, frozen=True):
     """Base URLs, e.g. ``http://127.0.0.1:8101``."""
     capacity: PoolCapacity
     reservable_ppm: Ppm
+    isolation: Literal["shared", "reserved_only"] = "shared"
+    """``reserved_only`` serves the reservation lane and nothing else."""
 
 
 class TenantRecord(Record, frozen=True):
@@ -105,6 +107,8 @@ class TierRecord(Record, frozen=True, omit_defaults=True):
     cache_sharing: Literal["tenant", "pool"]
     minimum_share_ppm: Ppm = 0
     """What its band keeps of a pool under pressure from higher ones (R14)."""
+    holdback_ppm: Ppm = 0
+    """Part of each stock of a pool (sequences, KV tokens) it leaves free (R19)."""
 
 
 class BurnVector(Record, frozen=True):
@@ -115,7 +119,7 @@ class BurnVector(Record, frozen=True):
     output_ppm: Ppm
 
 
-class ReservationRecord(Record, frozen=True):
+class ReservationRecord(Record, frozen=True, omit_defaults=True):
     name: str
     tenant: str
     pool: str
@@ -127,6 +131,10 @@ class ReservationRecord(Record, frozen=True):
     """Half-open UTC intervals in which it is effective, sorted, disjoint; ``None`` = open end."""
     enforcement_window: Micros
     overflow: Overflow
+    lend_when_idle: bool = True
+    """Whether others may use what its holder does not (R19)."""
+    reclaim_within: Micros = MILLION
+    """How soon what was lent must be back: only requests that will be over by then are lent to."""
 
 
 class LimitRecord(Record, frozen=True, omit_defaults=True):

@@ -108,11 +108,18 @@ def _under(
         answer = _reserve(segment, state, pool, attempt, request, decision, now)  # A2
         if answer is not None:
             return answer or None
+        more = position + 1 < len(pools)
+        if attempt.lane is None and pool.pool.reserved_only:
+            trace.append((reasons.RESERVED_ONLY, name))
+            if more:
+                continue
+            refuse(decision, "reservation_exceeded", None)
+            decision.message = "Only requests within a reservation are served here."
+            return scope.tier.downgrade_to if scope.tier.overflow == "downgrade" else None
         if attempt.lane is None and not limits_passed:  # A3
             if not _rates(state, attempt.chain, amounts, decision, now):
                 return None
             limits_passed = True
-        more = position + 1 < len(pools)
         if attempt.lane is None:  # A4
             verdict, answer = feasible(state, pool, scope, request, decision, now, more)
             if verdict == "spill":

@@ -11,14 +11,14 @@ requests waiting for busy homes does not keep lower bands from replicas it does 
 
 from __future__ import annotations
 
-from coordination.program.index import Program
-from coordination.program.records import MILLION, Micros
+from coordination.program.index import Program, Reserve
+from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling import reasons
 from coordination.scheduling.bands import next_band, served
 from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
 from coordination.scheduling.placement import Below, estimate_here, place, release_after
-from coordination.scheduling.pools import RECLAIM_WITHIN, PoolState, reclaimable
+from coordination.scheduling.pools import PoolState, residual
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
 from coordination.scheduling.state import State
@@ -38,14 +38,14 @@ def dispatch(program: Program, state: State, pool: str, now: Micros) -> list[Dis
     if held is None or not (held.waiting or held.delayed):
         return []
     held.advance(now)
-    reserved = state.at(now).reserved_ppm.get(pool, 0)
+    reserve = state.at(now).reserves.get(pool)
     sent: list[Dispatch] = []
     if held.pool.minimum_shares:
-        _by_turns(state, held, reserved, sent, now)
+        _by_turns(state, held, reserve, sent, now)
     else:
         for queue in held.queues:
             while queue.depth:
-                choice = _ask(held, queue, reserved, now)
+                choice = _ask(held, queue, reserve, now)
                 if choice is None:
                     break
                 sent.append(_commit(state, held, queue, choice, now))
@@ -54,23 +54,25 @@ def dispatch(program: Program, state: State, pool: str, now: Micros) -> list[Dis
     return sent
 
 
-def _by_turns(state: State, pool: PoolState, reserved: int, sent: list[Dispatch], now: Micros) -> None:
+def _by_turns(
+    state: State, pool: PoolState, reserve: Reserve | None, sent: list[Dispatch], now: Micros
+) -> None:
     """With minimum shares each request is asked for anew: the lane, what is owed most, the highest (R14).
     Whoever wants nothing of what is open is not asked again this time: what is open only shrinks."""
     asked: set[int] = set()
     while (queue := next_band(pool.queues, asked)) is not None:
-        choice = _ask(pool, queue, reserved, now)
+        choice = _ask(pool, queue, reserve, now)
         if choice is None:
             asked.add(queue.band)
         else:
             sent.append(_commit(state, pool, queue, choice, now))
 
 
-def _ask(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice | None:
+def _ask(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -> Choice | None:
     """What a queue wants of what is open; whoever may has a home before."""
     if queue.wanting:
         _find_homes(pool, queue, now)
-    return _next(pool, queue, reserved, now)
+    return _next(pool, queue, reserve, now)
 
 
 def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:
@@ -90,7 +92,7 @@ def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:
             queue.wanting.append(leaf)
 
 
-def _next(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice | None:
+def _next(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -> Choice | None:
     """The next request of a queue that may go: at home if it is open, else stolen, else none."""
     open_mask = pool.open_mask & pool.usable_mask
     if not open_mask:
@@ -101,7 +103,7 @@ def _next(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice |
     assert isinstance(least, Leaf)  # noqa: S101  only leaves hold requests
     for ticket in least.homed:
         home = ticket.home
-        if home is not None and home.mask & open_mask and _may_use(pool, queue, ticket, reserved):
+        if home is not None and home.mask & open_mask and _may_use(pool, queue, ticket, reserve):
             return _at_home(pool, ticket, home, now)
     queue.settle_homes()
     mask = queue.homed_mask & open_mask
@@ -109,9 +111,9 @@ def _next(pool: PoolState, queue: Queue, reserved: int, now: Micros) -> Choice |
         bit = mask & -mask
         mask ^= bit
         found = queue.first_at(bit.bit_length() - 1)
-        if found is not None and found.home is not None and _may_use(pool, queue, found, reserved):
+        if found is not None and found.home is not None and _may_use(pool, queue, found, reserve):
             return _at_home(pool, found, found.home, now)
-    return _steal(pool, queue, least, open_mask, reserved, now)
+    return _steal(pool, queue, least, open_mask, reserve, now)
 
 
 def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Choice:
@@ -126,13 +128,13 @@ def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Cho
 
 
 def _steal(
-    pool: PoolState, queue: Queue, least: Leaf, open_mask: int, reserved: int, now: Micros
+    pool: PoolState, queue: Queue, least: Leaf, open_mask: int, reserve: Reserve | None, now: Micros
 ) -> Choice | None:
     """A head whose wait at home exceeds its cost at an open replica by ``release_after`` leaves home:
     the fairest leaf's, or the first of the replica with the most work parked."""
     below = pool.below(queue)
     if least.homed:
-        choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserved, below, now)
+        choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserve, below, now)
         if choice is not None:
             return choice
     busiest: Replica | None = None
@@ -151,7 +153,7 @@ def _steal(
     head = queue.first_at(busiest.bit)
     if head is None or head.leaf is None or not within(head.leaf, LOCALITY_SLACK):
         return None
-    return _leaves_home(pool, queue, head, open_mask, reserved, below, now)
+    return _leaves_home(pool, queue, head, open_mask, reserve, below, now)
 
 
 def _leaves_home(
@@ -159,13 +161,13 @@ def _leaves_home(
     queue: Queue,
     ticket: Ticket,
     open_mask: int,
-    reserved: int,
+    reserve: Reserve | None,
     below: Below,
     now: Micros,
 ) -> Choice | None:
     home, release = ticket.home, release_after(queue, ticket)
     among = open_mask & ~ticket.excluded
-    if home is None or release is None or not among or not _may_use(pool, queue, ticket, reserved):
+    if home is None or release is None or not among or not _may_use(pool, queue, ticket, reserve):
         return None
     best: Choice | None = None
     cost = 0
@@ -185,19 +187,31 @@ def _leaves_home(
     return best
 
 
-def _may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserved: int) -> bool:
-    """R19: ordinary requests leave the reserved part of sequences and KV memory free, except those
-    that will be over within ``reclaim_within``: that is lending."""
-    if not reserved or queue.is_lane:
+def _may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserve: Reserve | None) -> bool:
+    """R19: of sequences and of KV memory, ordinary requests leave free what their tier holds back and what
+    is reserved, but for what is lent to those that will be over within ``reclaim_within``."""
+    kept = ticket.scope.tier.holdback_ppm
+    if queue.is_lane or (reserve is None and not kept):
         return True
     spec = pool.pool
-    free = (MILLION - reserved) * len(pool.replicas)
-    if (
+    if reserve is not None:
+        kept += reserve.kept_ppm
+    if _leaves(pool, kept):
+        return True
+    if reserve is None or not reserve.lent:
+        return False
+    lent_to = reserve.without(residual(spec, ticket.uncached, ticket.output))
+    return lent_to < reserve.kept_ppm and _leaves(pool, ticket.scope.tier.holdback_ppm + lent_to)
+
+
+def _leaves(pool: PoolState, kept: Ppm) -> bool:
+    """Would one more ordinary request leave this part of every stock of the pool to others?"""
+    spec = pool.pool
+    free = (MILLION - kept) * len(pool.replicas)
+    return (
         pool.ordinary_sequences * MILLION < free * spec.sequences
         and pool.ordinary_kv * MILLION < free * spec.kv_tokens
-    ):
-        return True
-    return reclaimable(spec, ticket.uncached, ticket.output, RECLAIM_WITHIN)
+    )
 
 
 def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Micros) -> Dispatch:

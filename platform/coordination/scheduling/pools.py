@@ -7,7 +7,7 @@ from heapq import heappop
 from typing import Final
 
 from coordination.program.index import Pool
-from coordination.program.records import MILLION, Micros
+from coordination.program.records import Micros
 from coordination.scheduling.decisions import WAITING, Ticket
 from coordination.scheduling.estimates import Throughput
 from coordination.scheduling.prefix_index import PrefixIndex
@@ -267,11 +267,6 @@ class PoolState:
         self._next_slice = (now // RECENT_SLICE + 1) * RECENT_SLICE
 
 
-def reclaimable(pool: Pool, uncached: int, output: int, within: Micros) -> bool:
-    """Will the request be over soon enough to be lent reserved capacity? (R19)"""
-    residual = uncached * pool.prefill_ns_per_token // 1000 + output * pool.decode_us_per_token
-    return residual <= within
-
-
-RECLAIM_WITHIN: Final[Micros] = MILLION
-"""How soon lent capacity must be back: the language's own example, until a policy may state it."""
+def residual(pool: Pool, uncached: int, output: int) -> Micros:
+    """In how long a request that starts now will probably be over: how soon its place is back (R19)."""
+    return uncached * pool.prefill_ns_per_token // 1000 + output * pool.decode_us_per_token

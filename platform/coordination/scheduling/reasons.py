@@ -62,6 +62,7 @@ LANE_FULL: Final = Reason(
 LANE_LATER: Final = Reason(
     "R8", "reservation {reservation}: conforms in {wait_us} us, waits in the lane", ("reservation", "wait_us")
 )
+RESERVED_ONLY: Final = Reason("R8", "pool {pool} serves only what is reserved", ("pool",))
 LIMITS: Final = Reason("R9", "room in every limit on the path", ("meters", "remaining"))
 LIMIT: Final = Reason(
     "R9",

@@ -55,6 +55,11 @@ class Tier(Block, frozen=True, kw_only=True):
         Share(),
         "What it keeps of a pool under pressure from higher bands, so that they cannot starve it.",
     ] = 0
+    holdback: Annotated[
+        int,
+        Share("0%", "90%"),
+        "Part of each pool's sequences and KV cache it leaves free for others, so that they need not wait.",
+    ] = 0
     objectives: Annotated[tuple[Objective, ...], Blocks(Objective, most=50), "What it promises."] = ()
     queue: Annotated[Queue, "Its waiting room."] = Queue()
     overflow: Annotated[
