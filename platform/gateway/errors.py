@@ -36,6 +36,7 @@ CODES: dict[str, tuple[int, str]] = {
     "upstream_failed": (502, "server_error"),
     "accounting_unavailable": (503, "server_error"),
     "capacity_exceeded": (503, "server_error"),
+    "gateway_stopping": (503, "server_error"),
     "reservation_shortfall": (503, "server_error"),
     "upstream_timeout": (504, "server_error"),
 }

@@ -36,6 +36,9 @@ CLIENT_CLOSED = 499
 
 TIMED_OUT = Problem("upstream_timeout", "The model did not answer in time.")
 FAILED = Problem("upstream_failed", "The model stopped answering.")
+STOPPING = Problem(
+    "gateway_stopping", "This gateway is being stopped. Please retry.", retry_after_us=1_000_000
+)
 UNRECORDED = Problem("accounting_unavailable", "Usage cannot be put on record here. Please retry later.")
 
 
@@ -143,13 +146,7 @@ class Exchange:
         """The client left: stop the engine, settle what was done."""
         if self.over:
             return
-        dispatch, sent = self._dispatch, self._explanation.sent
-        self._release()
-        if dispatch is None:
-            pool = self._explanation.decision.pool if self._explanation.decision else None
-            self._plane.coordinator.cancel(self.request.request_id, pool or "")
-        else:
-            self._settle("aborted", self._counted() if sent else Usage(0, 0, 0), "aborted")
+        self._give_up()
         self._finish("aborted", CLIENT_CLOSED)
 
     def client_full(self) -> None:
@@ -159,6 +156,16 @@ class Exchange:
     def client_drained(self) -> None:
         if self._upstream is not None:
             self._upstream.resume()
+
+    def gateway_stopping(self) -> None:
+        """It lasted longer than a stopping gateway waits."""
+        if self.over:
+            return
+        if self._answered:
+            self._cut_off(STOPPING)
+        else:
+            self._give_up()
+            self._end_with(STOPPING)
 
     # -- the replica's side --------------------------------------------------------------------
 
@@ -231,6 +238,16 @@ class Exchange:
             self._attempt_failed("timeout")
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _give_up(self) -> None:
+        """Stop the engine or leave the queue; settle what was done."""
+        dispatch, sent = self._dispatch, self._explanation.sent
+        self._release()
+        if dispatch is None:
+            pool = self._explanation.decision.pool if self._explanation.decision else None
+            self._plane.coordinator.cancel(self.request.request_id, pool or "")
+        else:
+            self._settle("aborted", self._counted() if sent else Usage(0, 0, 0), "aborted")
 
     def _connect(self) -> None:
         assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer

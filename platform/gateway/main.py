@@ -20,6 +20,7 @@ from gateway.feed import Feed
 from gateway.log import log
 from gateway.process import CannotListen, GatewayProcess
 from gateway.settings import GatewaySettings
+from gateway.tls import TlsUnusable
 from gateway.wal import JournalInUse
 from gateway.watcher import Watcher
 from subscriber import identity as identities
@@ -60,6 +61,9 @@ def run(settings: GatewaySettings) -> int:
             gateway = GatewayProcess(settings, feed, active, clock)
         except (JournalInUse, OSError) as error:
             log("usage_folder_unusable", message=str(error))
+            return REFUSED
+        except TlsUnusable as error:
+            log("tls_unusable", message=str(error))
             return REFUSED
         try:
             await gateway.start()
@@ -118,6 +122,7 @@ def _announce(gateway: GatewayProcess, settings: GatewaySettings) -> None:
         partial = settings.ready_file.with_name(settings.ready_file.name + ".partial")
         partial.write_text(json.dumps(facts))
         os.replace(partial, settings.ready_file)
-    sys.stdout.write(f"gateway on http://{settings.host}:{facts['port']}/v1")
+    scheme = "http" if settings.tls_cert is None else "https"
+    sys.stdout.write(f"gateway on {scheme}://{settings.host}:{facts['port']}/v1")
     sys.stdout.write(f", admin on http://{settings.admin_host}:{facts['admin_port']}\n")
     sys.stdout.flush()

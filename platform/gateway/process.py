@@ -24,6 +24,7 @@ from gateway.observer import Observer
 from gateway.settings import GatewaySettings
 from gateway.telemetry.reporter import Facts, Reporter
 from gateway.telling import Telling
+from gateway.tls import Certificate, trust
 from gateway.upstream.pool import Replicas
 
 
@@ -45,9 +46,15 @@ class GatewayProcess:
     ) -> None:
         """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas.
 
-        Reads the usage the last gateway left: raises ``JournalInUse`` or ``OSError``.
+        Reads certificates, and the usage the last gateway left: raises ``TlsUnusable``,
+        ``JournalInUse`` or ``OSError``.
         """
         self._settings = settings
+        self.certificate: Certificate | None = None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            self.certificate = Certificate(settings.tls_cert, settings.tls_key)
+        if tls is None and settings.replica_ca is not None:
+            tls = trust(settings.replica_ca)
         self.clock = clock
         system = random.SystemRandom()
         self.coordinator = Coordinator(
@@ -57,7 +64,8 @@ class GatewayProcess:
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
         self.telling = Telling(clock, feed.post) if feed.post is not None else None
         self.plane = DataPlane(self.coordinator, self.replicas, self.clock, self.books.accounts, self.telling)
-        self.data = Listener(self.plane, limits)
+        shown = self.certificate.context if self.certificate is not None else None
+        self.data = Listener(self.plane, limits, shown)
         self.admin = Listener(AdminPlane(self))
         self._observer = Observer(self.coordinator, self.replicas, self.clock)
         self._feed = feed
@@ -76,6 +84,8 @@ class GatewayProcess:
         except CannotListen:
             self.admin.close()
             raise
+        if self.certificate is not None:
+            self.certificate.start()
         self.plane.start()
         self._observer.start()
         self._feed.start(self._activate)
@@ -85,7 +95,7 @@ class GatewayProcess:
             self.telling.start()
 
     async def stop(self) -> None:
-        """Answer what is in progress for as long as the settings allow, then cut it off."""
+        """Answer what is in progress for as long as the settings allow, then end it with an error."""
         self.data.stop_accepting()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
@@ -96,6 +106,8 @@ class GatewayProcess:
         await asyncio.gather(*words, *([self.telling.stop()] if self.telling is not None else []))
         await self._feed.stop()
         self.admin.close()
+        if self.certificate is not None:
+            self.certificate.close()
         self._observer.close()
         self.plane.close()
         self.coordinator.close()

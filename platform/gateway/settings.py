@@ -29,7 +29,13 @@ class GatewaySettings:
     admin_port: int = 8081
     ready_file: Path | None = None
     """Written, as JSON {port, admin_port, pid}, once requests are served."""
+    tls_cert: Path | None = None
+    """PEM file of the chain shown to clients; with ``tls_key`` the public port speaks TLS only."""
+    tls_key: Path | None = None
+    replica_ca: Path | None = None
+    """PEM file of the authorities believed for https replicas; the system's if absent."""
     drain_seconds: float = 2.0
+    """How long a stopping gateway lets answers in progress go on before it ends them with an error."""
     on_ledger_full: OnFull = "serve"
     """What to do with requests while their usage cannot be put on record."""
 
@@ -46,6 +52,8 @@ class GatewaySettings:
             raise ValueError("--server needs --state DIR: the folder this gateway was enrolled into")
         if self.server is not None and any(part is not None for part in parts):
             raise ValueError("give either --server or --bundle, --key and --directory, not both")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("give both --tls-cert and --tls-key, or neither")
         whole = None not in parts
         if not whole and (self.state is None or any(part is not None for part in parts)):
             raise ValueError("give --state DIR, or all of --bundle FILE, --key PUB and --directory FILE")

@@ -40,7 +40,9 @@ PERIOD = 1.0
 FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0
 LAST_WORDS = 0.5
 """Seconds a stopping gateway gives its last batch."""
-OURS = frozenset({"internal_error", "upstream_failed", "upstream_timeout", "accounting_unavailable"})
+OURS = frozenset(
+    {"internal_error", "upstream_failed", "upstream_timeout", "accounting_unavailable", "gateway_stopping"}
+)
 """Codes of what went wrong here; every other refusal is a decision of the policy or the caller's mistake."""
 
 

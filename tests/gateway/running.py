@@ -41,11 +41,13 @@ async def gateway(
     own: Path | None = None,
     post: Post | None = None,
     on_ledger_full: OnFull = "serve",
+    options: dict[str, Any] | None = None,
     **policy_options: Any,
 ):
     """Serve ``policy.records(replicas, **policy_options)``.
 
-    With ``own``, a folder of its own, it keeps usage there, and tells it to ``post``.
+    With ``own``, a folder of its own, it keeps usage there, and tells it to ``post``. ``options``: of
+    ``GatewaySettings``.
     """
     state = folder / "state"
     write_state(state, policy.state_files(policy.bundle(policy.records(replicas, **policy_options))))
@@ -54,8 +56,8 @@ async def gateway(
         server=None if own is None else "",
         port=0,
         admin_port=0,
-        drain_seconds=0.2,
         on_ledger_full=on_ledger_full,
+        **{"drain_seconds": 0.2} | (options or {}),
     )
     clock = PolicyClock()
     feed = Watcher(StateFolder(state), clock)

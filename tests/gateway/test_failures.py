@@ -234,19 +234,55 @@ async def test_an_answer_that_is_no_object_passes_as_it_is(tmp_path, body):
         assert (await post(gw)).body == body
 
 
-async def test_draining_cuts_off_what_lasts_too_long_and_settles_it(tmp_path):
+async def test_draining_ends_what_lasts_too_long_with_a_code_and_settles_it(tmp_path):
     async def endless(call):
         await call.begin_stream()
         await call.chunk(up.event("one "))
         await asyncio.Event().wait()
 
     async with replicas(script=endless) as (one,):
-        async with gateway(tmp_path, [one.url]) as gw:
-            client = await RawClient.to(gw.data.port)
+        async with gateway(tmp_path, [one.url], sequences=1) as gw:
+            client, waiting = await RawClient.to(gw.data.port), await RawClient.to(gw.data.port)
             await client.send(chat_request(chat_body(stream=True)))
             head = await client.head()
+            await waiting.send(chat_request(chat_body()))
+            await until(lambda: gw.coordinator.queue_depths().total() == 1)
         told = gw.plane.explanations.get(head.headers["x-request-id"])
         assert told is not None
-        assert told.outcome == "aborted"
+        assert (told.outcome, told.status) == ("aborted", 503)
         assert told.charge is not None
+        *_, last = [chunk async for chunk in client.chunks()]
+        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "gateway_stopping"
+        assert await client.ended()
+        refused = await waiting.answer()
+        assert (refused.status, error_code(refused)) == (503, "gateway_stopping")
+        assert int(refused.headers["retry-after-ms"]) > 0
+        assert await waiting.ended()
         await asyncio.wait_for(one.calls[0].gone.wait(), 20)
+
+
+async def test_draining_lets_an_answer_end_that_ends_in_time(tmp_path):
+    release = asyncio.Event()
+
+    async def slow(call):
+        await call.begin_stream()
+        await call.chunk(up.event("one "))
+        await release.wait()
+        await call.chunk(up.DONE)
+        await call.end_stream()
+
+    async with (
+        replicas(script=slow) as (one,),
+        gateway(tmp_path, [one.url], options={"drain_seconds": 20}) as gw,
+    ):
+        client = await RawClient.to(gw.data.port)
+        await client.send(chat_request(chat_body(stream=True)))
+        await client.head()
+        stopping = asyncio.ensure_future(gw.stop())
+        await until(lambda: gw.data.draining)
+        assert gw.readiness()["ready"] is False
+        with pytest.raises(OSError, match="Connect"):
+            await RawClient.to(gw.data.port)
+        release.set()
+        assert [chunk async for chunk in client.chunks()][-1] == up.DONE
+        await stopping

@@ -34,6 +34,8 @@ class Answering(Protocol):
     def client_gone(self) -> None: ...
     def client_full(self) -> None: ...
     def client_drained(self) -> None: ...
+    def gateway_stopping(self) -> None:
+        """Time is up: end the answer, saying so."""
 
 
 class Service(Protocol):
@@ -197,7 +199,9 @@ class ClientConnection(RequestReader):
             self._current.keep_alive = False
 
     def hang_up(self) -> None:
-        """Close once what is written is sent; used on drain. An answer in progress is cut off."""
+        """Close once what is written is sent; used on drain. An answer in progress is told to end."""
+        if self._answering is not None:
+            self._answering.gateway_stopping()
         self._leave()
         self.transport.close()
 

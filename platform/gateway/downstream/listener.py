@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from email.utils import formatdate
 
 from gateway.downstream.connection import ClientConnection, Service
 from gateway.downstream.heads import RequestHeads
 from gateway.downstream.request import Limits
+from gateway.tls import HANDSHAKE_SECONDS
 
 READ_SIZE = 64 * 1024
 UNSENT_IN_KERNEL = 16 * 1024
@@ -19,8 +21,12 @@ SWEEP_SECONDS = 0.5
 class Listener:
     """Accepts for one ``Service``. One read buffer serves all: a read is parsed before the next."""
 
-    def __init__(self, service: Service, limits: Limits | None = None) -> None:
+    def __init__(
+        self, service: Service, limits: Limits | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """``tls``: speak it, and nothing else."""
         self.service = service
+        self._tls = tls
         self.limits = limits or Limits()
         self.connections: set[ClientConnection] = set()
         self.heads = RequestHeads()
@@ -40,7 +46,13 @@ class Listener:
         """Bind and listen. Port 0 takes a free one; ``self.port`` says which. OSError if taken."""
         sock = listening_socket(host, port)
         self.port = sock.getsockname()[1]
-        self._server = await self._loop.create_server(lambda: ClientConnection(self), sock=sock, backlog=2048)
+        self._server = await self._loop.create_server(
+            lambda: ClientConnection(self),
+            sock=sock,
+            backlog=2048,
+            ssl=self._tls,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if self._tls is not None else None,
+        )
         self._sweep()
 
     def stop_accepting(self) -> None:

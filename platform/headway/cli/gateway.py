@@ -41,6 +41,17 @@ def serve(
     on_ledger_full: Annotated[
         OnFull, typer.Option(help="What to do with requests whose usage cannot be recorded.")
     ] = OnFull.SERVE,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate chain (PEM) to speak TLS with; needs --tls-key.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM), unencrypted.")] = None,
+    replica_ca: Annotated[
+        Path | None,
+        typer.Option(help="Authorities (PEM) to believe for https replicas, instead of the system's."),
+    ] = None,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="How long answers may go on after a signal to stop.")
+    ] = 2.0,
     ready_file: Annotated[Path | None, typer.Option(help="Written as JSON once requests are served.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible endpoint under a verified policy."""
@@ -59,6 +70,10 @@ def serve(
         port=port,
         admin_host=admin_host,
         admin_port=admin_port,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        replica_ca=replica_ca,
+        drain_seconds=drain_seconds,
         ready_file=ready_file,
         on_ledger_full=on_ledger_full.value,
     )

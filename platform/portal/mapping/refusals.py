@@ -26,6 +26,7 @@ MEANS: dict[str, tuple[str, str]] = {
     "invalid_api_key": ("Key not accepted", "The key is unknown, revoked or expired."),
     "key_not_permitted": ("Key may not do this", "The key lacks the scope that this takes."),
     "accounting_unavailable": ("We could not count it", "What would have been used could not be recorded."),
+    "gateway_stopping": ("We were restarting", "A gateway was stopped before the answer was whole."),
     "internal_error": ("Our gateway failed", "Something went wrong on our side."),
 }
 OURS = frozenset(
@@ -35,6 +36,7 @@ OURS = frozenset(
         "upstream_timeout",
         "internal_error",
         "accounting_unavailable",
+        "gateway_stopping",
     }
 )
 """Codes that are the platform's fault, not the sender's."""
