@@ -128,13 +128,14 @@ class PolicyBuilder:
         cache_sharing: str = "tenant",
         minimum_share: float = 0,
         holdback: float = 0,
+        order: str = "fcfs",
     ) -> PolicyBuilder:
         self.tiers.append(
             TierRecord(
                 name=name,
                 service_tier=service_tier or (name,),
                 band=band,
-                queue=TierQueue(max_wait=max_wait, max_depth=max_depth),
+                queue=TierQueue(max_wait=max_wait, max_depth=max_depth, order=order),  # type: ignore[arg-type]
                 overflow=overflow(overflow_to),
                 cache_sharing=cache_sharing,  # type: ignore[arg-type]
                 minimum_share_ppm=round(minimum_share * MILLION),

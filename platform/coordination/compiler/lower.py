@@ -108,11 +108,12 @@ def tenant(entry: Entry[kinds.Tenant]) -> TenantRecord:
 def tier(entry: Entry[kinds.Tier]) -> TierRecord:
     spec = entry.spec
     sharing: Any = spec.cache_sharing
+    order: Any = spec.queue.order
     return TierRecord(
         name=entry.name,
         service_tier=spec.service_tier or (entry.name,),
         band=spec.band,
-        queue=TierQueue(max_wait=spec.queue.max_wait, max_depth=spec.queue.max_depth),
+        queue=TierQueue(max_wait=spec.queue.max_wait, max_depth=spec.queue.max_depth, order=order),
         overflow=overflow(spec.overflow),
         cache_sharing=sharing,
         minimum_share_ppm=spec.minimum_share,

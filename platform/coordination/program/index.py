@@ -25,6 +25,7 @@ from coordination.program.records import (
     PriceBookRecord,
     PriceEntry,
     ProgramRecords,
+    QueueOrder,
     ReservationRecord,
     RouteRecord,
 )
@@ -88,6 +89,7 @@ class Tier:
     band: int
     max_wait: Micros
     max_depth: int
+    order: QueueOrder
     overflow: OverflowAction
     downgrade_to: str | None
     shares_cache: bool
@@ -270,6 +272,7 @@ class Program:
                 band=r.band,
                 max_wait=r.queue.max_wait,
                 max_depth=r.queue.max_depth,
+                order=r.queue.order,
                 overflow=r.overflow.action,
                 downgrade_to=r.overflow.tier,
                 shares_cache=r.cache_sharing == "pool",

@@ -21,6 +21,7 @@ MILLION = 1_000_000
 LimitOf = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "spend"]
 LimitPer = Literal["1m", "1h", "day", "month"]
 OverflowAction = Literal["refuse", "queue", "spill", "downgrade"]
+QueueOrder = Literal["fcfs", "deadline", "las"]
 PlacementStrategy = Literal["balanced", "round_robin", "least_outstanding"]
 
 
@@ -90,10 +91,12 @@ class Overflow(Record, frozen=True):
     tier: str | None
 
 
-class TierQueue(Record, frozen=True):
+class TierQueue(Record, frozen=True, omit_defaults=True):
     max_wait: Micros
     max_depth: int
     """Requests waiting per (pool, band)."""
+    order: QueueOrder = "fcfs"
+    """Who goes first within a tenant (R17)."""
 
 
 class TierRecord(Record, frozen=True, omit_defaults=True):

@@ -36,6 +36,7 @@ from coordination.scheduling.values import (
     Refusal,
     ReplicaReport,
     Request,
+    Run,
     Step,
     Usage,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Refusal",
     "ReplicaReport",
     "Request",
+    "Run",
     "State",
     "Step",
     "Usage",

@@ -16,11 +16,13 @@ from coordination.scheduling.reasons import TraceLine, render
 from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
 
 if TYPE_CHECKING:
+    from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.replicas import Replica
     from coordination.scheduling.reservations import LaneBuckets
     from coordination.scheduling.scopes import Chain, Drawn
-    from coordination.scheduling.waiting import Leaf, Queue
+    from coordination.scheduling.turns import Turn
+    from coordination.scheduling.waiting import Queue
 
 Verdict = Literal["admit", "queue", "refuse"]
 
@@ -102,6 +104,7 @@ class Ticket:
     """Where one admitted request stands. Internal: callers pass it back inside a Dispatch."""
 
     __slots__ = (
+        "aged",
         "amounts",
         "attempt",
         "burn",
@@ -141,6 +144,7 @@ class Ticket:
         "scope",
         "status",
         "timed",
+        "turn",
         "uncached",
         "weights",
     )
@@ -189,6 +193,10 @@ class Ticket:
         self.enqueued: Micros = 0
         self.order = 0
         """Position among all requests ever admitted: who came first."""
+        self.turn: Turn | None = None
+        """Its place in a leaf that does not go by arrival (R17)."""
+        self.aged = False
+        """Has waited so long that its run counts as not served (R17)."""
         self.expires: Micros = 0
         self.home: Replica | None = None
         self.home_prefill = 0

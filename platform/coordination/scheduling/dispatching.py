@@ -17,12 +17,13 @@ from coordination.scheduling import reasons
 from coordination.scheduling.bands import next_band, served
 from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
+from coordination.scheduling.leaves import Leaf
 from coordination.scheduling.placement import Below, estimate_here, place, release_after
 from coordination.scheduling.pools import PoolState, residual
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
 from coordination.scheduling.state import State
-from coordination.scheduling.waiting import HOMED, Leaf, Queue
+from coordination.scheduling.waiting import HOMED, Queue
 
 Choice = tuple[Ticket, Replica, Micros, int]
 """A request, the replica it goes to, its prefill time there and the blocks it finds there."""
@@ -70,6 +71,8 @@ def _by_turns(
 
 def _ask(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -> Choice | None:
     """What a queue wants of what is open; whoever may has a home before."""
+    if queue.ageing and queue.ageing[0][0] <= now:
+        queue.age(now)
     if queue.wanting:
         _find_homes(pool, queue, now)
     return _next(pool, queue, reserve, now)
@@ -80,14 +83,21 @@ def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:
     wanting, queue.wanting = queue.wanting, []
     for leaf in wanting:
         leaf.listed = False
-        while len(leaf.homed) < HOMED:
+        while len(leaf.homed) < HOMED or leaf.overtaken():
             ticket = leaf.next_unhomed()
             if ticket is None:
                 break
             if not place(pool, queue, ticket, now):
-                leaf.rest.appendleft(ticket)
+                leaf.put_back(ticket)
                 break
-        if leaf.rest and len(leaf.homed) < HOMED:
+            if len(leaf.homed) > HOMED:  # it goes before one that had a home (R17)
+                last = leaf.homed.pop()
+                home = last.home
+                queue.unpark(last)
+                leaf.put_back(last)
+                if home is not None:
+                    pool.moved(home)
+        if leaf.has_unhomed and len(leaf.homed) < HOMED:
             leaf.listed = True
             queue.wanting.append(leaf)
 

@@ -7,12 +7,13 @@ from coordination.program.records import MILLION, Micros
 from coordination.scheduling import reasons
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.fairness import Node
+from coordination.scheduling.leaves import Leaf
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.refusals import SENTENCES, refuse
 from coordination.scheduling.settlement import displace
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Request
-from coordination.scheduling.waiting import Leaf, Queue, last_of
+from coordination.scheduling.waiting import Queue, last_of
 
 
 def feasible(

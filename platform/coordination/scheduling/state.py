@@ -161,6 +161,8 @@ def new_state(program: Program, *, route_salt: str, seed: int, now: Micros) -> S
 def activate(state: State, program: Program, now: Micros) -> None:
     """Put a new policy in force (R3). Requests whose pool or tenant it drops are refused by the next
     ``expire``; all others keep their place."""
+    before = state.program.tiers
+    reordered = any(before[n].order != tier.order for n, tier in program.tiers.items() if n in before)
     state.program = program
     state.segment = program.segment_at(now)
     state.chains.clear()
@@ -186,6 +188,10 @@ def activate(state: State, program: Program, now: Micros) -> None:
         state.pool(name, now).resize(pool, now)
     for ticket in list(state.tickets.values()):
         _carry_over(state, ticket, program, now)
+    if reordered:
+        for held in state.pools.values():
+            for queue in held.queues:
+                queue.reorder()
     for name in [name for name in state.pools if name not in program.pools]:
         del state.pools[name]
 
@@ -209,8 +215,7 @@ def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> 
         ticket.weights = scope.weights
         return
     ticket.queue.drop(ticket)
-    if ticket in ticket.leaf.rest:
-        ticket.leaf.rest.remove(ticket)
+    ticket.leaf.remove(ticket)
     ticket.weights = scope.weights
     ticket.leaf = ticket.queue.leaf(scope.leaf_path)
     ticket.queue.append(ticket)

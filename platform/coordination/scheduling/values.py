@@ -31,6 +31,17 @@ Lane = Literal["used", "spilled", "none"]
 """What the reservation did for the request: the ``x-headway-reservation`` header."""
 
 
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Where the run stands that a request is a step of, as it arrives (R17)."""
+
+    name: str
+    """Unique within its tenant."""
+    step: int
+    """1 for the first."""
+    attained: int
+    """What the run has been served so far: fairness cost, in uncached input tokens."""
+
+
 class Request(msgspec.Struct):
     """One request, classified, as the rules see it. Names, never indices: it outlives a program."""
 
@@ -53,6 +64,8 @@ class Request(msgspec.Struct):
     """Run, else session, else request id: what R4 hashes and R20 sticks to."""
     deadline: Micros | None = None
     """Absolute policy-clock instant by which the first byte is wanted."""
+    run: Run | None = None
+    """For ``las`` order; None outside a run."""
     longest_prompt: int = 0
     """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
 

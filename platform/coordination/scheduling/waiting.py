@@ -1,19 +1,20 @@
 """Who waits, in which order, and at which replica's door? (R15, R17, R18, R20)
 
-A ``Queue`` is one band of a pool, or its reservation lane. Its leaves are first come, first served;
-the first eight requests of a leaf have a home (R20), and for each replica a lazy heap finds the
+A ``Queue`` is one band of a pool, or its reservation lane. The first eight requests of a leaf have a home
+(R20), and for each replica a lazy heap finds the
 fairest leaf with a request homed there.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Final
 
-from coordination.program.records import MILLION, Ppm
+from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling.decisions import WAITING, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, Node, enter, leave, serve, tags, within
+from coordination.scheduling.leaves import Leaf, order_of, turn_of
+from coordination.scheduling.turns import ages_at
 
 if TYPE_CHECKING:
     from coordination.scheduling.replicas import Replica
@@ -25,28 +26,6 @@ LANE_BAND: Final = 1 << 30
 """The reservation lane sorts above every band."""
 
 
-class Leaf(Node):
-    """The requests of one tenant (or reservation) in one queue, oldest first."""
-
-    __slots__ = ("cost_ahead", "homed", "listed", "rest")
-
-    def __init__(self, name: str, parent: Node | None, order: int) -> None:
-        super().__init__(name, parent, order)
-        self.homed: list[Ticket] = []
-        self.rest: deque[Ticket] = deque()
-        """May hold tickets that have left; they are skipped when reached."""
-        self.cost_ahead = 0
-        self.listed = False
-        """Already among the leaves whose next requests want a home."""
-
-    def next_unhomed(self) -> Ticket | None:
-        while self.rest:
-            ticket = self.rest.popleft()
-            if ticket.status == WAITING:
-                return ticket
-        return None
-
-
 class Queue:
     """One band of a pool, or its lane."""
 
@@ -55,6 +34,7 @@ class Queue:
         "_homes",
         "_nodes",
         "_order",
+        "ageing",
         "band",
         "deficit",
         "depth",
@@ -78,6 +58,8 @@ class Queue:
         """Replicas some waiting request calls home (may lag behind; never misses one)."""
         self.parked: dict[int, int] = {}
         """Bit of a replica -> uncached prefill of the requests of this queue that call it home."""
+        self.ageing: list[tuple[Micros, int, Ticket]] = []
+        """When waiting requests of long runs count as not served."""
         self.wanting: list[Leaf] = []
         """Leaves with requests that may take a home."""
         self.fresh_homes: list[Ticket] = []
@@ -112,20 +94,22 @@ class Queue:
         """A request begins to wait, last of its leaf."""
         leaf = ticket.leaf
         assert leaf is not None  # noqa: S101
-        leaf.rest.append(ticket)
+        leaf.join(ticket)
         self._entered(ticket, leaf)
 
     def prepend(self, ticket: Ticket) -> None:
         """A request waits again, first of its leaf: a retry keeps its place."""
         leaf = ticket.leaf
         assert leaf is not None  # noqa: S101
-        leaf.rest.appendleft(ticket)
+        leaf.put_back(ticket)
         self._entered(ticket, leaf)
 
     def _entered(self, ticket: Ticket, leaf: Leaf) -> None:
         enter(leaf, ticket.weights)
         leaf.cost_ahead += ticket.cost
         self.depth += 1
+        if leaf.line is not None:
+            self._ages(ticket)
         if not leaf.listed:
             leaf.listed = True
             self.wanting.append(leaf)
@@ -155,16 +139,48 @@ class Queue:
         if ticket.home is not None:
             leaf.homed.remove(ticket)
             self.unpark(ticket)
-            if leaf.rest and not leaf.listed:
-                leaf.listed = True
-                self.wanting.append(leaf)
+            self.wants_home(leaf)
         leaf.cost_ahead -= ticket.cost
         self.depth -= 1
         if not self.depth:
             self._heavy = None
             self.fresh_homes.clear()
 
+    def reorder(self) -> None:
+        """A policy with another order is in force: all leaves find it anew."""
+        self.ageing.clear()
+        for leaf in self.leaves():
+            self._reorder(leaf)
+            for ticket in (*leaf.homed, *(leaf.line or ())):
+                self._ages(ticket)
+
+    def age(self, now: Micros) -> None:
+        """Who has waited half of ``max_wait`` counts as not served (las, R17)."""
+        leaves: dict[Leaf, None] = {}
+        while self.ageing and self.ageing[0][0] <= now:
+            ticket = heappop(self.ageing)[2]
+            if ticket.status == WAITING and ticket.leaf is not None:
+                ticket.aged = True
+                leaves[ticket.leaf] = None
+        for leaf in leaves:
+            self._reorder(leaf)
+
+    def _ages(self, ticket: Ticket) -> None:
+        at = ages_at(ticket)
+        if at is not None:
+            heappush(self.ageing, (at, ticket.order, ticket))
+
+    def _reorder(self, leaf: Leaf) -> None:
+        leaf.reorder()
+        self.wants_home(leaf)
+
     # Homes (R20)
+
+    def wants_home(self, leaf: Leaf) -> None:
+        """Requests of the leaf may take a home when homes are given next."""
+        if not leaf.listed and leaf.has_unhomed:
+            leaf.listed = True
+            self.wanting.append(leaf)
 
     def park(self, ticket: Ticket, home: Replica) -> None:
         leaf = ticket.leaf
@@ -172,8 +188,10 @@ class Queue:
         ticket.home = home
         homed = leaf.homed
         homed.append(ticket)
-        if len(homed) > 1 and homed[-2].order > ticket.order:
-            homed.sort(key=_order)  # a retry, or one that lost its home: it keeps its place
+        if leaf.line is not None:
+            homed.sort(key=turn_of)
+        elif len(homed) > 1 and homed[-2].order > ticket.order:
+            homed.sort(key=order_of)  # a retry, or one that lost its home: it keeps its place
         home.parked_us += ticket.home_prefill
         home.parked += 1
         self.parked[home.bit] = self.parked.get(home.bit, 0) + ticket.home_prefill
@@ -200,10 +218,8 @@ class Queue:
             leaf.homed = [ticket for ticket in leaf.homed if ticket.home is not replica]
             for ticket in reversed(lost):
                 self.unpark(ticket)
-                leaf.rest.appendleft(ticket)
-            if not leaf.listed:
-                leaf.listed = True
-                self.wanting.append(leaf)
+                leaf.put_back(ticket)
+            self.wants_home(leaf)
 
     def settle_homes(self) -> None:
         """Enter the homes taken lately, as far as they still stand, into the replicas' heaps."""
@@ -255,9 +271,7 @@ class Queue:
     def heaviest(self) -> Leaf | None:
         """The leaf with the most requests waiting per unit of weight."""
         if self._heavy is None:
-            self._heavy = [
-                (-_weight(leaf), leaf._order, leaf) for leaf in self.leaves() if leaf.rest or leaf.homed
-            ]
+            self._heavy = [(-_weight(leaf), leaf._order, leaf) for leaf in self.leaves() if leaf.backlog]
             heapify(self._heavy)
         heap = self._heavy
         while heap:
@@ -273,17 +287,14 @@ class Queue:
 
 
 def last_of(leaf: Leaf) -> Ticket | None:
-    """The newest request of a leaf."""
-    while leaf.rest:
-        ticket = leaf.rest[-1]
+    """The request of a leaf whose turn is last: the newest, with fcfs."""
+    rest = leaf.rest if leaf.line is None else leaf.line
+    while rest:
+        ticket = rest[-1]
         if ticket.status == WAITING and ticket.home is None:
             return ticket
-        leaf.rest.pop()
+        rest.pop()
     return leaf.homed[-1] if leaf.homed else None
-
-
-def _order(ticket: Ticket) -> int:
-    return ticket.order
 
 
 def _weight(leaf: Leaf) -> Ppm:

@@ -13,7 +13,7 @@ from coordination.program.records import MILLION
 from coordination.scheduling import activate
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, Node, charge, enter, leave, pick, serve, within
-from coordination.scheduling.waiting import Leaf
+from coordination.scheduling.leaves import Leaf
 from tests.support.programs import SECOND, a_policy
 from tests.support.virtual_fleet import VirtualFleet
 
