@@ -212,7 +212,8 @@ def _release(
     for position, ring in enumerate(rings(environment.name).select_related("environment")):
         Stage.objects.create(release=release, position=position, ring=ring)
         advance(ring=ring, reason=cause, movement=movement)
-    emit("delivery.released", {"environment": environment.name, "version": release.version})
+    told = {"environment": environment.name, "version": release.version, "bundle": bundle}
+    emit("delivery.released", told)
     facts = {"version": release.version, "label": f"release {release.version}"}
     tell(Happened(environment.name, "releases", "released", time.time_ns() // 1_000_000, facts))
     audit.record(

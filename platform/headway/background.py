@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import socket
 import threading
 from typing import Any
 
@@ -30,6 +31,7 @@ from foundation.outbox.drainer import Drainer
 from foundation.writer import Writer
 from ledger.intake import UsageIntake
 from ledger.recorder import Recorder
+from simulations import leases, work
 from telemetry.decisions.intake import DecisionsIntake
 from telemetry.ingest.intake import TelemetryIntake
 from telemetry.live import notice as live_notice
@@ -99,6 +101,7 @@ class Background:
             # What a killed process had begun is begun again now, not when its lease has run out.
             await sync_to_async(_take_over, thread_sensitive=False)()
         OFFLOAD.start()
+        work.begin()
         self.writer.start()
         self.recorder.start()
         await self.board.start()
@@ -123,6 +126,7 @@ class Background:
         await self.relay.stop()
         notice.forget(self.board.wake)
         await self.board.stop()
+        work.stop()  # whoever simulates gives its run back, and its worker can stop
         for worker in self._workers:
             worker.stop()
         self.drainer.stop(timeout=1.0)
@@ -136,6 +140,7 @@ class Background:
 def _take_over() -> None:
     try:
         outbox.take_over()
+        leases.take_over()
     finally:
         connection.close()
 
@@ -156,25 +161,36 @@ def _only_one() -> int:
 
 
 def start_celery() -> list[Any]:
-    """A worker with one thread, and beat; both in threads of this process, stopped by ``stop()``."""
-    from celery.beat import Scheduler, Service
-    from celery.worker import WorkController
+    """Two workers with a thread each, and beat; all in threads of this process, stopped by ``stop()``.
 
-    from headway.celery import app
+    What takes minutes has a worker of its own: what must happen each second waits for nobody.
+    """
+    from celery.beat import Scheduler, Service
+
+    from headway.celery import QUEUE_OF_SIMULATIONS, app, application
 
     # A line for each of a dozen sweeps a minute would bury what matters.
     logging.getLogger("celery").setLevel(logging.WARNING)
+    workers = [_worker(app), _worker(application(QUEUE_OF_SIMULATIONS))]
+    beat = Service(app, scheduler_cls=Scheduler)
+    threading.Thread(
+        target=beat.start, kwargs={"embedded_process": True}, name="celery-beat", daemon=True
+    ).start()
+    return [*workers, beat]
+
+
+def _worker(app: Any) -> Any:
+    from celery.worker import WorkController
+
+    name = f"{app.conf.task_default_queue}@{socket.gethostname()}"
     worker = WorkController(
         app=app,
         pool="threads",
         concurrency=1,
+        hostname=name,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
     )
-    beat = Service(app, scheduler_cls=Scheduler)
-    threading.Thread(target=worker.start, name="celery-worker", daemon=True).start()
-    threading.Thread(
-        target=beat.start, kwargs={"embedded_process": True}, name="celery-beat", daemon=True
-    ).start()
-    return [worker, beat]
+    threading.Thread(target=worker.start, name=name, daemon=True).start()
+    return worker

@@ -12,6 +12,7 @@ from tenancy.api import schema as _describes_tokens  # noqa: F401
 urlpatterns = [
     path("api/v1/", include("policies.urls")),
     path("api/v1/", include("delivery.urls")),
+    path("api/v1/", include("simulations.urls")),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("telemetry.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

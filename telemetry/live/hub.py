@@ -38,7 +38,7 @@ MOST_SOCKETS = 8
 """Of one person."""
 REPAIRED_AT_ONCE = 0.01
 """Seconds of work on late batches before others get their turn."""
-EVENTS = frozenset({"releases", "alerts", "decisions", "health"})
+EVENTS = frozenset({"releases", "alerts", "decisions", "health", "simulations"})
 
 ChannelKey = tuple[str, str, str]
 """(environment, channel, tenant or empty)."""

@@ -20,7 +20,8 @@ class Arrived(msgspec.Struct, frozen=True, tag="batch", array_like=True):
 
 
 class Happened(msgspec.Struct, frozen=True, tag="event", array_like=True):
-    """Something on an event channel (``decisions``, ``releases``, ``alerts``, ``health``)."""
+    """Something on an event channel (``decisions``, ``releases``, ``alerts``, ``health``,
+    ``simulations``)."""
 
     environment: str
     channel: str

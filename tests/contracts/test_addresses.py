@@ -38,6 +38,10 @@ GUARDED = (
     "tenancy.TeamShare",
     "tenancy.ServiceToken",
     "tenancy.Membership",
+    "simulations.Trace",
+    "simulations.Scenario",
+    "simulations.Simulation",
+    "simulations.Run",
     "foundation.AuditEntry",
 )
 SEEN_BY_USE = {"last_used_at", "last_login"}

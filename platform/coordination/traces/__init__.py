@@ -1,7 +1,17 @@
 """Which requests did a real fleet see, and when? Streaming readers of public traces."""
 
+from coordination.traces.inspection import Fault, Inspection, inspect
 from coordination.traces.reader import read_trace
 from coordination.traces.records import BLOCK_TOKENS, TraceError, TraceRequest
 from coordination.traces.tenants import tenant_index
 
-__all__ = ["BLOCK_TOKENS", "TraceError", "TraceRequest", "read_trace", "tenant_index"]
+__all__ = [
+    "BLOCK_TOKENS",
+    "Fault",
+    "Inspection",
+    "TraceError",
+    "TraceRequest",
+    "inspect",
+    "read_trace",
+    "tenant_index",
+]

@@ -65,7 +65,7 @@ class Idempotent(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         key = request.headers.get("Idempotency-Key")
-        if key is None or request.method not in CHANGES:
+        if key is None or request.method not in CHANGES or not self.claims(request):
             return
         precondition = request.headers.get("If-Match", "") + "|" + request.headers.get("If-None-Match", "")
         asked = idempotency.fingerprint(
@@ -76,6 +76,10 @@ class Idempotent(APIView):
         if earlier is not None:
             raise _Repeated(earlier)
         self._claimed = (principal, key)
+
+    def claims(self, request: Request) -> bool:  # noqa: ARG002 - for those who override it
+        """Whether a key is looked at: the whole body is read for it."""
+        return True
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, _Repeated):

@@ -11,6 +11,9 @@ DATABASE_URL           default: SQLite in the state folder
 HEADWAY_KEYS           folder of the online signing key (default: keys/ in the state folder)
 HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
 HEADWAY_DECISIONS_DAYS, HEADWAY_DECISIONS_MOST    how long explanations are kept (14), how many (500,000)
+HEADWAY_TRACES         folder of uploaded traces (traces/ in the state folder); web and workers share it
+HEADWAY_TRACE_MB, HEADWAY_TRACES_MB    largest trace (64), and all of them together (4,096)
+HEADWAY_SIMULATION_MB, HEADWAY_SIMULATION_MINUTES    what one run may use (4,096 MB of address space, 60)
 REDIS_URL              shared cache, live layer and work queue (default: in-process)
 HEADWAY_REDIS_PREFIX   what every key there begins with, when Redis is shared (default: headway:)
 """
@@ -25,7 +28,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from headway.place import ROOT, var_dir
+from headway.place import EXAMPLES, ROOT, var_dir
 from headway.settings import env
 
 VAR = var_dir()
@@ -41,6 +44,12 @@ HEADWAY_GATEWAY_ADMIN_URL = os.environ.get("HEADWAY_GATEWAY_ADMIN_URL", "http://
 HEADWAY_KEYS = os.environ.get("HEADWAY_KEYS", str(VAR / "keys"))
 HEADWAY_DECISIONS_DAYS = env.number("HEADWAY_DECISIONS_DAYS", default=14)
 HEADWAY_DECISIONS_MOST = env.number("HEADWAY_DECISIONS_MOST", default=500_000)
+HEADWAY_EXAMPLES = EXAMPLES
+HEADWAY_TRACES = Path(os.environ.get("HEADWAY_TRACES") or VAR / "traces")
+HEADWAY_TRACE_MB = env.number("HEADWAY_TRACE_MB", default=64)
+HEADWAY_TRACES_MB = env.number("HEADWAY_TRACES_MB", default=4096)
+HEADWAY_SIMULATION_MB = env.number("HEADWAY_SIMULATION_MB", default=4096)
+HEADWAY_SIMULATION_MINUTES = env.number("HEADWAY_SIMULATION_MINUTES", default=60)
 HEADWAY_PROCESSES = VAR / "processes.json"  # written by `headway up`; absent when something else supervises
 
 INSTALLED_APPS = [
@@ -64,6 +73,7 @@ INSTALLED_APPS = [
     "ledger",
     "telemetry",
     "delivery",
+    "simulations",
     "console",
     "portal",
 ]
@@ -188,6 +198,7 @@ SPECTACULAR_SETTINGS = {
     # Fields of one name with other choices in each schema: generated clients get a name for each.
     "ENUM_NAME_OVERRIDES": {
         "ChangeSetState": "policies.models.changes.ChangeSet.State",
+        "SimulationState": "simulations.models.State",
         "ReleaseState": "delivery.models.Release.State",
         "StageState": "delivery.models.Stage.State",
     },

@@ -1,0 +1,1 @@
+"""Simulations over REST: traces sent, questions asked, answers read and compared."""

@@ -1,0 +1,9 @@
+"""How does a simulation come to be, and to an end? One function for each change."""
+
+from __future__ import annotations
+
+from simulations.services.ending import cancel, settle
+from simulations.services.starting import start
+from simulations.services.traces import adopt_example, remove_trace, upload_trace
+
+__all__ = ["adopt_example", "cancel", "remove_trace", "settle", "start", "upload_trace"]
