@@ -43,8 +43,8 @@ class Leaf(Node):
 
     def next_unhomed(self) -> Ticket | None:
         """The first without a home, taken out."""
-        while self.has_unhomed:
-            ticket = self.rest.popleft() if self.line is None else self.line.pop(0)
+        while self.rest or self.line:
+            ticket = self.line.pop(0) if self.line else self.rest.popleft()
             if ticket.status == WAITING:
                 return ticket
         return None
