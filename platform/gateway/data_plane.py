@@ -234,6 +234,7 @@ class DataPlane:
         connection: ClientConnection,
         explanation: Explanation,
     ) -> Exchange | Problem | None:
+        size = len(http.body)
         asked = endpoint.read(http.body)
         http.body = b""
         if isinstance(asked, Problem):
@@ -265,6 +266,7 @@ class DataPlane:
             arrived=explanation.arrived,
             stickiness=_stickiness(http, asked, sender.tenant) or explanation.request_id,
             deadline=deadline,
+            size=size,
         )
         served_name = coordinator.program.models[classified.model].served_name
         body = upstream_body(asked, served_name, ask_usage=endpoint.asks_usage)

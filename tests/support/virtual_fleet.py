@@ -87,6 +87,7 @@ class VirtualFleet:
             arrived=START + at,
             stickiness=more.pop("stickiness", request_id),
             deadline=more.pop("deadline", None),
+            size=more.pop("size", 0),
             run=more.pop("run", None),
         )
         assert not more, more

@@ -13,7 +13,7 @@ from coordination.scheduling.refusals import SENTENCES, refuse
 from coordination.scheduling.settlement import displace
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Request
-from coordination.scheduling.waiting import Queue, last_of
+from coordination.scheduling.waiting import HELD_BYTES, Queue, last_of
 
 
 def feasible(
@@ -48,7 +48,7 @@ def feasible(
             )
             decision.retry_after_us = state.jitter(request.request_id, wait - most)
             return "refuse", tier.downgrade_to if action == "downgrade" else None
-    if queue.depth >= tier.max_depth and not _make_room(state, queue, leaf, scope, decision, now):
+    if not _make_room(state, pool, queue, leaf, scope, decision, now):
         return "refuse", tier.downgrade_to if action == "downgrade" else None
     return "go", None
 
@@ -68,17 +68,33 @@ def _share(leaf: Leaf, pool: PoolState, queue: Queue, now: Micros) -> int:
     return max(1, share)
 
 
-def _make_room(state: State, queue: Queue, leaf: Leaf, scope: Scope, decision: Decision, now: Micros) -> bool:
-    """R18: displace the last request of the heaviest leaf, unless the newcomer's own is that one."""
-    worst = queue.heaviest()
-    own = (leaf.backlog + 1) * MILLION * MILLION // scope.weights[-1]
-    victim = None if worst is None or worst is leaf else last_of(worst)
-    trace_line = (reasons.FULL, decision.pool, queue.band, queue.depth, worst.name if worst else leaf.name)
-    if worst is None or victim is None or own >= worst.backlog * MILLION * MILLION // worst.phi:
-        decision.trace.append(trace_line)
-        refuse(decision, "capacity_exceeded", None)
-        decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
-        return False
-    victim.decision.trace.append(trace_line)
-    displace(state, victim, "capacity_exceeded", SENTENCES["capacity_exceeded"], now)
-    return True
+def _make_room(
+    state: State, pool: PoolState, queue: Queue, leaf: Leaf, scope: Scope, decision: Decision, now: Micros
+) -> bool:
+    """R18: while there is no place, or no memory, the last request of the heaviest leaf goes: of its own band
+    for a place, of the lowest that waits for memory, never of the lane. False: the newcomer is that one."""
+    size = decision.request.size
+    while True:
+        if queue.depth >= scope.tier.max_depth:
+            among, why = queue, reasons.FULL
+        elif size and pool.held_bytes + size > HELD_BYTES and (lowest := pool.lowest()) is not None:
+            among, why = lowest, reasons.NO_MEMORY
+        else:
+            return True
+        worst = among.heaviest()
+        victim = None if worst is None or worst is leaf else last_of(worst)
+        own = (leaf.backlog + 1) * MILLION * MILLION // scope.weights[-1]
+        line = (why, decision.pool, among.band, among.depth, worst.name if worst else leaf.name)
+        least = among.band < queue.band  # whatever its weight
+        if (
+            worst is None
+            or victim is None
+            or among.band > queue.band
+            or not (least or own < worst.backlog * MILLION * MILLION // worst.phi)
+        ):
+            decision.trace.append(line)
+            refuse(decision, "capacity_exceeded", None)
+            decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
+            return False
+        victim.decision.trace.append(line)
+        displace(state, victim, "capacity_exceeded", SENTENCES["capacity_exceeded"], now)

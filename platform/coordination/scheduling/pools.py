@@ -118,6 +118,15 @@ class PoolState:
         self.queues.sort(key=lambda queue: -queue.band)
         return made
 
+    @property
+    def held_bytes(self) -> int:
+        """Of the gateway's memory, by requests that wait for this pool."""
+        return sum(queue.bytes for queue in self.queues)
+
+    def lowest(self) -> Queue | None:
+        """The lowest band in which a request waits; the lane is none."""
+        return next((one for one in reversed(self.queues) if one.depth and not one.is_lane), None)
+
     def below(self, queue: Queue) -> list[dict[int, int]]:
         """What waits at home in lower bands, by replica: it is not ahead of anything in ``queue``."""
         return [one.parked for one in self.queues if one.parked and one.band < queue.band]

@@ -107,6 +107,11 @@ FULL: Final = Reason(
     "queue of pool {pool}, band {band} is full ({depth}); last of the heaviest leaf {leaf}",
     ("pool", "band", "depth", "leaf"),
 )
+NO_MEMORY: Final = Reason(
+    "R18",
+    "what waits for pool {pool} fills the memory for it; last of the heaviest leaf {leaf} in band {band}",
+    ("pool", "band", "depth", "leaf"),
+)
 HOME: Final = Reason(
     "R20",
     "home {replica}: estimated first byte in {estimate_us} us",

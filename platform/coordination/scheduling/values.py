@@ -64,6 +64,8 @@ class Request(msgspec.Struct):
     """Run, else session, else request id: what R4 hashes and R20 sticks to."""
     deadline: Micros | None = None
     """Absolute policy-clock instant by which the first byte is wanted."""
+    size: int = 0
+    """Bytes the gateway keeps while it waits (R18)."""
     run: Run | None = None
     """For ``las`` order; None outside a run."""
     longest_prompt: int = 0

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HOMED: Final = 8
 """K of R20: how many requests of a leaf have a home."""
 LEAVES_TRIED: Final = 8
+HELD_BYTES: Final = 256 << 20
+"""Most that requests waiting for one pool may keep of a gateway's memory (R18)."""
 LANE_BAND: Final = 1 << 30
 """The reservation lane sorts above every band."""
 
@@ -36,6 +38,7 @@ class Queue:
         "_order",
         "ageing",
         "band",
+        "bytes",
         "deficit",
         "depth",
         "fresh_homes",
@@ -50,6 +53,8 @@ class Queue:
         self.band = band
         self.root = Node("", None, 0)
         self.depth = 0
+        self.bytes = 0
+        """Kept for the requests that wait (R18)."""
         self.minimum: Ppm = 0
         """m of R14: the part of the pool that is the band's whatever waits above it."""
         self.deficit = 0
@@ -108,6 +113,7 @@ class Queue:
         enter(leaf, ticket.weights)
         leaf.cost_ahead += ticket.cost
         self.depth += 1
+        self.bytes += ticket.request.size
         if leaf.line is not None:
             self._ages(ticket)
         if not leaf.listed:
@@ -142,6 +148,7 @@ class Queue:
             self.wants_home(leaf)
         leaf.cost_ahead -= ticket.cost
         self.depth -= 1
+        self.bytes -= ticket.request.size
         if not self.depth:
             self._heavy = None
             self.fresh_homes.clear()
