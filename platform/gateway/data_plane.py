@@ -11,7 +11,7 @@ from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
 from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
-from coordination.scheduling.values import LimitView, Request
+from coordination.scheduling.values import Request
 from gateway.accounts import Accounts, NoAccounts
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
@@ -22,6 +22,7 @@ from gateway.errors import Problem
 from gateway.exchange import UNRECORDED, Exchange
 from gateway.explanations import Explanation, Explanations
 from gateway.identifiers import RequestIds
+from gateway.limit_fields import limit_fields
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
 from gateway.prompt import ModelRequest, upstream_body
@@ -162,9 +163,8 @@ class DataPlane:
         connection.respond(problem.status, fields, problem.body())
 
     def _limit_fields(self, decision: Decision, now: int) -> bytes:
-        """What the tightest limits of requests and of tokens leave, in OpenAI's header names."""
-        room = self.coordinator.headroom(decision, now)
-        return _limit(b"requests", room.requests) + _limit(b"tokens", room.tokens)
+        """What the tightest limits of requests and of tokens leave."""
+        return limit_fields(self.coordinator.headroom(decision, now))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -314,19 +314,6 @@ class DataPlane:
         )
         connection.respond(200, fields, body)
         return None
-
-
-def _limit(of: bytes, view: LimitView | None) -> bytes:
-    if view is None:
-        return b""
-    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %dms\r\n" % (
-        of,
-        view.limit,
-        of,
-        max(0, view.remaining),
-        of,
-        view.reset_us // 1000,
-    )
 
 
 def _entitled(program: Program, tenant: str, model: str) -> bool:

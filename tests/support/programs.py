@@ -22,6 +22,7 @@ from coordination.program.records import (
     PriceEntry,
     ProgramRecords,
     QuotaRecord,
+    RampRecord,
     ReservationRecord,
     Retries,
     RouteMatch,
@@ -129,7 +130,9 @@ class PolicyBuilder:
         minimum_share: float = 0,
         holdback: float = 0,
         order: str = "fcfs",
+        ramp: tuple[int, int, int] | None = None,
     ) -> PolicyBuilder:
+        """``ramp``: growth in ppm, period, floor."""
         self.tiers.append(
             TierRecord(
                 name=name,
@@ -140,6 +143,7 @@ class PolicyBuilder:
                 cache_sharing=cache_sharing,  # type: ignore[arg-type]
                 minimum_share_ppm=round(minimum_share * MILLION),
                 holdback_ppm=round(holdback * MILLION),
+                ramp=None if ramp is None else RampRecord(growth_ppm=ramp[0], per=ramp[1], floor=ramp[2]),
             )
         )
         return self

@@ -24,6 +24,7 @@ from coordination.program.records import (
     PriceEntry,
     ProgramRecords,
     QuotaRecord,
+    RampRecord,
     ReservationRecord,
     Retries,
     RouteMatch,
@@ -118,7 +119,12 @@ def tier(entry: Entry[kinds.Tier]) -> TierRecord:
         cache_sharing=sharing,
         minimum_share_ppm=spec.minimum_share,
         holdback_ppm=spec.holdback,
+        ramp=None if spec.ramp is None else ramp(spec.ramp),
     )
+
+
+def ramp(spec: Any) -> RampRecord:
+    return RampRecord(growth_ppm=spec.growth, per=spec.per, floor=spec.floor)
 
 
 def overflow(spec: kinds.Overflow) -> Overflow:

@@ -40,7 +40,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Tier", "objectives.uncached_input", "Of prompts of some lengths alone nothing is measured."),
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "queue.order", "Runs are not counted, so requests go as they came.", only=frozenset({"las"})),
-    Gap("Tier", "ramp", "A tenant's use of the tier may grow at once."),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
     Gap("Reservation", "burn.cache_write", "Tokens written to a cache burn nothing."),
     Gap("Reservation", "burn.reasoning", "Reasoning burns what `output` does."),

@@ -26,6 +26,7 @@ from coordination.program.records import (
     PriceEntry,
     ProgramRecords,
     QueueOrder,
+    RampRecord,
     ReservationRecord,
     RouteRecord,
 )
@@ -94,6 +95,7 @@ class Tier:
     downgrade_to: str | None
     shares_cache: bool
     holdback_ppm: Ppm
+    ramp: RampRecord | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,6 +279,7 @@ class Program:
                 downgrade_to=r.overflow.tier,
                 shares_cache=r.cache_sharing == "pool",
                 holdback_ppm=r.holdback_ppm,
+                ramp=r.ramp,
             )
             for i, r in enumerate(records.tiers)
         }

@@ -99,6 +99,16 @@ class TierQueue(Record, frozen=True, omit_defaults=True):
     """Who goes first within a tenant (R17)."""
 
 
+class RampRecord(Record, frozen=True):
+    """How fast a tenant's use of a tier may grow (R10)."""
+
+    growth_ppm: Ppm
+    per: Micros
+    """Over how long the mean is taken that it grows from."""
+    floor: int
+    """Tokens per minute that are always allowed."""
+
+
 class TierRecord(Record, frozen=True, omit_defaults=True):
     name: str
     service_tier: tuple[str, ...]
@@ -112,6 +122,7 @@ class TierRecord(Record, frozen=True, omit_defaults=True):
     """What its band keeps of a pool under pressure from higher ones (R14)."""
     holdback_ppm: Ppm = 0
     """Part of each stock of a pool (sequences, KV tokens) it leaves free (R19)."""
+    ramp: RampRecord | None = None
 
 
 class BurnVector(Record, frozen=True):

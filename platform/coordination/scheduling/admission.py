@@ -19,9 +19,10 @@ from coordination.scheduling.limits import QuotaMeter
 from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
-from coordination.scheduling.refusals import NOTHING_TO_BORROW, refuse, until
+from coordination.scheduling.ramps import Ramp
+from coordination.scheduling.refusals import GROWS_TOO_FAST, NOTHING_TO_BORROW, refuse, until
 from coordination.scheduling.reservations import LaneBuckets, burn
-from coordination.scheduling.scopes import SPEND, Amounts, Chain
+from coordination.scheduling.scopes import SPEND, TOTAL, Amounts, Chain
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Code, Request
 
@@ -117,8 +118,11 @@ def _under(
             decision.message = "Only requests within a reservation are served here."
             return scope.tier.downgrade_to if scope.tier.overflow == "downgrade" else None
         if attempt.lane is None and not limits_passed:  # A3
-            if not _rates(state, attempt.chain, amounts, decision, now):
+            chain = attempt.chain
+            if not _rates(state, chain, amounts, decision, now):
                 return None
+            if chain.ramp is not None and not _may_grow(state, chain.ramp, scope, amounts, decision, now):
+                return scope.tier.downgrade_to
             limits_passed = True
         if attempt.lane is None:  # A4
             verdict, answer = feasible(state, pool, scope, request, decision, now, more)
@@ -264,7 +268,8 @@ def _reserve(
 ) -> str | None:
     """A2 (R8). None: go on (by the lane if ``attempt.lane`` is set); "": final; else the tier to fall to."""
     attempt.lane = attempt.reservation = None
-    decision.reservation = "none"
+    if decision.reservation == "used":
+        decision.reservation = "none"
     held = segment.lanes_for(pool.pool.name, attempt.scope)
     if not held:
         return None
@@ -327,6 +332,22 @@ def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now
     )
     refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
     decision.retry_after_us = until(state, decision, tightest, longest)
+    return False
+
+
+def _may_grow(
+    state: State, ramp: Ramp, scope: Scope, amounts: Amounts, decision: Decision, now: Micros
+) -> bool:
+    """R10. What is beyond the ramp falls to the tier it is downgraded to, or is refused."""
+    amount = amounts[TOTAL]
+    left = ramp.room(amount, now)
+    if left >= 0:
+        decision.trace.append((reasons.RAMP, scope.tier.name, ramp.limit, left))
+        return True
+    decision.trace.append((reasons.RAMPED, scope.tier.name, ramp.limit, ramp.meter.remaining(now), amount))
+    refuse(decision, "rate_limit_exceeded", None, "tokens", "1m", ramp.limit)
+    decision.message = GROWS_TOO_FAST.format(ramp.limit)
+    decision.retry_after_us = until(state, decision, ramp.meter, ramp.wait(amount, now))
     return False
 
 

@@ -1,4 +1,4 @@
-"""How much has the client left, as its headers tell? (``x-ratelimit-*``)"""
+"""How much has the client left, as its headers tell? (``x-ratelimit-*``, ``ratelimit``)"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _shared(view: LimitView | None, path: Path, now: Micros) -> LimitView | None
     left = path.remaining(now)
     if view is None or left >= view.remaining:
         return view
-    return LimitView(view.limit, left, max(view.reset_us, path.reset(now)))
+    return LimitView(view.limit, left, max(view.reset_us, path.reset(now)), view.window_us)
 
 
 def _tightest(meters: tuple[QuotaMeter, ...], now: Micros) -> LimitView | None:
@@ -43,4 +43,4 @@ def _tightest(meters: tuple[QuotaMeter, ...], now: Micros) -> LimitView | None:
         left = other.remaining(now)
         if left < remaining:
             meter, remaining = other, left
-    return LimitView(meter.limit, remaining, meter.reset(now))
+    return LimitView(meter.limit, remaining, meter.reset(now), meter.period)

@@ -130,6 +130,11 @@ class CalendarCounter:
         self.used = 0
         self.start, self.end = calendar_period(zone, per, now)
 
+    @property
+    def period(self) -> Micros:
+        """Length of this day or month."""
+        return self.end - self.start
+
     def room(self, amount: int, now: Micros) -> int:
         """Units left if the amount may pass now, else -1."""
         if now >= self.end:

@@ -89,6 +89,16 @@ SHADOW: Final = Reason(
     "quota {quota} in shadow: {of} per {per}: {remaining} of {limit} left, {hold} needed; it would refuse",
     ("quota", "of", "per", "limit", "remaining", "hold"),
 )
+RAMP: Final = Reason(
+    "R10",
+    "use of tier {tier} may be {limit} tokens a minute now: {remaining} left",
+    ("tier", "limit", "remaining"),
+)
+RAMPED: Final = Reason(
+    "R10",
+    "use of tier {tier} may be {limit} tokens a minute now: {remaining} left, {hold} needed",
+    ("tier", "limit", "remaining", "hold"),
+)
 LIMITS_SKIPPED: Final = Reason("R8", "lane requests skip the rate limits", ())
 WAIT: Final = Reason(
     "R11",

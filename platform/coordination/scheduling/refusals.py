@@ -27,6 +27,8 @@ NOTHING_TO_BORROW: Final = (
     "Rate limit reached for {0} per {1}: what is guaranteed is used, and others leave nothing to borrow."
 )
 
+GROWS_TOO_FAST: Final = "Use of this tier grows faster than it may: {0} tokens a minute are allowed now."
+
 
 def refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:
     decision.verdict = "refuse"

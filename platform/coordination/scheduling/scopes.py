@@ -9,6 +9,7 @@ from coordination.program.index import Program, Scope
 from coordination.program.records import Micros
 from coordination.scheduling.lending import Parts, Path, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, quota_meter
+from coordination.scheduling.ramps import Ramp
 
 Amounts = tuple[int, int, int, int, int]
 """Requests, input tokens, output tokens, total tokens, spend in nano-units."""
@@ -20,19 +21,20 @@ DIMENSION: Final[dict[str, int]] = {
     "total_tokens": 3,
     "spend": 4,
 }
+TOTAL: Final = DIMENSION["total_tokens"]
 SPEND: Final = DIMENSION["spend"]
-
 Dimensioned = tuple[tuple[int, QuotaMeter], ...]
 """Meters with the position of each one's dimension in ``Amounts``."""
 
 
 class Drawn:
-    """What a request uses beside ceilings: parts of shared limits, and limits in shadow."""
+    """What a request uses beside ceilings: parts of shared limits, limits in shadow, its tier's ramp."""
 
-    __slots__ = ("parts", "shadows")
+    __slots__ = ("parts", "ramp", "shadows")
 
-    def __init__(self, parts: list[tuple[Path, Parts]], shadows: Dimensioned) -> None:
+    def __init__(self, parts: list[tuple[Path, Parts]], shadows: Dimensioned, ramp: Ramp | None) -> None:
         self.parts = parts
+        self.ramp = ramp
         self.shadows = shadows
         """Those that would have let it in: what they would have refused they do not count."""
 
@@ -45,6 +47,8 @@ class Drawn:
             change = delta[dimension]
             if change:
                 meter.correct(change, taken_at, now)
+        if self.ramp is not None and delta[TOTAL]:
+            self.ramp.correct(delta[TOTAL], taken_at, now)
 
 
 class Chain:
@@ -52,6 +56,7 @@ class Chain:
 
     __slots__ = (
         "labels",
+        "ramp",
         "rates",
         "requests",
         "shadows",
@@ -70,7 +75,9 @@ class Chain:
         rates: Dimensioned,
         paths: tuple[Path, ...] = (),
         shadows: Dimensioned = (),
+        ramp: Ramp | None = None,
     ) -> None:
+        self.ramp = ramp
         self.slots = slots
         self.spends = spends
         self.rates = rates
@@ -78,7 +85,7 @@ class Chain:
         """Of the rates, those of which somebody on a path is guaranteed a part."""
         self.shared_spends = tuple([path for path in paths if path.dimension == SPEND])
         self.shadows = shadows
-        self.simple = not paths and not shadows
+        self.simple = not paths and not shadows and ramp is None
         """Ceilings say it all: nothing else is kept of a request."""
         self.requests = tuple([meter for dimension, meter in rates if not dimension])
         self.tokens = tuple([meter for dimension, meter in rates if dimension])
@@ -131,7 +138,10 @@ class Chain:
             if (rates or dimension == SPEND) and meter.room(amount, now) >= 0:
                 meter.take(amount, now)
                 counted.append((dimension, meter))
-        return Drawn(parts, tuple(counted))
+        ramp = self.ramp if rates else None
+        if ramp is not None:
+            ramp.take(amounts[TOTAL], now)
+        return Drawn(parts, tuple(counted), ramp)
 
 
 def build_chain(
@@ -140,6 +150,7 @@ def build_chain(
     meters: dict[MeterKey, QuotaMeter],
     shares: dict[MeterKey, QuotaMeter],
     slots: dict[str, Slots],
+    ramp: Ramp | None,
     now: Micros,
 ) -> Chain:
     """Find or make the meters of a scope. They are shared by every scope under the same quota."""
@@ -181,4 +192,4 @@ def build_chain(
         return found
 
     paths = tuple([Path(dimension, pledge, share) for dimension, pledge in nearest.values()])
-    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows))
+    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows), ramp)

@@ -18,6 +18,7 @@ from coordination.scheduling.estimates import OutputQuantile
 from coordination.scheduling.lending import KEPT, POOL, THROUGH, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, resized
 from coordination.scheduling.pools import PoolState
+from coordination.scheduling.ramps import Ramp
 from coordination.scheduling.reservations import LaneBuckets
 from coordination.scheduling.scopes import Chain, build_chain
 
@@ -36,6 +37,7 @@ class State:
         "outputs",
         "pools",
         "program",
+        "ramps",
         "route_salt",
         "seed",
         "segment",
@@ -56,6 +58,8 @@ class State:
         self.slots: dict[str, Slots] = {}
         self.shadowed: dict[MeterKey, int] = {}
         """Limits in shadow -> requests they would have refused."""
+        self.ramps: dict[tuple[str, str], Ramp] = {}
+        """(tenant, tier) -> how its use may grow (R10)."""
         self.lanes: dict[str, LaneBuckets] = {}
         self.chains: dict[Scope, Chain] = {}
         self.outputs: dict[tuple[str, str], OutputQuantile] = {}
@@ -87,9 +91,20 @@ class State:
     def chain(self, scope: Scope, now: Micros) -> Chain:
         found = self.chains.get(scope)
         if found is None:
+            ramp = self._ramp(scope, now)
             found = self.chains[scope] = build_chain(
-                scope, self.program, self.meters, self.shares, self.slots, now
+                scope, self.program, self.meters, self.shares, self.slots, ramp, now
             )
+        return found
+
+    def _ramp(self, scope: Scope, now: Micros) -> Ramp | None:
+        record = scope.tier.ramp
+        if record is None:
+            return None
+        key = (scope.tenant.name, scope.tier.name)
+        found = self.ramps.get(key)
+        if found is None:
+            found = self.ramps[key] = Ramp(*key, record, now)
         return found
 
     def buckets(self, reservation: Reservation, now: Micros) -> LaneBuckets:
@@ -180,6 +195,12 @@ def activate(state: State, program: Program, now: Micros) -> None:
             meter = state.shares.get(meter_key(kind, pledge))
             if meter is not None:
                 resized(meter, size, zone, now)
+    for (tenant, tier), ramp in list(state.ramps.items()):
+        record = program.tiers[tier].ramp if tier in program.tiers and tenant in program.tenants else None
+        if record is None:
+            del state.ramps[tenant, tier]
+        else:
+            ramp.follow(record, now)
     for name, buckets in state.lanes.items():
         reservation = program.reservations.get(name)
         if reservation is not None:

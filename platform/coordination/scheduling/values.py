@@ -110,10 +110,12 @@ class LimitView(msgspec.Struct, frozen=True, gc=False):
     limit: int
     remaining: int
     reset_us: Micros
+    window_us: Micros
+    """The period of the limit."""
 
 
 class Headroom(msgspec.Struct, frozen=True):
-    """For the ``x-ratelimit-*`` headers; ``None`` where nothing limits."""
+    """For the ``x-ratelimit-*`` and ``ratelimit`` headers; ``None`` where nothing limits."""
 
     requests: LimitView | None
     tokens: LimitView | None

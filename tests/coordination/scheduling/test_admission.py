@@ -310,6 +310,19 @@ def test_overflow_spill_goes_to_the_fallback_pool():
     )
 
 
+def test_what_left_the_lane_is_told_as_spilled_in_whichever_pool_it_ends():
+    policy = a_policy().model().pool("p", replicas=2).pool("spare").tier(overflow_to="spill").tenant()
+    policy.route(fallback=("spare",)).reservation(
+        "r", "acme", input_per_minute=12_000, output_per_minute=6000
+    )
+    state = state_of(policy)
+    assert [ask(state).reservation for _ in range(2)] == ["used", "used"]
+    for url in state.program.pools["p"].replicas:
+        set_health(state.program, state, "p", url, False, START)
+    decision = ask(state)
+    assert (decision.pool, decision.reservation) == ("spare", "spilled")
+
+
 def test_overflow_downgrade_restarts_in_the_lower_tier():
     fleet = busy(one_tier(overflow_to="downgrade:lower", max_wait=SECOND).route())
     tiers = [one.decision.tier for one in fleet.served.values()]

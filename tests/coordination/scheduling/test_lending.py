@@ -169,13 +169,13 @@ class Model:
 
     def _draw(self, name: str, amount: int, now: int) -> None:
         self.pools[name].taken.append((now, amount))
-        above = self.parent[name]
+        above = self.parent[name] or ""
         own = min(amount, self.kept[name].free(now))
         self.kept[name].taken.append((now, own))
-        if above is None or not amount - own:
+        if not above or not amount - own:
             return
         while not self.pools[above].size and self.parent[above]:  # it has nothing: its parent gives
-            above = self.parent[above]
+            above = self.parent[above] or ""
         self._draw(above, amount - own, now)
 
 
@@ -299,7 +299,7 @@ def test_a_request_taken_back_at_once_leaves_no_trace(tree, asks, one):
         return {key: m.remaining(now) for key, m in (state.meters | state.shares).items()}
 
     before = seen()
-    decision = ask(state, *one, now)
+    decision = ask(state, one[0], one[1], now)
     if decision.code is None:
         assert cancel(state.program, state, decision.request.request_id, now)
     assert {key: left for key, left in seen().items() if key in before} == before

@@ -10,20 +10,25 @@ spec:
   service_tier: [%s]
   band: %s
 %s"""
-RAMP = "  ramp: {growth: 50%, floor: 100k tokens/min}\n"
+ROUTE = """\
+apiVersion: headway/v1
+kind: Route
+metadata: {name: %s}
+spec: {rank: %s, targets: [{pool: chat, mirror: 5%%}]%s}
+"""
 CASES = [
     Case(
-        "a ramp",
-        TIER % ("priority", "priority, fast", 300, RAMP),
-        (("7:3", "`ramp` of a Tier is not enforced by this gateway yet"),),
-        notes=("A tenant's use of the tier may grow at once.",),
+        "a copy of the traffic",
+        ROUTE % ("everything", 100, ""),
+        (("4:42", "`targets.mirror` of a Route is not enforced by this gateway yet"),),
+        notes=("Nothing is sent twice.",),
     ),
     Case(
-        "in two tiers",
-        TIER % ("priority", "priority, fast", 300, RAMP)
+        "in two routes",
+        ROUTE % ("everything", 100, "")
         + "---\n"
-        + TIER % ("standard", "default, standard", 200, RAMP),
-        (("7:3", "not enforced by this gateway yet, here and in 1 more place"),),
+        + ROUTE % ("long", 50, ", match: {prompt_tokens: {min: 8k}}"),
+        (("4:42", "not enforced by this gateway yet, here and in 1 more place"),),
         notes=("written here too",),
     ),
     Case(
