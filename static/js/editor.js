@@ -17,11 +17,19 @@ form.addEventListener("input", (event) => {
 });
 
 // -- rows, and places taken over from the saved version ---------------------------------------------
+// A wish stays until it was answered: what is typed meanwhile takes the request's place, and takes it along.
+let wish = null;
+let returning = "";
+
 function ask(values) {
-  htmx.ajax("POST", form.getAttribute("hx-post"), { source: form, target: "#findings", swap: "innerHTML", values });
+  wish = values;
   source.value = "form";
+  htmx.ajax("POST", form.getAttribute("hx-post"), { source: form, target: "#findings", swap: "innerHTML" });
   touched();
 }
+
+form.addEventListener("htmx:configRequest", (event) => Object.assign(event.detail.parameters, wish));
+for (const over of ["htmx:beforeOnLoad", "htmx:sendError"]) form.addEventListener(over, () => (wish = null));
 
 document.addEventListener("click", (event) => {
   const arrange = event.target.closest("[data-arrange]");
@@ -43,7 +51,9 @@ document.addEventListener("click", (event) => {
 
 form.addEventListener("change", (event) => {
   // The choice decides what else is asked for: have the fields drawn again.
-  if (event.target.matches("[data-alters]")) ask({ arrange: "redraw" });
+  if (!event.target.matches("[data-alters]")) return;
+  returning = event.target.id;
+  ask({ arrange: "redraw" });
 });
 
 // -- findings at their fields -------------------------------------------------------------------------
@@ -51,7 +61,7 @@ function place() {
   for (const slot of form.querySelectorAll("[data-errors]")) slot.replaceChildren();
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
   for (const finding of document.querySelectorAll("#findings [data-at]")) {
-    const slot = document.getElementById(`${finding.dataset.at}-errors`);
+    const slot = document.getElementById(`${finding.dataset.at}--errors`);
     if (!slot) continue;
     const said = document.createElement("p");
     said.className = `field__error field__error--${finding.dataset.severity}`;
@@ -70,6 +80,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   // Its text alone: whoever drew the box larger, or scrolled in it, keeps that.
   const written = document.querySelector("#findings [data-yaml]");
   if (written) document.getElementById("yaml").value = written.textContent;
+  if (returning && document.activeElement === document.body) document.getElementById(returning)?.focus();
+  returning = "";
   const fields = document.querySelector("#fields[data-focus]");
   if (!fields) return;
   const group = document.getElementById(fields.dataset.focus);

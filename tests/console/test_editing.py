@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
-from console.mapping import kinds
-from coordination.spec import KINDS
-from coordination.spec.schema import schema_of
 from policies import selectors
 from policies.mapping.documents import as_json
 from policies.models import Revision
@@ -19,6 +17,7 @@ from tests.support.found import found
 pytestmark = pytest.mark.django_db
 POLICIES = f"/e/{ENVIRONMENT}/policies"
 QUOTA = f"{POLICIES}/quotas/initech/"
+EXPECTATION = f"{POLICIES}/expectations/acme-is-served-from-its-reservation/"
 RESERVATION = f"{POLICIES}/reservations/acme-chat/"
 
 
@@ -34,42 +33,13 @@ def spec(kind, name):
 def errors_at(response):
     """What each field's element says is wrong: its id without the prefix -> the text."""
     page = response.content.decode()
-    slots = re.findall(r'id="f-([^"]+)-errors"[^>]*>(.*?)</div>', page, re.S)
+    slots = re.findall(r'id="f-([^"]+)--errors"[^>]*>(.*?)</div>', page, re.S)
     return {name: re.sub(r"<[^>]+>", "", text).strip() for name, text in slots if text.strip()}
-
-
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_field_of_every_kind_has_a_labelled_place_on_its_form(operator, kind):
-    """Drawn from the declarations: a field added there needs no work here."""
-    page = operator.get(f"/e/{ENVIRONMENT}/new/{kinds.BY_NAME[kind].slug}/").content.decode()
-    places = set(re.findall(r'id="f-spec-([^"/]+)"', page))
-    labels = set(re.findall(r'<label for="f-([^"]+)"', page))
-    schema = schema_of(kind)
-    fields = _spec_of(schema)["properties"]
-    assert len(fields) > 1
-    for name in fields:
-        mine = {place for place in places if place == name or place.startswith(f"{name}-")}
-        assert mine, f"{kind} has no place for {name}"
-    inputs = re.findall(r'<(?:input|select|textarea)[^>]*id="(f-[^"]+)"', page)
-    assert inputs
-    assert [each for each in inputs if each[2:] not in labels and "aria-label" not in _tag(page, each)] == []
-
-
-def _spec_of(schema):
-    spec = schema["properties"]["spec"]
-    if "$ref" in spec:
-        *_, name = spec["$ref"].split("/")
-        spec = schema["$defs"][name]
-    return spec
-
-
-def _tag(page, element):
-    return found(re.search(rf'<[^>]*id="{re.escape(element)}"[^>]*>', page))[0]
 
 
 def test_a_field_with_a_unit_says_it_beside_its_input(operator):
     page = operator.get(RESERVATION).content.decode()
-    said = found(re.search(r'id="f-spec-throughput-input-unit">([^<]+)<', page))[1]
+    said = found(re.search(r'id="f-spec-throughput-input--unit">([^<]+)<', page))[1]
     assert said == "tokens/min"
 
 
@@ -108,6 +78,66 @@ def test_a_value_that_cannot_be_read_is_told_at_its_field_and_nothing_typed_is_l
     assert spec("Quota", "initech")["limits"][0]["limit"] == 60
 
 
+def test_a_table_of_blocks_is_filled_in_and_saved_entry_by_entry(operator):
+    """Each entry has its name and its fields; one is added, named, filled, and another taken away."""
+    page = operator.get(EXPECTATION)
+    draft = f"/e/{ENVIRONMENT}/draft/expectations/"
+    added = operator.post(draft, {**Form(page).filled(), "arrange": "add spec/given/fleet"})
+    more = {"spec__given__fleet__1__key": "chat-b", "spec__given__fleet__1__value__load": "40"}
+    form = Form(page)
+    form.fields |= fields_in(added)
+    saved = operator.post(form.action, form.filled(**more))
+    assert saved.status_code == 302, errors_at(saved)
+    name = "acme-is-served-from-its-reservation"
+    assert spec("Expectation", name)["given"]["fleet"] == {
+        "chat-a": {"load": "95%"},
+        "chat-b": {"load": "40%"},
+    }
+
+    page = operator.get(EXPECTATION)
+    dropped = operator.post(draft, {**Form(page).filled(), "arrange": "drop spec/given/fleet/1"})
+    form = Form(page)
+    form.fields = {key: held for key, held in form.fields.items() if "fleet" not in key} | fields_in(dropped)
+    assert operator.post(form.action, form.filled()).status_code == 302
+    assert spec("Expectation", name)["given"]["fleet"] == {"chat-a": {"load": "95%"}}
+
+
+def fields_in(response):
+    """The fields that an answer draws anew."""
+    return Form(SimpleNamespace(content=b'<form id="editor" action="/">' + response.content)).fields
+
+
+def test_what_is_wrong_in_an_entry_of_a_table_is_told_there(operator):
+    form = Form(operator.get(EXPECTATION))
+    before = Revision.objects.count()
+    wrong = {
+        "load": ("spec__given__fleet__0__value__load", "busy"),
+        "pool": ("spec__given__fleet__0__key", "nowhere"),
+    }
+    for input_name, text in wrong.values():
+        refused = operator.post(form.action, form.filled(**{input_name: text}))
+        assert refused.status_code == 422
+        place = input_name.replace("__", "/")
+        assert Form(refused).invalid == {place}
+        assert list(errors_at(refused)) == [place.replace("/", "-")]
+        assert Form(refused)[place] == text
+        answer = operator.post(f"/e/{ENVIRONMENT}/draft/expectations/", form.filled(**{input_name: text}))
+        assert f'data-at="f-{place.replace("/", "-")}"' in answer.content.decode()
+    assert Revision.objects.count() == before
+
+
+def test_a_name_that_a_table_has_already_is_refused_at_the_second_and_both_stay(operator):
+    form = Form(operator.get(EXPECTATION))
+    form.fields["spec/given/fleet"] = ["0", "1"]
+    form.fields |= {"spec/given/fleet/1/key": ["chat-a"], "spec/given/fleet/1/value/load": ["5"]}
+    refused = operator.post(form.action, form.filled())
+    assert (refused.status_code, Revision.objects.count()) == (422, 1)
+    again = Form(refused)
+    assert again.invalid == {"spec/given/fleet/1/key"}
+    assert "has an entry above already" in errors_at(refused)["spec-given-fleet-1-key"]
+    assert (again["spec/given/fleet/0/value/load"], again["spec/given/fleet/1/value/load"]) == ("95", "5")
+
+
 def test_an_oversold_reservation_is_refused_at_its_throughput(operator):
     form = Form(operator.get(RESERVATION))
     before = Revision.objects.count()
@@ -130,10 +160,11 @@ def test_an_edit_that_oversells_somebody_else_is_refused_at_the_field_that_did_i
     assert errors_at(refused), "some field of the pool says so"
 
 
-def test_as_it_is_typed_the_findings_come_at_their_fields(operator):
+@pytest.mark.parametrize("typed", ["900M", "plenty"], ids=["oversold", "unreadable"])
+def test_as_it_is_typed_the_findings_come_at_their_fields(operator, typed):
     form = Form(operator.get(RESERVATION))
     answer = operator.post(
-        f"/e/{ENVIRONMENT}/draft/reservations/", form.filled(spec__throughput__input="900M")
+        f"/e/{ENVIRONMENT}/draft/reservations/", form.filled(spec__throughput__input=typed)
     ).content.decode()
     assert re.search(r'data-at="f-spec-throughput[^"]*"', answer)
     assert Revision.objects.count() == 1

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from console.forms.reading import literal
+from console.mapping.entries import Entries, entries_at, escaped
 from console.mapping.findings import Remark
-from console.mapping.shapes import FieldShape, Group, Leaf, OneOf, Pairs, Rows, Shape, escaped
+from console.mapping.kinds import BY_NAME
+from console.mapping.shapes import (
+    FieldShape,
+    Group,
+    Leaf,
+    OneOf,
+    Pairs,
+    Rows,
+    Shape,
+)
 
 MOST_OPTIONS = 150
 """Names in a drop-down; beyond that they are suggested while somebody types."""
@@ -47,6 +57,10 @@ class Node:
     room: bool = True
     """Whether another row may be added."""
     wide: bool = False
+    alters: bool = False
+    """Whether its choice decides how something else is drawn."""
+    bare: bool | None = None
+    """Whether a group is there with nothing filled in; None when nobody would want to say so."""
     pointer: str = ""
 
     @property
@@ -56,7 +70,7 @@ class Node:
     @property
     def filled(self) -> bool:
         """Whether anything is typed in it or below it."""
-        return bool(self.value) or any(child.filled for child in self.children)
+        return bool(self.value or self.bare) or any(child.filled for child in self.children)
 
     @property
     def invalid(self) -> bool:
@@ -73,12 +87,15 @@ class Drawing:
     def draw(self, shape: Group, tree: Any, path: str = "", pointer: str = "") -> list[Node]:
         """The fields of a group."""
         held = tree if isinstance(tree, dict) else {}
-        drawn = [
-            self._field(
-                each, held.get(each.name), f"{path}/{each.name}".lstrip("/"), f"{pointer}/{each.name}"
-            )
-            for each in shape.fields
-        ]
+        drawn = []
+        for each in shape.fields:
+            inner = each.shape
+            if isinstance(inner, Leaf) and inner.by:
+                inner = inner.beside(str(held.get(inner.by, "")))
+            name, below = f"{path}/{each.name}".lstrip("/"), f"{pointer}/{each.name}"
+            node = self._field(replace(each, shape=inner), held.get(each.name), name, below)
+            node.alters = each.name in shape.deciding
+            drawn.append(node)
         return sorted(drawn, key=lambda node: node.draws not in SINGLE)  # single inputs before groups
 
     def _field(self, each: FieldShape, value: Any, name: str, pointer: str) -> Node:
@@ -98,10 +115,12 @@ class Drawing:
             node = self._leaf(shape, value, name)
         elif isinstance(shape, Group):
             node = Node("group", name, children=self.draw(shape, value, name, pointer))
+            if shape.bare and (value == {} or any(each.default for each in shape.fields)):
+                node.bare = value == {}
         elif isinstance(shape, Rows):
             node = self._rows(shape, value if isinstance(value, list) else [], name, pointer)
         elif isinstance(shape, Pairs):
-            node = self._pairs(shape, value if isinstance(value, dict) else {}, name, pointer)
+            node = self._pairs(shape, _entries(value), name, pointer)
         else:
             node = self._one_of(shape, value, name, pointer)
         node.errors, node.pointer = errors, pointer
@@ -122,7 +141,10 @@ class Drawing:
                 node.draws, node.options = "select", _options(known, shown, say=False)
         elif leaf.control == "area":
             node.draws, node.wide = "area", True
-        node.value = literal(shown) if value is not None and shown != "" else _blank(value)
+        if shown != "":
+            node.value = literal(shown, lines=leaf.control == "area")
+        elif value == "":
+            node.value = '""'
         return node
 
     def _rows(self, shape: Rows, values: list[Any], name: str, pointer: str) -> Node:
@@ -136,16 +158,23 @@ class Drawing:
             node.children.append(row)
         return node
 
-    def _pairs(self, shape: Pairs, values: dict[str, Any], name: str, pointer: str) -> Node:
-        node = Node("pairs", name, room=len(values) < shape.most, wide=True)
-        for position, (key, value) in enumerate(values.items()):
-            below = f"{pointer}/{escaped(key)}"
-            row = Node("group", f"{name}/{position}", row=str(position), errors=self.remarks.get(below, ()))
-            row.pointer = below
-            left = self._leaf(shape.key, key or None, f"{name}/{position}/key")
-            right = self._leaf(shape.of, value or None, f"{name}/{position}/value")
-            left.label, right.label, right.errors = "Key", "Value", row.errors
-            row.children = [left, right]
+    def _pairs(self, shape: Pairs, values: Entries, name: str, pointer: str) -> Node:
+        """Each entry a row: its name, then its value, of which a block's fields stand in the same row."""
+        node = Node("pairs", name, room=len(values) < shape.most, wide=not isinstance(shape.of, Leaf))
+        called = BY_NAME[shape.key.kind].one.capitalize() if shape.key.kind else "Key"
+        below = entries_at(pointer, [key for key, _ in values])
+        for position, ((key, value), place) in enumerate(zip(values, below, strict=True)):
+            row = Node("group", f"{name}/{position}", row=str(position))
+            left = self._leaf(shape.key, key or None, f"{row.name}/key")
+            left.label = called
+            right = self._node(shape.of, None if value == "" else value, f"{row.name}/value", place)
+            right.label = "Value"
+            if isinstance(shape.of, Leaf):
+                row.children = [left, right]
+            else:
+                left.pointer, left.errors = place, self.remarks.get(place, ())
+                right.pointer, right.errors = "", ()
+                row.children = [left, *(right.children if right.draws == "group" else [right])]
             node.children.append(row)
         return node
 
@@ -219,7 +248,9 @@ def fits(shape: Shape, value: Any) -> bool:
     if isinstance(shape, Rows):
         return isinstance(value, list) and all(inner is not None and fits(shape.of, inner) for inner in value)
     if isinstance(shape, Pairs):
-        return isinstance(value, dict) and all(fits(shape.of, inner) for inner in value.values())
+        return isinstance(value, dict) and all(
+            inner is not None and fits(shape.of, inner) for inner in value.values()
+        )
     if isinstance(shape, OneOf) and isinstance(value, dict):
         return (
             len(value) == 1
@@ -234,8 +265,11 @@ def _listed(each: FieldShape) -> bool:
     return isinstance(each.shape, Rows) and bool(each.default)
 
 
-def _blank(value: Any) -> str:
-    return '""' if value == "" and isinstance(value, str) else ""
+def _entries(value: Any) -> Entries:
+    """A table's rows, of a form's tree or of a document."""
+    if isinstance(value, Entries):
+        return value
+    return Entries(value.items() if isinstance(value, dict) else ())
 
 
 def _options(choices: Sequence[str], chosen: str, *, say: bool = True) -> list[Option]:

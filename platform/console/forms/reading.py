@@ -1,8 +1,9 @@
 """What document does a filled-in form describe?
 
 Inputs are named by their path, ``spec/limits/0/of``. A list names its rows in order: one value of
-``spec/limits`` for each, which is the next step of the path. What is left blank is left out, so that
-the language's default holds; a row of which nothing is filled in is no row.
+``spec/limits`` for each, which is the next step of the path. So does a table, whose rows have a ``key``
+and a ``value`` below. What is left blank is left out, so that the language's default holds; a row of
+which nothing is filled in is no row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from console.mapping.shapes import Group, Leaf, OneOf, Pairs, Rows, Shape, escaped
+from console.mapping.entries import Entries, entries_at, escaped, hollow
+from console.mapping.shapes import Group, Leaf, OneOf, Pairs, Rows, Shape
 
 ABSENT = object()
 """Nothing was filled in."""
@@ -25,6 +27,7 @@ class Filled:
     """A form's content as a tree, and the input that each place of the tree was typed into."""
 
     tree: dict[str, Any] = field(default_factory=dict)
+    """As a form is drawn from it: tables are ``Entries``. ``plain`` makes it a document's."""
     inputs: dict[str, str] = field(default_factory=dict)
     """JSON pointer -> name of the input."""
 
@@ -62,12 +65,14 @@ class _Reader:
     def group(self, shape: Group, name: str, pointer: str) -> Any:
         found = {}
         for each in shape.fields:
-            below = f"{name}/{each.name}" if name else each.name
-            value = self.read(each.shape, below, f"{pointer}/{each.name}")
+            below, inner = f"{name}/{each.name}" if name else each.name, each.shape
+            if isinstance(inner, Leaf) and inner.by:
+                inner = inner.beside(self.posted.get(f"{name}/{inner.by}", ""))
+            value = self.read(inner, below, f"{pointer}/{each.name}")
             # An empty list says something only where the default is a filled one.
-            if value is not ABSENT and (value != [] or each.default or self.keep_blank):
+            if value is not ABSENT and (value != [] or each.default):
                 found[each.name] = value
-        return found or ABSENT
+        return found if found or (shape.bare and self.posted.get(name)) else ABSENT
 
     def rows(self, shape: Rows, name: str, pointer: str) -> Any:
         if isinstance(shape.of, Leaf) and shape.of.control == "choice":
@@ -76,21 +81,26 @@ class _Reader:
         for row in self.posted.getlist(name):
             value = self.read(shape.of, f"{name}/{row}", f"{pointer}/{len(found)}")
             if value is ABSENT and self.keep_blank:
-                value = None if isinstance(shape.of, Leaf) else {}
-            if value is not ABSENT:
+                value = None if isinstance(shape.of, (Leaf, OneOf)) else {}
+            if value is not ABSENT and (value != [] or self.keep_blank):
                 found.append(value)
         return found
 
     def pairs(self, shape: Pairs, name: str, pointer: str) -> Any:
-        found: dict[str, Any] = {}
-        for row in self.posted.getlist(name):
-            key = meant(self.posted.get(f"{name}/{row}/key", ""))
-            value = self.leaf(shape.of, f"{name}/{row}/value")
-            if key is None and value is ABSENT and not self.keep_blank:
+        """Rows without a name and a value are none; a name alone is an entry with nothing in it."""
+        rows = self.posted.getlist(name)
+        keys = [meant(self.posted.get(f"{name}/{row}/key", "")) or "" for row in rows]
+        found = Entries()
+        for row, key, below in zip(rows, keys, entries_at(pointer, keys), strict=True):
+            value = self.read(shape.of, f"{name}/{row}/value", below)
+            blank = not key and (value is ABSENT or hollow(value))
+            if blank and not self.keep_blank:
                 continue
-            below = f"{pointer}/{escaped(key or '')}"
-            self.inputs[below] = f"{name}/{row}/value"
-            found[key or ""] = "" if value is ABSENT else value
+            if not isinstance(shape.of, Leaf):
+                self.inputs[below] = f"{name}/{row}/key"
+            if value is ABSENT:
+                value = {} if isinstance(shape.of, (Group, Pairs)) else None
+            found.append((key, value))
         return found or ABSENT
 
     def one_of(self, shape: OneOf, name: str, pointer: str) -> Any:
@@ -117,60 +127,62 @@ def meant(text: str) -> str | None:
     return text
 
 
-def literal(text: str) -> str:
-    """A text as it must stand in an input for ``meant`` to give it back."""
-    plain = text == text.strip() and "\r" not in text and text[:1] != '"' and text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+def literal(text: str, *, lines: bool = True) -> str:
+    """A text as it must stand in an input for ``meant`` to give it back; most inputs hold no line breaks."""
+    plain = text == text.strip() and "\r" not in text and (lines or "\n" not in text)
+    return text if plain and text and text[0] != '"' else json.dumps(text, ensure_ascii=False)
 
 
 def arranged(shape: Group, tree: Mapping[str, Any], wish: str) -> dict[str, Any]:
     """``tree`` after a row was added (``add spec/limits``), dropped (``drop spec/limits/1``) or moved up."""
     verb, _, name = wish.partition(" ")
     steps = name.split("/")
-    if verb != "add":
-        steps, row = steps[:-1], steps[-1]
-    held, found = _descend(shape, dict(tree), steps)
-    if isinstance(found, Rows):
-        rows = list(held) if isinstance(held, list) else []
-        if verb == "add":
-            rows.append(None if isinstance(found.of, Leaf) else {})
-        elif row.isdigit() and int(row) < len(rows):
-            taken = rows.pop(int(row))
-            if verb == "up":
-                rows.insert(max(0, int(row) - 1), taken)
-        return dict(_put(tree, steps, rows))
-    if isinstance(found, Pairs):
-        pairs = list(held.items()) if isinstance(held, dict) else []
-        if verb == "add":
-            pairs.append(("", ""))
-        elif row.isdigit() and int(row) < len(pairs):
-            del pairs[int(row)]
-        return dict(_put(tree, steps, dict(pairs)))
-    return dict(tree)
+    row = "" if verb == "add" else steps.pop()
+    if verb not in ("add", "drop", "up") or (verb != "add" and not row.isdecimal()):
+        return dict(tree)
+    return dict(_arranged(shape, tree, steps, verb, int(row or 0)))
 
 
-def _descend(shape: Shape, value: Any, steps: list[str]) -> tuple[Any, Shape | None]:
-    found: Shape | None = shape
-    for step in steps:
-        if isinstance(found, Group):
-            found = next((each.shape for each in found.fields if each.name == step), None)
-            value = value.get(step) if isinstance(value, dict) else None
-        elif isinstance(found, Rows) and step.isdigit():
-            found = found.of
-            value = value[int(step)] if isinstance(value, list) and int(step) < len(value) else None
-        else:
-            return None, None
-    return value, found
-
-
-def _put(tree: Any, steps: list[str], value: Any) -> Any:
-    """``tree`` with ``value`` at the end of ``steps``; what is on the way and missing is made."""
+def _arranged(shape: Shape, value: Any, steps: list[str], verb: str, row: int) -> Any:
+    """``value`` with the list or table at the end of ``steps`` rearranged; as it is when there is none."""
     if not steps:
+        return _moved(shape, value, verb, row)
+    step, *rest = steps
+    if isinstance(shape, Group):
+        held = dict(value) if isinstance(value, Mapping) else {}
+        for each in shape.fields:
+            if each.name == step:
+                held[step] = _arranged(each.shape, held.get(step), rest, verb, row)
+                if held[step] == [] and not each.default:
+                    del held[step]
+        return held
+    if not isinstance(shape, (Rows, Pairs)) or not step.isdecimal():
         return value
-    if isinstance(tree, list):
-        rows = list(tree)
-        rows[int(steps[0])] = _put(rows[int(steps[0])], steps[1:], value)
+    rows = _rows_of(value)
+    at = int(step)
+    if at < len(rows) and isinstance(shape, Rows):
+        rows[at] = _arranged(shape.of, rows[at], rest, verb, row)
         return rows
-    inner = dict(tree) if isinstance(tree, dict) else {}
-    inner[steps[0]] = _put(inner.get(steps[0], {}), steps[1:], value)
-    return inner
+    if at < len(rows) and rest[:1] == ["value"]:
+        key, held = rows[at]
+        rows[at] = (key, _arranged(shape.of, held, rest[1:], verb, row))
+        return Entries(rows)
+    return value
+
+
+def _rows_of(value: Any) -> list[Any]:
+    return list(value.items() if isinstance(value, Mapping) else value or ())
+
+
+def _moved(shape: Shape, value: Any, verb: str, row: int) -> Any:
+    if not isinstance(shape, (Rows, Pairs)):
+        return value
+    rows = _rows_of(value)
+    if verb == "add":
+        blank: Any = None if isinstance(shape.of, (Leaf, OneOf)) else {}
+        rows.append(("", blank) if isinstance(shape, Pairs) else blank)
+    elif row < len(rows):
+        taken = rows.pop(row)
+        if verb == "up":
+            rows.insert(max(0, row - 1), taken)
+    return Entries(rows) if isinstance(shape, Pairs) else rows

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal, TypeGuard
 
-from console.mapping.shapes import escaped
+from console.mapping.entries import escaped
 from policies import selectors
 from policies.mapping import sets
 
@@ -40,7 +40,7 @@ class Threefold:
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:
     """Every place that differs, in the order of the pointers; also inside the entries of lists."""
-    old, new = dict(_leaves(before or {})), dict(_leaves(after or {}))
+    old, new = _side_by_side(before or {}, after or {})
     found: list[Difference] = []
     for pointer in sorted(old.keys() | new.keys()):
         was, now = old.get(pointer), new.get(pointer)
@@ -88,7 +88,7 @@ def three_way(
     base: Mapping[str, Any], theirs: Mapping[str, Any], yours: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Threefold]]:
     """Both edits put together, and every place either touched. Where both did, yours stands."""
-    before, other, mine = (dict(_leaves(each)) for each in (base, theirs, yours))
+    before, other, mine = _side_by_side(base, theirs, yours)
     touched = [p for p in before.keys() | other.keys() | mine.keys() if _differs(p, before, other, mine)]
     merged = dict(mine)
     found: list[Threefold] = []
@@ -100,17 +100,19 @@ def three_way(
             if now is not None:
                 merged[pointer] = now
         found.append(Threefold(pointer, shown(was), shown(now), shown(own), fate))
-    return _grown(merged), found
+    had, have, ours = (set(_blocks(each)) for each in (base, theirs, yours))
+    standing = {each for each in have | ours if each in (have if (each in ours) == (each in had) else ours)}
+    return _grown(merged, standing), found
 
 
 def with_value_of(tree: Mapping[str, Any], other: Mapping[str, Any], pointer: str) -> dict[str, Any]:
     """``tree`` with the value ``other`` has at ``pointer``, or without one if ``other`` has none."""
-    leaves = dict(_leaves(tree))
+    leaves, theirs = _side_by_side(tree, other)
     leaves.pop(pointer, None)
-    found = dict(_leaves(other)).get(pointer)
+    found = theirs.get(pointer)
     if found is not None:
         leaves[pointer] = found
-    return _grown(leaves)
+    return _grown(leaves, set(_blocks(tree)) & set(_blocks(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +166,55 @@ def _differs(pointer: str, *versions: Mapping[str, Any]) -> bool:
     return any(each != first for each in rest)
 
 
+def _side_by_side(*trees: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The leaves of each. A block that is empty in one and filled in another is no leaf of either."""
+    sides = [dict(_leaves(tree)) for tree in trees]
+    filled = {
+        block for tree, side in zip(trees, sides, strict=True) for block in _blocks(tree) if block not in side
+    }
+    return [{pointer: value for pointer, value in side.items() if pointer not in filled} for side in sides]
+
+
 def _leaves(tree: Mapping[str, Any], pointer: str = "") -> Iterator[tuple[str, Any]]:
-    """Mappings are taken apart; a list is one value, because its entries have no names."""
+    """Mappings are taken apart; a list is one value, because its entries have no names.
+
+    An empty mapping is a value, too: a guard with its defaults, a pool that is idle.
+    """
     for key, value in tree.items():
         below = f"{pointer}/{escaped(key)}"
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, below)
-        elif value is not None and value != {}:
+        elif value is not None:
             yield below, value
 
 
-def _grown(leaves: Mapping[str, Any]) -> dict[str, Any]:
+def _blocks(tree: Mapping[str, Any], pointer: str = "") -> Iterator[str]:
+    """Where there is a mapping, empty or not."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            below = f"{pointer}/{escaped(key)}"
+            yield below
+            yield from _blocks(value, below)
+
+
+def _grown(leaves: Mapping[str, Any], blocks: Iterable[str]) -> dict[str, Any]:
+    """A tree of ``leaves``, with ``blocks`` in it even where no leaf is left in one."""
     tree: dict[str, Any] = {}
     for pointer, value in leaves.items():
-        *way, last = (step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
-        inner = tree
-        for step in way:
-            inner = inner.setdefault(step, {})
-        inner[last] = value
+        way, last = _way(pointer)
+        _inside(tree, way)[last] = value
+    for pointer in sorted(blocks):
+        way, last = _way(pointer)
+        _inside(tree, way).setdefault(last, {})
     return tree
+
+
+def _inside(tree: dict[str, Any], way: list[str]) -> dict[str, Any]:
+    for step in way:
+        tree = tree.setdefault(step, {})
+    return tree
+
+
+def _way(pointer: str) -> tuple[list[str], str]:
+    *way, last = (step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/"))
+    return way, last

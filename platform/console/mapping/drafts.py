@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.mapping.findings import Remark, remark
+from console.mapping.entries import Entries, hollow, plain
+from console.mapping.findings import Remark, of_reading, remark
 from console.mapping.shapes import Group, Leaf, OneOf, Pairs, Rows, Shape, whole
 from coordination.bundle.tree import EMPTY
 from coordination.diagnostics import Diagnostic, in_reading_order
@@ -47,7 +48,7 @@ class Verdict:
 
 
 def envelope(kind: str, name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A form's tree as a whole document."""
+    """What a form says of an object, as a whole document."""
     return {
         "apiVersion": API_VERSION,
         "kind": kind,
@@ -56,16 +57,20 @@ def envelope(kind: str, name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def consider(*, environment: str, kind: str, name: str, body: documents.Body) -> Verdict:
-    """Read a draft and put it into the policy that is current: everything that would then be wrong."""
+def consider(
+    *, environment: str, kind: str, name: str, body: documents.Body, slips: Sequence[Remark] = ()
+) -> Verdict:
+    """Read a draft and put it into the policy that is current: everything that would then be wrong.
+
+    ``slips`` is what was found wrong with it before it was a document.
+    """
     document, misread = _read(kind, name, body)
     if document is None:
-        return Verdict(None, tuple(remark(found, None) for found in misread), 0)
+        return Verdict(None, (*slips, *map(of_reading, misread)), 0)
     found = check_with(environment, {(document.kind, document.name): document})
     mine = [each for each in found if _concerns(each, document)]
-    return Verdict(
-        document, tuple(remark(each, document) for each in (*misread, *mine)), len(found) - len(mine)
-    )
+    remarks = (*slips, *map(of_reading, misread), *(remark(each, document) for each in mine))
+    return Verdict(document, remarks, len(found) - len(mine))
 
 
 def consider_without(*, environment: str, kind: str, name: str) -> Verdict:
@@ -134,11 +139,13 @@ def name_in(tree: Mapping[str, Any] | None) -> str:
 
 
 def without_blanks(value: Any) -> Any:
-    """A tree without the rows that were added and not filled in yet."""
+    """A form's tree as a document, without the rows that were added and not filled in yet."""
+    if isinstance(value, Entries):
+        return without_blanks(plain(Entries((key, held) for key, held in value if key or not hollow(held))))
     if isinstance(value, Mapping):
-        return {key: without_blanks(inner) for key, inner in value.items() if key and inner is not None}
+        return {key: without_blanks(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [without_blanks(inner) for inner in value if inner is not None and inner != {}]
+        return [without_blanks(inner) for inner in value if inner is not None and inner != {} and inner != []]
     return value
 
 

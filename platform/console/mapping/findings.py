@@ -51,6 +51,12 @@ def remark(found: Diagnostic, draft: Document | None) -> Remark:
     )
 
 
+def of_reading(found: Diagnostic) -> Remark:
+    """What the reader says of a draft: at the draft's own field, whatever object it seems to be."""
+    error = FieldError(found.json_pointer, found.code, found.message)
+    return Remark(at_field(error), found.code, found.severity, found.message, found.notes)
+
+
 def at_field(error: FieldError) -> str:
     """A missing field is reported where it should stand, which is where somebody fills it in."""
     missing = _MISSING.search(error.message) if error.code == "SPEC013" else None

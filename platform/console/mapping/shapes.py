@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias
 
@@ -23,10 +23,12 @@ from coordination.spec.notation import (
     Instant,
     Items,
     Notation,
+    Percentile,
     Price,
     Rate,
     Reference,
     Share,
+    Sum,
     Table,
 )
 from coordination.spec.plain import Plain
@@ -57,6 +59,13 @@ class Leaf:
     """The kind of object a reference names."""
     numeric: bool = False
     """Whether digits alone are a number in YAML, not a text."""
+    by: str = ""
+    """The field beside it that decides which of ``cases`` it is: a limit ``of: spend`` is money."""
+    cases: Mapping[str, Leaf] = field(default_factory=dict, compare=False)
+
+    def beside(self, chosen: str) -> Leaf:
+        """What it is once the field it depends on says ``chosen``."""
+        return self.cases.get(chosen, self)
 
     def shown(self, value: Plain) -> str:
         """A value of a document as it stands in the input; ``typed`` takes it back."""
@@ -84,11 +93,20 @@ class Leaf:
         return text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """Named fields."""
 
     fields: tuple[FieldShape, ...]
+    bare: bool = False
+    """Whether it may be there with nothing filled in, which is something else than not being there."""
+
+    @functools.cached_property
+    def deciding(self) -> frozenset[str]:
+        """Names of the fields that others depend on."""
+        return frozenset(
+            each.shape.by for each in self.fields if isinstance(each.shape, Leaf) and each.shape.by
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +123,7 @@ class Pairs:
     """Keys of the author's, each with a value."""
 
     key: Leaf
-    of: Leaf
+    of: Shape
     most: int
 
 
@@ -164,11 +182,6 @@ def label_of(name: str) -> str:
     return words[0][:1].upper() + " ".join(words)[1:]
 
 
-def escaped(step: str) -> str:
-    """One step of a JSON pointer."""
-    return step.replace("~", "~0").replace("/", "~1")
-
-
 def _group(notation: Fields) -> Group:
     return Group(tuple(map(_field, notation.fields.values())))
 
@@ -177,6 +190,8 @@ def _field(declared: Field) -> FieldShape:
     required = isinstance(declared.default, Unset)
     default = None if required or declared.default is None else declared.notation.write(declared.default)
     shape = _shape(declared.notation)
+    if isinstance(shape, Group) and declared.default is None:
+        shape = replace(shape, bare=not any(each.required for each in shape.fields))
     return FieldShape(
         name=declared.name,
         label=label_of(declared.name),
@@ -206,7 +221,7 @@ def _shape(notation: Notation) -> Shape:
     if isinstance(notation, Items):
         return Rows(_shape(notation.of), notation.least, notation.most)
     if isinstance(notation, Table):
-        return Pairs(_leaf(notation.key), _leaf(notation.of), notation.most)
+        return Pairs(_leaf(notation.key), _shape(notation.of), notation.most)
     schema = notation.schema()
     if "oneOf" in schema:
         return _one_of(notation, schema["oneOf"])
@@ -219,7 +234,12 @@ def _one_of(notation: Notation, options: list[dict[str, Any]]) -> OneOf:
     more: dict[str, Leaf] = {}
     for option in options:
         words += option.get("enum", ())
-        for name, inner in option.get("properties", {}).items():
+        members = option.get("properties", {})
+        if ("enum" in option) + len(members) != 1:
+            raise TypeError(f"no form for {notation.says()}: an option is neither words nor one member")
+        for name, inner in members.items():
+            if inner.get("type") != "string":
+                raise TypeError(f"no form for {notation.says()}: `{name}` is more than a text")
             kind = str(inner.get("x-reference", ""))
             more[name] = Leaf(notation, "reference" if kind else "text", kind=kind)
     return OneOf(Leaf(notation, "choice", choices=(*words, *more)), more)
@@ -227,6 +247,8 @@ def _one_of(notation: Notation, options: list[dict[str, Any]]) -> OneOf:
 
 def _leaf(notation: Notation) -> Leaf:
     schema = notation.schema()
+    if schema.get("type") in ("object", "array") or "oneOf" in schema:
+        raise TypeError(f"no input holds {notation.says()}")
     if isinstance(notation, Reference):
         return Leaf(notation, "reference", kind=notation.kind)
     if "enum" in schema:
@@ -239,7 +261,15 @@ def _leaf(notation: Notation) -> Leaf:
         return Leaf(notation, "area")
     unit, example = _unit(notation, schema)
     types = schema.get("type", "")
-    return Leaf(notation, "text", unit=unit, example=example, numeric="integer" in types or "number" in types)
+    return Leaf(
+        notation,
+        "text",
+        unit=unit,
+        example=example,
+        numeric="integer" in types or "number" in types,
+        by=notation.by,
+        cases={word: _leaf(meant) for word, meant in notation.cases.items()},
+    )
 
 
 def _unit(notation: Notation, schema: dict[str, Any]) -> tuple[str, str]:
@@ -248,8 +278,12 @@ def _unit(notation: Notation, schema: dict[str, Any]) -> tuple[str, str]:
         return "time", "10s"
     if isinstance(notation, Share):
         return "%", "70"
+    if isinstance(notation, Percentile):
+        return "in 100", "95"
     if isinstance(notation, Factor):
         return "×", "1"
+    if isinstance(notation, Sum):
+        return "money", "20000 USD"
     if isinstance(notation, Price):
         return "per 1M tokens", "0.20 USD"
     if isinstance(notation, Instant):

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from console.forms.nodes import Drawing, Names, Node, fits, inputs_of, nearest, suggested
 from console.forms.reading import arranged, read_form
 from console.mapping import comparing, drafts, findings, kinds
+from console.mapping.entries import plain, said_twice
 from console.mapping.findings import Remark
 from console.mapping.reach import reach
 from console.mapping.shapes import whole
@@ -72,7 +73,7 @@ def draft(request: DeskRequest, slug: str) -> HttpResponse:
     elif pointer:
         head = selectors.head(environment, kind.name, name)
         theirs = drafts.tree_of_body(bytes(head.document.body)) if head else {}
-        tree = comparing.with_value_of(tree, theirs, pointer)
+        tree = comparing.with_value_of(plain(tree), theirs, pointer)
     elif by_text:
         written = drafts.tree_of_yaml(text)
         about = drafts.without_name(written) if written is not None else None
@@ -80,7 +81,8 @@ def draft(request: DeskRequest, slug: str) -> HttpResponse:
         tree = about if about is not None and redraw else tree
         name = name or drafts.name_in(written)
     body = text.encode() if by_text else drafts.envelope(kind.name, name, drafts.without_blanks(tree))
-    verdict = drafts.consider(environment=environment, kind=kind.name, name=name, body=body)
+    slips = () if by_text else tuple(said_twice(tree))
+    verdict = drafts.consider(environment=environment, kind=kind.name, name=name, body=body, slips=slips)
     nodes: list[Node] = []
     if redraw:
         drawing = Drawing(_names(environment), findings.by_pointer(verdict.remarks))
@@ -122,7 +124,9 @@ def sheet(
     value = documents.get((kind.name, name)) if head else None
     names = _names(environment)
     nodes = Drawing(names, findings.by_pointer(remarks)).draw(whole(kind.name), tree)
-    untouched = value is not None and base is None
+    yaml = text
+    if yaml is None:
+        yaml = drafts.as_yaml(kind.name, name, plain(tree), value if base is None else None)
     context = {
         **among_kinds(request, kind),
         "name": name,
@@ -130,7 +134,7 @@ def sheet(
         "is_new": is_new,
         "nodes": nodes,
         "suggested": suggested(whole(kind.name), names),
-        "yaml": drafts.as_yaml(kind.name, name, tree, value if untouched else None) if text is None else text,
+        "yaml": yaml,
         "source": "form" if text is None else "yaml",
         "base": base if base is not None else (head.document_id if head else ""),
         "token": new_token(),

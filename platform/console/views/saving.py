@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from console.forms.nodes import fits
 from console.forms.reading import Filled, read_form
 from console.mapping import comparing, drafts, findings, kinds
+from console.mapping.entries import plain, said_twice
 from console.mapping.reach import reach
 from console.mapping.shapes import whole
 from console.views import toasts
@@ -38,6 +39,10 @@ def save(request: DeskRequest, slug: str, name: str = "") -> HttpResponse:
         with once(request) as attempt:
             if attempt.earlier is not None:
                 return redirect(attempt.earlier)
+            if typed.slips:
+                raise Invalid(
+                    "said_twice", "The form says something twice, and only one of the two could be kept."
+                )
             if typed.is_new and before is not None:
                 raise Invalid("name_taken", f"There is a {kind.one} `{typed.name}` already.")
             revision = save_document(
@@ -75,15 +80,19 @@ class Typed:
         about = drafts.without_name(written) if written is not None else None
         shown = about is not None and fits(whole(kind.name), about)
         self.tree: Mapping[str, Any] = about if about is not None and shown else self.filled.tree
-        self.body: bytes | dict[str, Any] = (
-            self.text.encode() if self.by_text else drafts.envelope(kind.name, self.name, self.filled.tree)
-        )
+        told = drafts.envelope(kind.name, self.name, plain(self.filled.tree))
+        self.body: bytes | dict[str, Any] = self.text.encode() if self.by_text else told
+        self.slips = () if self.by_text else tuple(said_twice(self.filled.tree))
 
 
 def _refused(request: DeskRequest, kind: kinds.Kind, typed: Typed, refused: Refused) -> HttpResponse:
     """The same page with each error at its field."""
     verdict = drafts.consider(
-        environment=request.desk.environment, kind=kind.name, name=typed.name, body=typed.body
+        environment=request.desk.environment,
+        kind=kind.name,
+        name=typed.name,
+        body=typed.body,
+        slips=typed.slips,
     )
     known = {(remark.pointer, remark.code) for remark in verdict.remarks}
     more = [findings.of_error(error) for error in refused.errors]

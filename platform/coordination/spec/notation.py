@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from coordination.spec import quantities as q
@@ -42,6 +44,9 @@ class Notation(ABC):
     """How one kind of value is written."""
 
     unit: str = ""
+    by: str = ""
+    """The field beside it that decides which of ``cases`` a value is written in; empty when none does."""
+    cases: Mapping[str, Notation] = MappingProxyType({})
 
     def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
         """The value, or ``UNSET`` after adding to ``found`` what is wrong with it.
@@ -324,6 +329,24 @@ class Percentile(Factor):
 
     def says(self) -> str:
         return "a percentile such as `95` or `99.9`"
+
+
+class Sum(Notation):
+    """``20000 USD``: an amount of money."""
+
+    unit = "money"
+
+    def parse(self, value: Plain) -> q.Money:
+        return q.read_money(value)
+
+    def write(self, value: q.Money) -> Plain:
+        return q.write_money(value)
+
+    def schema(self) -> Schema:
+        return {"type": "string", "x-unit": self.unit}
+
+    def says(self) -> str:
+        return "money such as `20000 USD`"
 
 
 class Price(Notation):

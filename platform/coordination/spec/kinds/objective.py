@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from coordination.spec.declaration import Block
 from coordination.spec.finding import Finding
-from coordination.spec.notation import Choice, Count, Notation, Percentile, Schema
+from coordination.spec.notation import Choice, Count, Duration, Notation, Percentile, Schema, Share
 from coordination.spec.plain import Path, Plain
 from coordination.spec.quantities import (
     LARGEST,
@@ -25,6 +26,13 @@ class Within(Notation):
     """A duration, or a share of requests: ``400ms``, ``99.9%``."""
 
     unit = "time or %, by `metric`"
+    by = "metric"
+    cases = MappingProxyType(
+        {
+            **dict.fromkeys(("ttft", "itl", "tpot", "e2e", "deadline"), Duration("1us")),
+            "availability": Share(),
+        }
+    )
 
     def parse(self, value: Plain) -> Bound:
         if isinstance(value, str) and value.strip().endswith("%"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from coordination.spec.declaration import Block, Blocks
@@ -18,6 +19,7 @@ from coordination.spec.notation import (
     Notation,
     Reference,
     Schema,
+    Sum,
     Whole,
 )
 from coordination.spec.plain import Path, Plain
@@ -40,6 +42,16 @@ class Amount(Notation):
     """A count or an amount of money, by what the limit is of: ``2M``, ``20000 USD``."""
 
     unit = "requests, tokens or money, by `of`"
+    by = "of"
+    cases = MappingProxyType(
+        {
+            "requests": Count("requests"),
+            "input_tokens": Count("tokens"),
+            "output_tokens": Count("tokens"),
+            "total_tokens": Count("tokens"),
+            "spend": Sum(),
+        }
+    )
 
     def parse(self, value: Plain) -> int | Money:
         if isinstance(value, str):
