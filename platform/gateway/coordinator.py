@@ -82,7 +82,7 @@ class Coordinator:
         """Chained hashes of the prompt's 512-byte blocks, under the salt of who may share them."""
         if len(text) < BLOCK_BYTES:
             return []
-        key = (classified.model, classified.tier, tenant)
+        key = (classified.adapter or classified.model, classified.tier, tenant)
         salt = self._salts.get(key)
         if salt is None:
             salt = self._salts[key] = scheduling.salt(self._program, classified, tenant, self._salt)

@@ -11,10 +11,11 @@ from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
 from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
-from coordination.scheduling.values import Request
+from coordination.scheduling.values import Request, Traits
 from gateway.accounts import Accounts, NoAccounts
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
+from gateway.credentials import Credentials
 from gateway.downstream.connection import Answering, ClientConnection
 from gateway.downstream.request import HttpRequest
 from gateway.endpoints.table import ENDPOINTS, Endpoint
@@ -49,12 +50,15 @@ class DataPlane:
         clock: PolicyClock,
         accounts: Accounts | None = None,
         teller: Teller | None = None,
+        region: str = "",
     ) -> None:
         self.coordinator = coordinator
         self.replicas = replicas
         self.clock = clock
         self.accounts = accounts or NoAccounts()
         self.teller = teller or NobodyToTell()
+        self.region = region
+        self.credentials = Credentials()
         self.metrics = Metrics()
         self.explanations = Explanations()
         self.live: set[Exchange] = set()
@@ -253,6 +257,7 @@ class DataPlane:
         if isinstance(deadline, Problem):
             return deadline
         prompt = endpoint.prompt(asked.body)
+        program = coordinator.program
         request = Request(
             request_id=explanation.request_id,
             tenant=sender.tenant,
@@ -268,7 +273,9 @@ class DataPlane:
             deadline=deadline,
             size=size,
         )
-        served_name = coordinator.program.models[classified.model].served_name
+        if program.selective:
+            request.traits = self._traits(http, asked)
+        served_name = classified.adapter or program.models[classified.model].served_name
         body = upstream_body(asked, served_name, ask_usage=endpoint.asks_usage)
         exchange = Exchange(self, connection, endpoint, asked, request, body, explanation)
         decision = coordinator.admit(exchange, request, self.clock.now())
@@ -281,6 +288,16 @@ class DataPlane:
         coordinator.pump(decision.pool or "", decided)
         return None if exchange.over else exchange
 
+    def _traits(self, http: HttpRequest, asked: ModelRequest) -> Traits:
+        """What routes of this policy may ask for."""
+        headers = {}
+        for name in self.coordinator.program.match_headers:
+            value = http.headers.get(name.encode())
+            if value is not None:
+                headers[name] = value.decode("latin-1")
+        session = bool(http.headers.get(b"x-session-id") or asked.cache_key)
+        return Traits(self.region, session, headers)
+
     def _models(
         self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
     ) -> Problem | None:
@@ -288,18 +305,20 @@ class DataPlane:
         program = self.coordinator.program
         listed = [
             {
-                "id": model.served_name,
+                "id": name,
                 "object": "model",
                 "created": program.records.at // 1_000_000,
                 "owned_by": "headway",
             }
-            for model in program.models.values()
+            for model in program.records.models
             if _entitled(program, http.sender.tenant, model.name)
+            for name in (model.served_name, *model.adapters)
         ]
         name = http.path[len(MODELS) + 1 :].decode("latin-1")
         if name:
             found = program.models_by_client_name.get(name)
-            listed = [entry for entry in listed if found is not None and entry["id"] == found.served_name]
+            wanted = name if found is None or name in program.adapters else found.served_name
+            listed = [entry for entry in listed if entry["id"] == wanted]
             if not listed:
                 shown = name[:SESSION_LIMIT]
                 return Problem("model_not_found", f"The model {shown!r} does not exist or is not yours.")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import orjson
+
 from coordination.scheduling import Decision, Dispatch
 from coordination.scheduling.values import Request, Usage
 from coordination.wire.usage import CountedBy
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of an answer that is not streamed: it is held whole, because its length changes."""
+NOT_THE_CLIENTS = frozenset((401, 403, 407, 429))
+"""What an engine says of us, not of whoever asked: our key, our share of it."""
 PROGRESS_TOKENS = 256
 CLIENT_CLOSED = 499
 """What the log of a request shows whose client left; nobody receives it."""
@@ -118,6 +122,9 @@ class Exchange:
         self._dispatch = dispatch
         self._explanation.dispatches.append(dispatch)
         self._explanation.placed = now
+        serving = plane.coordinator.program.pools.get(dispatch.pool)
+        if serving is not None and serving.model.name != self.request.model:
+            self._rename(serving.model.served_name)
         timeouts = plane.timeouts(dispatch.decision.route)
         self._total_at = self._total_at or now + timeouts.total
         self.deadline = min(now + timeouts.first_byte, self._total_at)
@@ -178,7 +185,7 @@ class Exchange:
         self._answer_whole(body)
 
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        if status >= 500 or status == 429 or (status < 400 and status != 200):
+        if status >= 500 or status in NOT_THE_CLIENTS or (status < 400 and status != 200):
             self._attempt_failed("status_503" if status in (429, 503) else "reset")
             return
         self._status = status
@@ -249,6 +256,13 @@ class Exchange:
         else:
             self._settle("aborted", self._counted() if sent else Usage(0, 0, 0), "aborted")
 
+    def _rename(self, model: str) -> None:
+        """A fallback may serve another model (``rewrite``), and must be asked for that one."""
+        asked = self._asked.body
+        if asked["model"] != model:
+            asked["model"] = model
+            self._body = orjson.dumps(asked)
+
     def _connect(self) -> None:
         assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer
         self._connecting = self._plane.replicas.pool(self._dispatch.replica).connect(
@@ -276,10 +290,13 @@ class Exchange:
             self._settle("aborted", Usage(0, 0, 0), "failed")
             self._end_with(UNRECORDED)
             return
+        head = upstream.pool.heads[self._endpoint.path]
+        if self._plane.credentials.lines:
+            head += self._plane.credentials.lines.get(self._dispatch.pool, b"")
         upstream.send(
             self,
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-            % (upstream.pool.heads[self._endpoint.path], len(self._body), self.request.request_id.encode()),
+            % (head, len(self._body), self.request.request_id.encode()),
             self._body,
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from coordination.scheduling.values import ReplicaReport
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
+from gateway.credentials import Credentials
 from gateway.engine_page import read_page
 from gateway.log import log
 from gateway.upstream.connection import ReplicaConnection
@@ -34,8 +35,11 @@ class Seen:
 class Observer:
     """Scrapes what the policy in force names; a slow replica is not asked twice at once."""
 
-    def __init__(self, coordinator: Coordinator, replicas: Replicas, clock: PolicyClock) -> None:
+    def __init__(
+        self, coordinator: Coordinator, replicas: Replicas, clock: PolicyClock, credentials: Credentials
+    ) -> None:
         self._coordinator = coordinator
+        self.credentials = credentials
         self._replicas = replicas
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -47,6 +51,7 @@ class Observer:
         """Scrape now, and again every period until ``close``."""
         self._timer = self._loop.call_later(PERIOD_SECONDS, self.start)
         self._replicas.expire(self._loop.time())
+        self.credentials.follow(self._coordinator.program)
         named = {
             (pool.name, url) for pool in self._coordinator.program.pools.values() for url in pool.replicas
         }
@@ -165,7 +170,8 @@ class Scrape:
 
     def _send(self, upstream: ReplicaConnection) -> None:
         self._upstream = upstream
-        upstream.send(self, self._pool.metrics_head, b"")
+        shown = self._observer.credentials.lines.get(self._key[0], b"")
+        upstream.send(self, b"%b%b\r\n" % (self._pool.metrics_head, shown), b"")
 
     def _end(self, page: bytes | None) -> None:
         if not self._over:

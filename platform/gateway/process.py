@@ -63,11 +63,19 @@ class GatewayProcess:
         self.replicas = Replicas(tls)
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
         self.telling = Telling(clock, feed.post) if feed.post is not None else None
-        self.plane = DataPlane(self.coordinator, self.replicas, self.clock, self.books.accounts, self.telling)
+        self.plane = DataPlane(
+            self.coordinator,
+            self.replicas,
+            self.clock,
+            self.books.accounts,
+            self.telling,
+            settings.region,
+        )
+        self.plane.credentials.follow(active.program)
         shown = self.certificate.context if self.certificate is not None else None
         self.data = Listener(self.plane, limits, shown)
         self.admin = Listener(AdminPlane(self))
-        self._observer = Observer(self.coordinator, self.replicas, self.clock)
+        self._observer = Observer(self.coordinator, self.replicas, self.clock, self.plane.credentials)
         self._feed = feed
         self.reporter = Reporter(self.plane.metrics.meter, self._telemetry, self.clock, feed.post)
 
@@ -140,6 +148,7 @@ class GatewayProcess:
                 "json_pointer": refused.json_pointer,
             },
             "ledger": self.books.state(),
+            "credentials_missing": self.plane.credentials.missing,
             "replicas": self.replica_states(),
         }
 
@@ -199,6 +208,7 @@ class GatewayProcess:
         )
 
     def _activate(self, active: Active) -> None:
+        self.plane.credentials.follow(active.program)
         self.coordinator.activate(active)
 
 

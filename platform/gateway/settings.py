@@ -25,6 +25,8 @@ class GatewaySettings:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free port and prints it."""
+    region: str = "local"
+    """Where it stands; routes may ask for it."""
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
     ready_file: Path | None = None

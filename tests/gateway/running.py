@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from coordination.bundle.refusals import Refused
+from coordination.program.records import ProgramRecords
 from gateway.accounts import OnFull
 from gateway.activation import StateFolder
 from gateway.clock import PolicyClock
@@ -42,15 +43,17 @@ async def gateway(
     post: Post | None = None,
     on_ledger_full: OnFull = "serve",
     options: dict[str, Any] | None = None,
+    change: Callable[[ProgramRecords], ProgramRecords] = lambda policy: policy,
     **policy_options: Any,
 ):
-    """Serve ``policy.records(replicas, **policy_options)``.
+    """Serve ``policy.records(replicas, **policy_options)``, changed.
 
     With ``own``, a folder of its own, it keeps usage there, and tells it to ``post``. ``options``: of
     ``GatewaySettings``.
     """
     state = folder / "state"
-    write_state(state, policy.state_files(policy.bundle(policy.records(replicas, **policy_options))))
+    records = change(policy.records(replicas, **policy_options))
+    write_state(state, policy.state_files(policy.bundle(records)))
     settings = GatewaySettings(
         state=own or state,
         server=None if own is None else "",

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.windows import Interval
 from coordination.program.records import (
+    AuthRecord,
     BurnVector,
     CostVector,
     LimitRecord,
@@ -69,6 +70,7 @@ def model(entry: Entry[kinds.Model]) -> ModelRecord:
             cached_input_ppm=spec.cost.cached_input,
             output_ppm=spec.cost.output,
         ),
+        adapters=spec.adapters,
     )
 
 
@@ -91,6 +93,7 @@ def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
         ),
         reservable_ppm=spec.reservable,
         isolation=isolation,
+        auth=AuthRecord(env=spec.auth.env, file=spec.auth.file) if spec.auth is not None else None,
     )
 
 
@@ -233,6 +236,9 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
             tenants=tuple(catalogue.tenants_of(match)),
             prompt_tokens_min=match.prompt_tokens.min,
             prompt_tokens_max=match.prompt_tokens.max,
+            regions=match.regions,
+            session=match.session,
+            headers=match.headers,
         ),
         targets=tuple(RouteTarget(pool=t.pool, weight=t.weight) for t in spec.targets),
         placement=Placement(strategy=strategy, release_after=spec.placement.release_after),

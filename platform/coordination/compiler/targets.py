@@ -33,10 +33,8 @@ class Gap(NamedTuple):
 
 
 GAPS: tuple[Gap, ...] = (
-    Gap("Model", "adapters", "Requests for an adapter are refused with model_not_found."),
     Gap("Pool", "replicas.dns", "A gateway reaches replicas by `urls` only.", stops=True),
     Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` only.", stops=True),
-    Gap("Pool", "auth", "Requests would reach the replicas without a key.", stops=True),
     Gap("Tier", "objectives.uncached_input", "Of prompts of some lengths alone nothing is measured."),
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "queue.order", "Runs are not counted, so requests go as they came.", only=frozenset({"las"})),
@@ -48,9 +46,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
     Gap("PriceBook", "entries.cache_write", "It is priced as uncached input."),
     Gap("PriceBook", "entries.reasoning", "It is priced as output."),
-    Gap("Route", "match.regions", "The route would match requests from everywhere.", stops=True),
-    Gap("Route", "match.session", "The route would match with and without a session.", stops=True),
-    Gap("Route", "match.headers", "The route would match whatever the headers.", stops=True),
     Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
     Gap("Route", "targets.mirror", "Nothing is sent twice."),
     Gap(
@@ -62,7 +57,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Route", "placement.scorers", "Replicas are chosen by `strategy`."),
     Gap("Route", "placement.sticky_for", "A session stays where its prefix is cached."),
     Gap("Route", "placement.max_imbalance", "`release_after` alone says when a replica is left."),
-    Gap("Route", "rewrite", "The fallback would be asked for a model it does not serve.", stops=True),
     Gap("Route", "hedging", "A slow attempt is waited for."),
 )  # fmt: skip
 

@@ -151,6 +151,8 @@ class Route:
     record: RouteRecord
     bounds: tuple[int, ...]
     """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
+    selective: bool
+    """It asks for a region, a session or headers, beside what a scope and a length say."""
 
     def serves(self, prompt_tokens: int) -> bool:
         match = self.record.match
@@ -241,6 +243,8 @@ class Program:
         "_scopes",
         "_segments",
         "_shares",
+        "adapters",
+        "match_headers",
         "models",
         "models_by_client_name",
         "pledges",
@@ -249,6 +253,7 @@ class Program:
         "records",
         "reservations",
         "routes",
+        "selective",
         "tenants",
         "tiers",
         "tiers_by_service_tier",
@@ -261,6 +266,11 @@ class Program:
         for record in records.models:
             for name in (record.served_name, *record.aliases):
                 self.models_by_client_name.setdefault(name, self.models[record.name])
+        for record in records.models:
+            for name in record.adapters:
+                self.models_by_client_name.setdefault(name, self.models[record.name])
+        self.adapters = frozenset(name for record in records.models for name in record.adapters)
+        """Names by which clients and engines call adapters."""
         shares = _minimum_shares(records)
         self.pools = {
             r.name: _pool(i, r, self.models[r.model], shares.get(r.name, {}))
@@ -317,7 +327,11 @@ class Program:
             for i, r in enumerate(records.reservations)
         }
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
-        self.routes = {r.name: Route(i, r.name, r, _arms(r)) for i, r in enumerate(by_rank)}
+        self.routes = {r.name: Route(i, r.name, r, _arms(r), _selective(r)) for i, r in enumerate(by_rank)}
+        self.selective = any(route.selective for route in self.routes.values())
+        """Some route asks for more than a scope and a length."""
+        self.match_headers = frozenset(name for r in by_rank for name in r.match.headers)
+        """Headers that some route looks at."""
         self._boundaries = _boundaries(records)
         self._routes_by_model: dict[str, tuple[Route, ...]] = {}
         self._scopes: dict[tuple[str, str, str], Scope] = {}
@@ -523,6 +537,11 @@ def _arms(route: RouteRecord) -> tuple[int, ...]:
         reached += target.weight
         ends.append((reached << 64) // total)
     return tuple(ends)
+
+
+def _selective(route: RouteRecord) -> bool:
+    match = route.match
+    return bool(match.regions or match.headers or match.session is not None)
 
 
 def _boundaries(records: ProgramRecords) -> list[Micros]:

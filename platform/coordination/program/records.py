@@ -41,13 +41,15 @@ class CostVector(Record, frozen=True):
     output_ppm: Ppm
 
 
-class ModelRecord(Record, frozen=True):
+class ModelRecord(Record, frozen=True, omit_defaults=True):
     name: str
     served_name: str
     aliases: tuple[str, ...]
     context_window: int
     max_output: int
     cost: CostVector
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters; clients and engines call each by its name."""
 
 
 class PoolCapacity(Record, frozen=True):
@@ -57,6 +59,13 @@ class PoolCapacity(Record, frozen=True):
     output_tokens_per_minute: int
     sequences: int
     kv_tokens: int
+
+
+class AuthRecord(Record, frozen=True):
+    """Where a gateway finds the key its replicas ask for: one of the two."""
+
+    env: str | None
+    file: str | None
 
 
 class PoolRecord(Record, frozen=True, omit_defaults=True):
@@ -71,6 +80,7 @@ class PoolRecord(Record, frozen=True, omit_defaults=True):
     reservable_ppm: Ppm
     isolation: Literal["shared", "reserved_only"] = "shared"
     """``reserved_only`` serves the reservation lane and nothing else."""
+    auth: AuthRecord | None = None
 
 
 class TenantRecord(Record, frozen=True):
@@ -203,7 +213,7 @@ class PriceBookRecord(Record, frozen=True):
     tier_multipliers_ppm: dict[str, Ppm]
 
 
-class RouteMatch(Record, frozen=True):
+class RouteMatch(Record, frozen=True, omit_defaults=True):
     """Empty tuples match everything; prompt tokens are matched as ``min <= n < max``."""
 
     models: tuple[str, ...]
@@ -212,6 +222,12 @@ class RouteMatch(Record, frozen=True):
     """Tenant paths; a tenant's descendants match too."""
     prompt_tokens_min: int
     prompt_tokens_max: int | None
+    regions: tuple[str, ...] = ()
+    """Of the gateway the request came to."""
+    session: bool | None = None
+    """Whether the request must, or must not, name a session."""
+    headers: dict[str, str] = {}
+    """Small letters -> the exact value it must have."""
 
 
 class RouteTarget(Record, frozen=True):

@@ -85,7 +85,7 @@ def _under(
         trace.append((reasons.CONTEXT, longest, model.context_window))
         refuse(decision, "context_length_exceeded", None, model.context_window, longest)
         return None
-    route = routing.first_match(scope, request.prompt_tokens)
+    route = routing.first_match(scope, request)
     if route is None:
         trace.append((reasons.NO_ROUTE, request.tenant, decision.tier, request.model, request.prompt_tokens))
         refuse(decision, "no_route", None)

@@ -27,28 +27,30 @@ def classify(program: Program, tenant: str, service_tier: str | None, model: str
     who = program.tenants.get(tenant)
     if who is None:
         return Refusal("tier_not_entitled", "This account has no place in the current policy.")
+    adapter = model if model in program.adapters else ""
     if service_tier == "scale":
         tier = _reserved_tier(program, who, found.name)
         if tier is None:
             return Refusal("tier_not_entitled", "service_tier `scale` needs a reservation for this model.")
-        return Classified(found.name, tier.name, True, "scale")
+        return Classified(found.name, tier.name, True, "scale", adapter)
     if service_tier is None or service_tier == "auto":
         tier = program.tiers[who.default_tier]
-        return Classified(found.name, tier.name, False, _said(tier))
+        return Classified(found.name, tier.name, False, _said(tier), adapter)
     answering = program.tiers_by_service_tier.get(service_tier)
     if answering is None:
         return Refusal("unknown_tier", f"Unknown service_tier `{service_tier}`.")
     for tier in answering:
         if tier.name in who.tiers:
-            return Classified(found.name, tier.name, False, service_tier)
+            return Classified(found.name, tier.name, False, service_tier, adapter)
     return Refusal("tier_not_entitled", f"This account is not entitled to service_tier `{service_tier}`.")
 
 
 def salt(program: Program, classified: Classified, tenant: str, process_salt: str | int) -> int:
     """Seed of the block hashes: prefixes are shared within a tenant, or within a pool if the tier says
-    so, and never across models or processes."""
+    so, and never across models, their adapters or processes."""
     shared = program.tiers[classified.tier].shares_cache
-    return _digest(f"{process_salt}\0{classified.model}\0{'' if shared else tenant}".encode())
+    who = "" if shared else tenant
+    return _digest(f"{process_salt}\0{classified.model}\0{classified.adapter}\0{who}".encode())
 
 
 def block_hashes(text: bytes, salt: int) -> list[int]:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import xxhash
 
 from coordination.program.index import Route, Scope
+from coordination.program.records import RouteMatch
+from coordination.scheduling.values import Request, Traits
 
 
-def first_match(scope: Scope, prompt_tokens: int) -> Route | None:
-    """The first route by rank that serves a prompt of this length."""
+def first_match(scope: Scope, request: Request) -> Route | None:
+    """The first route by rank that serves a prompt of this length, and asks for nothing it lacks."""
     for route in scope.routes:
-        if route.serves(prompt_tokens):
+        if route.serves(request.prompt_tokens) and (
+            not route.selective or suits(route.record.match, request.traits)
+        ):
             return route
     return None
+
+
+def suits(match: RouteMatch, traits: Traits) -> bool:
+    """Whether a request has the region, the session and the headers a route asks for."""
+    return (
+        (not match.regions or traits.region in match.regions)
+        and match.session in (None, traits.session)
+        and match.headers.items() <= traits.headers.items()
+    )
 
 
 def point(route_salt: str, route: str, stickiness: str) -> int:

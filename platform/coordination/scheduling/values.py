@@ -42,6 +42,20 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     """What the run has been served so far: fairness cost, in uncached input tokens."""
 
 
+class Traits(msgspec.Struct, frozen=True):
+    """What routes may ask for beside tenant, tier, model and length."""
+
+    region: str = ""
+    """Of the gateway it came to."""
+    session: bool = False
+    """It names a session."""
+    headers: dict[str, str] = {}
+    """Of those that some route looks at, the ones it has; names in small letters."""
+
+
+NO_TRAITS = Traits()
+
+
 class Request(msgspec.Struct):
     """One request, classified, as the rules see it. Names, never indices: it outlives a program."""
 
@@ -70,6 +84,7 @@ class Request(msgspec.Struct):
     """For ``las`` order; None outside a run."""
     longest_prompt: int = 0
     """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
+    traits: Traits = NO_TRAITS
 
 
 class Classified(msgspec.Struct, frozen=True, gc=False):
@@ -81,6 +96,8 @@ class Classified(msgspec.Struct, frozen=True, gc=False):
     """Name of the Tier document."""
     scale: bool
     tier_requested: str
+    adapter: str = ""
+    """The adapter of the model that was asked for by its name."""
     """What the client said, or the default tier's first ``service_tier`` name."""
 
 

@@ -69,7 +69,7 @@ class ReplicaPool:
             for path in ENDPOINTS
         }
         """By path: a request's head up to its content-length."""
-        self.metrics_head = b"GET %b/metrics HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n\r\n" % (
+        self.metrics_head = b"GET %b/metrics HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n" % (
             address.prefix,
             address.authority,
         )

@@ -30,6 +30,9 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for clients; 0 takes a free one.")] = 8080,
+    region: Annotated[
+        str, typer.Option(help="Where it stands; routes may match requests by it (`match.regions`).")
+    ] = "local",
     admin_host: Annotated[str, typer.Option(help="Address of the admin port.")] = "127.0.0.1",
     admin_port: Annotated[
         int, typer.Option(help="Port for operators and metrics; 0 takes a free one.")
@@ -68,6 +71,7 @@ def serve(
         server=server,
         host=host,
         port=port,
+        region=region,
         admin_host=admin_host,
         admin_port=admin_port,
         tls_cert=tls_cert,

@@ -12,8 +12,9 @@ from tests.support.programs import a_policy
 @pytest.fixture(scope="module")
 def program() -> Program:
     policy = (
-        a_policy().model("m", served_name="org/m", aliases=("short",)).model("n").pool().pool("pn", model="n")
+        a_policy().model("m", served_name="org/m", aliases=("short",), adapters=("org/m-sql",)).model("n")
     )
+    policy.pool().pool("pn", model="n")
     policy.tier("priority", service_tier=("priority", "fast"), band=300)
     policy.tier("standard", service_tier=("default", "standard"), cache_sharing="pool")
     policy.tier("flex", band=100)
@@ -27,6 +28,7 @@ def program() -> Program:
     [
         ("acme", None, "org/m", Classified("m", "standard", False, "default")),
         ("acme", "auto", "short", Classified("m", "standard", False, "default")),
+        ("acme", None, "org/m-sql", Classified("m", "standard", False, "default", "org/m-sql")),
         ("acme", "fast", "org/m", Classified("m", "priority", False, "fast")),
         ("acme", "default", "n", Classified("n", "standard", False, "default")),
         ("acme", "scale", "org/m", Classified("m", "priority", True, "scale")),
@@ -55,6 +57,8 @@ def test_prefixes_are_shared_within_a_tenant_or_a_pool_but_never_beyond(program)
     assert salt(program, own, "acme", "s") != salt(program, own, "plain", "s")
     assert salt(program, shared, "acme", "s") == salt(program, shared, "plain", "s")
     assert salt(program, shared, "acme", "s") != salt(program, shared, "acme", "another process")
+    adapted = Classified("m", "standard", False, "standard", "org/m-sql")
+    assert salt(program, shared, "acme", "s") != salt(program, adapted, "acme", "s")
     other = Classified("n", "standard", False, "standard")
     assert salt(program, shared, "acme", "s") != salt(program, other, "acme", "s")
 

@@ -38,3 +38,5 @@ def answers_to(model: Entry[Model]) -> Iterator[tuple[str, str]]:
     yield (spec.served_name, "/spec/served_name") if spec.served_name else (model.name, "/metadata/name")
     for i, alias in enumerate(spec.aliases):
         yield alias, f"/spec/aliases/{i}"
+    for i, adapter in enumerate(spec.adapters):
+        yield adapter, f"/spec/adapters/{i}"

@@ -10,17 +10,6 @@ spec: {rank: 10, match: %s, targets: [{pool: chat}]}
 """
 CASES = [
     Case(
-        "a route for some headers",
-        ROUTE % "{headers: {x-team: search}}",
-        (("4:26", "this gateway cannot carry out `match.headers` of Route `sessions`"),),
-        notes=("whatever the headers",),
-    ),
-    Case(
-        "a route for those without a session",
-        ROUTE % "{session: false}",
-        (("4:26", "`match.session`"),),
-    ),
-    Case(
         "replicas by name",
         """\
 apiVersion: headway/v1
@@ -33,6 +22,10 @@ spec:
   replicas: {inference_pool: models/llama, count: 2}
 """,
         (("8:14", "`replicas.inference_pool` of Pool `chat`"),),
+        notes=("by `urls` only",),
     ),
+    Case("a route for some headers", ROUTE % "{headers: {x-team: search}}"),
+    Case("a route for those without a session", ROUTE % "{session: false}"),
+    Case("a route for a region", ROUTE % "{regions: [eu]}"),
     Case("a route for long prompts", ROUTE % "{prompt_tokens: {min: 8k}}"),
 ]
