@@ -12,6 +12,7 @@ BENCHMARKS = {
     "decision": "one scheduling decision, without any input or output",
     "compile": "check and build of 10,000 tenants; `headway check` as a command; --peers beside LiteLLM",
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
+    "stages": "where the processor time of a request goes: the data path without sockets, stage by stage",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
     "startup": "`headway up` to the first answered request",
     "live": "event to screen, many sockets, the live page; the cost of metering",

@@ -192,10 +192,15 @@ def run(rounds: int, seconds: float, wanted: Sequence[peers.Peer]) -> list[Syste
         upstreams = held.enter_context(stack.upstream(LISTENERS, folder, load_core))
         records = policy.with_far_limits(policy.over_replicas(policy.quickstart(), upstreams))
         keys = policy.write_state(records, folder / "state")
-        ours = held.enter_context(stack.gateway(folder / "state", folder, proxy_core))
+        ours = held.enter_context(stack.gateway(folder / "state", folder, proxy_core, record=True))
+        plain = held.enter_context(stack.gateway(folder / "state", folder, proxy_core))
+        nothing = held.enter_context(stack.passthrough(upstreams, folder, proxy_core))
+        secrets = list(keys.values())
         systems = [
             System("direct", upstreams[0], ["none"]),
-            System("headway", ours.url, list(keys.values()), ours.process.pid),
+            System("headway", ours.url, secrets, ours.process.pid),
+            System("headway, no record", plain.url, secrets, plain.process.pid),
+            System("bytes passed on", nothing.url, ["none"], nothing.process.pid),
         ]
         for peer in wanted:
             peers.install(peer)

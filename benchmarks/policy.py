@@ -25,6 +25,8 @@ from coordination.spec import SourceFile, read
 QUICKSTART = ROOT / "examples" / "quickstart"
 FAR = 2**50
 """A limit that is worked out for every request and never met."""
+SIGNER_FILE = "signer.pem"
+"""Beside a state folder's own files, for a gateway that is given the bundle as a file."""
 HOUR_US = 3_600_000_000
 
 
@@ -83,6 +85,7 @@ def write_state(records: ProgramRecords, folder: Path) -> dict[str, str]:
         compiler="benchmark",
         tzdata="benchmark",
     )
+    signer = SigningKey.from_seed(os.urandom(32))
     files = make_embedded_state(
         bundle=bundle,
         directory=Directory(
@@ -93,7 +96,7 @@ def write_state(records: ProgramRecords, folder: Path) -> dict[str, str]:
             keys={key.key_id: new_entry(key.secret, tenant=tenant) for tenant, key in minted.items()},
             shares={},
         ),
-        key=SigningKey.from_seed(os.urandom(32)),
+        key=signer,
         ring="0",
         serial=now,
         version=1,
@@ -103,4 +106,5 @@ def write_state(records: ProgramRecords, folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
+    (folder / SIGNER_FILE).write_bytes(signer.public.to_pem())
     return {tenant: key.secret for tenant, key in minted.items()}

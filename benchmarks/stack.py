@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import policy
 from benchmarks.processes import running, wait_for_file
+from coordination.bundle import directory as directories
+from coordination.bundle.verification import ENVELOPE_FILE, TAR_FILE
 
 LOOPBACK = "127.0.0.1"
 _COUNTER = iter(range(1_000_000))
@@ -30,14 +34,32 @@ class Served:
 
 
 @contextmanager
-def gateway(state: Path, folder: Path, cores: set[int] | None = None) -> Iterator[Served]:
-    """``headway gateway --state`` on free ports, serving when the block begins."""
+def gateway(
+    state: Path, folder: Path, cores: set[int] | None = None, *, record: bool = False
+) -> Iterator[Served]:
+    """``headway gateway`` under the policy in ``state``, on free ports, serving when the block begins.
+
+    ``record``: every attempt is put on record, in a folder of the gateway's own, as one that follows a
+    console does.
+    """
     ready, log = _files(folder, "gateway")
-    command = [sys.executable, "-m", "headway", "gateway", "--state", str(state), "--host", LOOPBACK]
+    command = [sys.executable, "-m", "headway", "gateway", "--host", LOOPBACK]
     command += ["--port", "0", "--admin-port", "0", "--ready-file", str(ready)]
+    command += _with_record(state, ready.with_suffix(".own")) if record else ["--state", str(state)]
     with running(command, log=log, cores=cores) as process:
         told = json.loads(wait_for_file(ready, process, log))
         yield Served(process, f"http://{LOOPBACK}:{told['port']}", f"http://{LOOPBACK}:{told['admin_port']}")
+
+
+def _with_record(state: Path, own: Path) -> list[str]:
+    """Options that give a gateway the same policy as files, and a folder it may write to."""
+    own.mkdir()
+    bundle = own / TAR_FILE
+    shutil.copy(state / TAR_FILE, bundle)
+    shutil.copy(state / ENVELOPE_FILE, bundle.with_name(bundle.name + ".dsse.json"))
+    key, directory = state / policy.SIGNER_FILE, state / directories.FILE
+    options = ["--bundle", str(bundle), "--key", str(key), "--directory", str(directory)]
+    return [*options, "--state", str(own)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +87,15 @@ def upstream(listeners: int, folder: Path, cores: set[int] | None = None) -> Ite
     command = [sys.executable, "-m", "benchmarks.upstream", "--listeners", str(listeners)]
     with running([*command, "--ready-file", str(ready)], log=log, cores=cores) as process:
         yield list(json.loads(wait_for_file(ready, process, log))["urls"])
+
+
+@contextmanager
+def passthrough(upstreams: Sequence[str], folder: Path, cores: set[int] | None = None) -> Iterator[Served]:
+    """The proxy that does nothing, on a free port."""
+    ready, log = _files(folder, "passthrough")
+    command = [sys.executable, "-m", "benchmarks.passthrough", "--upstreams", *upstreams]
+    with running([*command, "--ready-file", str(ready)], log=log, cores=cores) as process:
+        yield Served(process, f"http://{LOOPBACK}:{json.loads(wait_for_file(ready, process, log))['port']}")
 
 
 def _files(folder: Path, name: str) -> tuple[Path, Path]:

@@ -6,7 +6,7 @@ traffic does not push them out before somebody asks. An explanation is put toget
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ RECENT = 10_000
 REFUSALS = 20_000
 
 
-class Explanation(msgspec.Struct, eq=False):
+class Explanation(msgspec.Struct, eq=False, gc=False):
     """What is known of one request. Instants in policy-clock microseconds, ``0`` = did not happen."""
 
     request_id: str
@@ -80,30 +80,22 @@ class Explanation(msgspec.Struct, eq=False):
 
 
 class Explanations:
-    """Two bounded maps, oldest out first."""
+    """Two rings, oldest out first. Every request enters one, hardly any is asked for: asking searches."""
 
     def __init__(self, recent: int = RECENT, refusals: int = REFUSALS) -> None:
-        self._recent: OrderedDict[str, Explanation] = OrderedDict()
-        self._refusals: OrderedDict[str, Explanation] = OrderedDict()
-        self._recent_limit = recent
-        self._refusals_limit = refusals
-
-    def add(self, explanation: Explanation) -> None:
-        """From its arrival on a request can be explained."""
-        recent = self._recent
-        recent[explanation.request_id] = explanation
-        if len(recent) > self._recent_limit:
-            recent.popitem(last=False)
-
-    def keep(self, explanation: Explanation) -> None:
-        """It was refused by policy: keep it longer."""
-        refusals = self._refusals
-        refusals[explanation.request_id] = explanation
-        if len(refusals) > self._refusals_limit:
-            refusals.popitem(last=False)
+        self._recent: deque[Explanation] = deque(maxlen=recent)
+        self._refusals: deque[Explanation] = deque(maxlen=refusals)
+        self.add = self._recent.append
+        """Of each request as it arrives: from then on it can be explained."""
+        self.keep = self._refusals.append
+        """Of each that was refused by policy: it is kept longer."""
 
     def get(self, request_id: str) -> Explanation | None:
-        return self._recent.get(request_id) or self._refusals.get(request_id)
+        for ring in (self._recent, self._refusals):
+            for explanation in reversed(ring):
+                if explanation.request_id == request_id:
+                    return explanation
+        return None
 
 
 def _charge(charge: Charge) -> dict[str, Any]:

@@ -11,32 +11,37 @@ from __future__ import annotations
 import re
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
-_DIGITS = 8
-"""More than the length of a body that fits into one read has."""
 
 
 class KnownHead:
     """The bytes of a head around the length it stated."""
 
-    __slots__ = ("after", "before")
+    __slots__ = ("_size", "after", "before")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
         self.after = after
+        self._size = len(before) + len(after)
 
     def body_of(self, buffer: bytearray, nbytes: int) -> memoryview | None:
         """The body, if the first ``nbytes`` are this head and one whole body; to be copied at once."""
         if not buffer.startswith(self.before):
             return None
+        # What is left is a number of d digits and a body of that many bytes. So there are at most two
+        # numbers that can stand here, and usually one: it is looked for as text, never read.
+        left = nbytes - self._size
+        if left < 1:
+            return None
+        length = left - len(b"%d" % left)
+        end = b"%d%b" % (length, self.after)
         at = len(self.before)
-        end = buffer.find(b"\r", at, at + _DIGITS + 1)
-        if end < 0 or not buffer.startswith(self.after, end):
-            return None
-        number = buffer[at:end]
-        start = end + len(self.after)
-        if not number.isdigit() or start + int(number) != nbytes:
-            return None
-        return memoryview(buffer)[start:nbytes]
+        if not buffer.startswith(end, at):
+            length += 1
+            end = b"%d%b" % (length, self.after)
+            if not buffer.startswith(end, at):
+                return None
+        start = at + len(end)
+        return memoryview(buffer)[start:nbytes] if start + length == nbytes else None
 
 
 def cut(buffer: bytearray, nbytes: int) -> tuple[bytes, bytes] | None:

@@ -10,25 +10,29 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_CHARACTERS = 16
 _POOLED = 1024
 _TO_ALPHABET = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+_LAST_TWO = [high + low for high in ALPHABET for low in ALPHABET]
+"""The characters of the last ten bits of a stamp: those before them stay for a second."""
 
 
 class RequestIds:
     """Makes identifiers; draws the random part of 1,024 of them at a time."""
 
-    __slots__ = ("_milli", "_offset", "_random", "_stamp")
+    __slots__ = ("_begin", "_offset", "_random", "_second")
 
     def __init__(self) -> None:
         self._random = ""
         self._offset = 0
-        self._milli = -1
-        self._stamp = ""
+        self._second = -1
+        """Of 1,024 milliseconds."""
+        self._begin = ""
 
     def make(self, now_us: int) -> str:
         """``now_us``: wall clock in microseconds since 1970. Returns ``req_`` and 26 characters."""
         milli = now_us // 1000
-        if milli != self._milli:
-            self._milli = milli
-            self._stamp = "req_" + "".join(ALPHABET[(milli >> shift) & 31] for shift in range(45, -1, -5))
+        second = milli >> 10
+        if second != self._second:
+            self._second = second
+            self._begin = "req_" + "".join(ALPHABET[(milli >> shift) & 31] for shift in range(45, 5, -5))
         start = self._offset
         if start >= len(self._random):
             # One byte makes one character: five of its bits count, so every character is as likely.
@@ -36,4 +40,4 @@ class RequestIds:
             self._random = drawn.translate(_TO_ALPHABET).decode("ascii")
             start = 0
         self._offset = end = start + _RANDOM_CHARACTERS
-        return self._stamp + self._random[start:end]
+        return self._begin + _LAST_TWO[milli & 1023] + self._random[start:end]

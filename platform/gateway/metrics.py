@@ -11,21 +11,35 @@ from gateway.telemetry.meter import Meter
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _BOUNDS_US = tuple(round(bound * 1_000_000) for bound in SECONDS)
+_COUNTED = 256
+"""Durations that are kept as they are before they are counted, all in one go."""
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Histogram:
-    """Durations of one label value."""
+    """Durations of one label value, in microseconds."""
 
-    __slots__ = ("buckets", "total_us")
+    __slots__ = ("_buckets", "_fresh", "_total_us")
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(_BOUNDS_US) + 1)
-        self.total_us = 0
+        self._buckets = [0] * (len(_BOUNDS_US) + 1)
+        self._total_us = 0
+        self._fresh: list[int] = []
 
     def add(self, micros: int) -> None:
-        self.buckets[bisect_left(_BOUNDS_US, micros)] += 1
-        self.total_us += micros
+        fresh = self._fresh
+        fresh.append(micros)
+        if len(fresh) >= _COUNTED:
+            self.counted()
+
+    def counted(self) -> tuple[list[int], int]:
+        """How many durations each bucket holds, and the sum of all."""
+        buckets, bounds, fresh = self._buckets, _BOUNDS_US, self._fresh
+        for micros in fresh:
+            buckets[bisect_left(bounds, micros)] += 1
+        self._total_us += sum(fresh)
+        fresh.clear()
+        return buckets, self._total_us
 
 
 class Served:
@@ -56,21 +70,25 @@ class Metrics:
     def finished(self, explanation: Explanation) -> None:
         """One request is over, however it ended."""
         self.meter.finished(explanation)
-        tier = explanation.decision.tier if explanation.decision else ""
-        code = explanation.problem.code if explanation.problem else ""
-        key = (explanation.status, code, tier)
-        self.requests[key] = self.requests.get(key, 0) + 1
-        if not explanation.dispatches:
+        decision, problem = explanation.decision, explanation.problem
+        tier = decision.tier if decision is not None else ""
+        key = (explanation.status, problem.code if problem is not None else "", tier)
+        requests = self.requests
+        requests[key] = requests.get(key, 0) + 1
+        dispatches = explanation.dispatches
+        if not dispatches:
             return
         served = self._served.get(tier)
         if served is None:
             served = self._served[tier] = Served()
-        served.queue.add(explanation.dispatches[-1].queue_us)
-        served.duration.add(explanation.finished - explanation.arrived)
+        arrived = explanation.arrived
+        served.queue.add(dispatches[-1].queue_us)
+        served.duration.add(explanation.finished - arrived)
         if explanation.first_byte:
-            served.ttft.add(explanation.first_byte - explanation.arrived)
-        if explanation.charge is not None:
-            usage = explanation.charge.usage
+            served.ttft.add(explanation.first_byte - arrived)
+        charge = explanation.charge
+        if charge is not None:
+            usage = charge.usage
             served.uncached_input += usage.uncached_input
             served.cached_input += usage.cached_input
             served.output += usage.output
@@ -147,10 +165,11 @@ def _histograms(lines: list[str], name: str, text: str, histograms: list[tuple[s
     _family(lines, name, "histogram", text)
     for tier, histogram in histograms:
         running = 0
-        for bound, count in zip(SECONDS, histogram.buckets, strict=False):
+        buckets, total_us = histogram.counted()
+        for bound, count in zip(SECONDS, buckets, strict=False):
             running += count
             lines.append(f'{name}_bucket{{tier="{tier}",le="{bound}"}} {running}')
-        running += histogram.buckets[-1]
+        running += buckets[-1]
         lines.append(f'{name}_bucket{{tier="{tier}",le="+Inf"}} {running}')
-        lines.append(f'{name}_sum{{tier="{tier}"}} {histogram.total_us / 1_000_000}')
+        lines.append(f'{name}_sum{{tier="{tier}"}} {total_us / 1_000_000}')
         lines.append(f'{name}_count{{tier="{tier}"}} {running}')

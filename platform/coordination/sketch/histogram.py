@@ -16,6 +16,8 @@ GROWTH: float = 2.0 ** (1 / SCALE)
 RELATIVE_ERROR: float = (GROWTH - 1) / (GROWTH + 1)
 _MIDDLE: float = 2 * GROWTH / (1 + GROWTH)
 VERSION = 1
+_FOLDED = 256
+"""Values that are kept as they are before they are counted, all in one go."""
 
 
 class MalformedSketch(ValueError):
@@ -25,14 +27,31 @@ class MalformedSketch(ValueError):
 class Sketch:
     """Counts of positive integers (say, microseconds) by bucket. Zero is counted apart, exactly."""
 
-    __slots__ = ("buckets", "count", "total", "zeros")
+    __slots__ = ("_buckets", "_count", "_fresh", "_total", "zeros")
 
     def __init__(self) -> None:
-        self.buckets: dict[int, int] = {}
+        self._buckets: dict[int, int] = {}
         self.zeros = 0
-        self.count = 0
-        self.total = 0
+        self._count = 0
+        self._total = 0
+        self._fresh: list[int] = []
+        """Positive values that are not in the buckets yet."""
+
+    @property
+    def buckets(self) -> dict[int, int]:
+        """Bucket -> how many values it holds."""
+        self._fold()
+        return self._buckets
+
+    @property
+    def count(self) -> int:
+        return self._count + len(self._fresh)
+
+    @property
+    def total(self) -> int:
         """Sum of the values: the mean is exact."""
+        self._fold()
+        return self._total
 
     @classmethod
     def of(cls, values: Iterable[int]) -> Sketch:
@@ -43,23 +62,45 @@ class Sketch:
 
     def add(self, value: int, times: int = 1) -> None:
         """Count ``value`` (>= 0). ``ValueError`` if it is negative."""
+        if times == 1 and value > 0:
+            fresh = self._fresh
+            fresh.append(value)
+            if len(fresh) >= _FOLDED:
+                self._fold()
+            return
         if value <= 0:
             if value < 0:
                 raise ValueError(f"a sketch counts magnitudes, not {value}")
             self.zeros += times
         else:
             index = bucket_of(value)
-            self.buckets[index] = self.buckets.get(index, 0) + times
-        self.count += times
-        self.total += value * times
+            self._buckets[index] = self._buckets.get(index, 0) + times
+        self._count += times
+        self._total += value * times
+
+    def _fold(self) -> None:
+        """Put what is fresh into the buckets: one loop over many costs a third of as many calls."""
+        fresh = self._fresh
+        if not fresh:
+            return
+        buckets = self._buckets
+        for value in fresh:
+            if value & (value - 1):
+                index = ceil(log2(value) * SCALE)
+            else:
+                index = SCALE * (value.bit_length() - 1)
+            buckets[index] = buckets.get(index, 0) + 1
+        self._count += len(fresh)
+        self._total += sum(fresh)
+        fresh.clear()
 
     def merge(self, other: Sketch) -> None:
         """Add everything ``other`` counted: order and grouping do not matter."""
         for index, count in other.buckets.items():
-            self.buckets[index] = self.buckets.get(index, 0) + count
+            self._buckets[index] = self._buckets.get(index, 0) + count
         self.zeros += other.zeros
-        self.count += other.count
-        self.total += other.total
+        self._count += other._count
+        self._total += other._total
 
     def percentile(self, percent: float) -> float | None:
         """The value at or below which ``percent`` of the counted lie; ``None`` if nothing was counted."""
@@ -109,18 +150,18 @@ class Sketch:
         numbers = _numbers(data)
         sketch = cls()
         try:
-            sketch.zeros, sketch.total = next(numbers), next(numbers)
+            sketch.zeros, sketch._total = next(numbers), next(numbers)
         except StopIteration:
             raise MalformedSketch("cut short") from None
-        sketch.count = sketch.zeros
+        sketch._count = sketch.zeros
         index = 0
         for position, gap in enumerate(numbers):
             count = next(numbers, 0)
             if count == 0 or (gap == 0 and position):
                 raise MalformedSketch("a bucket without a count, or one twice")
             index += gap
-            sketch.buckets[index] = count
-            sketch.count += count
+            sketch._buckets[index] = count
+            sketch._count += count
         return sketch
 
     def __eq__(self, other: object) -> bool:

@@ -116,19 +116,18 @@ class Meter:
         if decision is None and problem is None:
             return  # a list of models: no promise is made about it
         dispatches = explanation.dispatches
-        cell = self.cell(
-            explanation.tenant or "",
-            decision.tier if decision is not None else "",
-            decision.request.model if decision is not None else "",
-            (decision.pool or "") if decision is not None else "",
-            dispatches[-1].replica if dispatches else None,
-        )
-        cell.requests += 1
-        if decision is not None:
+        replica = dispatches[-1].replica if dispatches else None
+        if decision is None:
+            cell = self.cell(explanation.tenant or "", "", "", "", replica)
+        else:
+            cell = self.cell(
+                explanation.tenant or "", decision.tier, decision.request.model, decision.pool or "", replica
+            )
             if decision.reservation == "used":
                 cell.reserved += 1
             elif decision.reservation == "spilled":
                 cell.spilled += 1
+        cell.requests += 1
         if problem is not None:
             if problem.code in OURS:
                 cell.failed += 1
@@ -138,15 +137,16 @@ class Meter:
             cell.aborted += 1
         elif explanation.status == 200:
             cell.completed += 1
-            cell.e2e.add(max(0, explanation.finished - explanation.arrived))
+            cell.e2e.add(explanation.finished - explanation.arrived)
         else:
             cell.refused[ENGINE_REFUSED] = cell.refused.get(ENGINE_REFUSED, 0) + 1
         if dispatches:
             cell.queue.add(dispatches[0].queue_us)
             if explanation.stream and explanation.first_byte:
-                cell.ttft.add(max(0, explanation.first_byte - explanation.arrived))
-        if explanation.charge is not None:
-            usage = explanation.charge.usage
+                cell.ttft.add(explanation.first_byte - explanation.arrived)
+        charge = explanation.charge
+        if charge is not None:
+            usage = charge.usage
             cell.uncached_input += usage.uncached_input
             cell.cached_input += usage.cached_input
             cell.output += usage.output

@@ -58,11 +58,6 @@ class Unsent(NamedTuple):
     """How many of them, the first ones, have no record."""
 
 
-class _Open(NamedTuple):
-    segment: Segment
-    reserved: int
-
-
 class Journal:
     """The log of one gateway, in one folder."""
 
@@ -83,7 +78,8 @@ class Journal:
         self._spares: deque[Segment] = deque(left.empty)
         for segment in (*left.segments[-1:], *left.empty):
             segment.reopen()
-        self._open: dict[Attempt, _Open] = {}
+        self._open: dict[Attempt, tuple[Segment, int]] = {}
+        """Where each attempt in progress was begun, and the bytes set aside for its end."""
         self._owed: dict[Attempt, tuple[Segment, Event]] = {
             key: (segment, interrupted(begun, last)) for key, (segment, begun, last) in left.open.items()
         }
@@ -118,12 +114,13 @@ class Journal:
             return True
         record = framed(BEGAN, encode(begun))
         reserve = len(record) + END_ROOM
-        if self._broken or self._room() - self._reserved < len(record) + reserve or not self._write(record):
+        if self._broken or not self._fits(len(record) + reserve) or not self._write(record):
             self.unrecorded += 1
             return False
-        assert self._active is not None  # noqa: S101 - it was just written to
-        self._active.open += 1
-        self._open[key] = _Open(self._active, reserve)
+        active = self._active
+        assert active is not None  # noqa: S101 - it was just written to
+        active.open += 1
+        self._open[key] = (active, reserve)
         self._reserved += reserve
         return True
 
@@ -132,7 +129,7 @@ class Journal:
         if (request_id, attempt) not in self._open:
             return
         record = framed(PASSED, encode(Passed(request_id, attempt, output, at)))
-        if self._room() - self._reserved >= len(record):
+        if self._fits(len(record)):
             self._write(record)
 
     def end(self, event: Event) -> None:
@@ -146,8 +143,9 @@ class Journal:
             else:
                 self.lost += 1
             return
-        self._reserved -= known.reserved
-        if not self._write_end(known.segment, payload):
+        segment, reserved = known
+        self._reserved -= reserved
+        if not self._write_end(segment, payload):
             # Its begin is on record and its end is not: a restart will tell of it, so nobody else may.
             self.lost += 1
 
@@ -155,7 +153,7 @@ class Journal:
         """Close the attempts that the last gateway left open, as far as there is room."""
         for key, (segment, event) in list(self._owed.items()):
             payload = encode_event(event)
-            if self._broken or self._room() - self._reserved < len(payload) + HEADER_BYTES:
+            if self._broken or not self._fits(len(payload) + HEADER_BYTES):
                 return
             if not self._write_end(segment, payload):
                 return
@@ -267,11 +265,18 @@ class Journal:
         # A record goes into one segment whole: the end of each but the last may stay unused.
         return max(free, free + sum(spare.size - RECORD_LIMIT for spare in self._spares))
 
+    def _fits(self, size: int) -> bool:
+        """Whether so many bytes can be written beside what is set aside."""
+        active, wanted = self._active, size + self._reserved
+        if active is not None and active.size - active.used >= wanted:
+            return True  # as nearly always: the spares need not be counted
+        return self._room() >= wanted
+
     def _write(self, record: bytes) -> bool:
-        active = self._active
-        if active is None or len(record) > RECORD_LIMIT:
+        active, size = self._active, len(record)
+        if active is None or size > RECORD_LIMIT:
             return False
-        if active.free < len(record):
+        if active.size - active.used < size:
             if not self._spares:
                 return False
             active = self._spares.popleft()
@@ -289,8 +294,9 @@ class Journal:
         if not self._write(framed(ENDED, payload)):
             begun_in.open += 1
             return False
-        assert self._active is not None  # noqa: S101 - it was just written to
-        begun_in.closed_at = Position(self._active.number, self._active.used)
+        active = self._active
+        assert active is not None  # noqa: S101 - it was just written to
+        begun_in.closed_at = Position(active.number, active.used)
         self._recorded += 1
         return True
 

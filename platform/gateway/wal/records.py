@@ -21,6 +21,8 @@ MAGIC = b"HWU1"
 _HEADER = struct.Struct("<4sBII")
 _SIGNED = struct.Struct("<BI")
 HEADER_BYTES = _HEADER.size
+_begun_checksums: dict[int, int] = {}
+"""Of kind and length, as far as they have occurred: records are short and alike."""
 RECORD_LIMIT = 16 * 1024
 """Bytes of the largest record, header included."""
 
@@ -80,8 +82,11 @@ encode = msgspec.json.Encoder().encode
 
 def framed(kind: RecordKind, payload: bytes) -> bytes:
     length = len(payload)
-    checksum = crc32(payload, crc32(_SIGNED.pack(kind, length)))
-    return _HEADER.pack(MAGIC, kind, length, checksum) + payload
+    signed = length << 2 | kind
+    begun = _begun_checksums.get(signed)
+    if begun is None:
+        begun = _begun_checksums[signed] = crc32(_SIGNED.pack(kind, length))
+    return _HEADER.pack(MAGIC, kind, length, crc32(payload, begun)) + payload
 
 
 def scan(data: bytes) -> Iterator[Record]:

@@ -57,10 +57,11 @@ class Segment:
 
     def append(self, record: bytes) -> None:
         """Raises ``OSError``; then nothing was written, as far as any reader is concerned."""
-        written = os.pwrite(self.fd, record, self.used)
+        used = self.used
+        written = os.pwrite(self.fd, record, used)
         if written != len(record):
             raise OSError(f"wrote {written} of {len(record)} bytes to {self.path.name}")
-        self.used += written
+        self.used = used + written
 
     def sync(self) -> None:
         """Blocking. Raises ``OSError``."""
