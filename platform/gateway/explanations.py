@@ -106,7 +106,9 @@ def _charge(charge: Charge) -> dict[str, Any]:
         "tokens": {
             "uncached_input": usage.uncached_input,
             "cached_input": usage.cached_input,
+            "cache_write": usage.cache_write,
             "output": usage.output,
+            "reasoning": usage.reasoning,
         },
         "fairness_cost": charge.fairness_cost,
         "reservation": charge.reservation,

@@ -45,7 +45,16 @@ class Histogram:
 class Served:
     """What one tier was served."""
 
-    __slots__ = ("cached_input", "duration", "output", "queue", "ttft", "uncached_input")
+    __slots__ = (
+        "cache_write",
+        "cached_input",
+        "duration",
+        "output",
+        "queue",
+        "reasoning",
+        "ttft",
+        "uncached_input",
+    )
 
     def __init__(self) -> None:
         self.ttft = Histogram()
@@ -54,7 +63,9 @@ class Served:
         self.duration = Histogram()
         self.uncached_input = 0
         self.cached_input = 0
+        self.cache_write = 0
         self.output = 0
+        self.reasoning = 0
 
 
 class Metrics:
@@ -91,7 +102,9 @@ class Metrics:
             usage = charge.usage
             served.uncached_input += usage.uncached_input
             served.cached_input += usage.cached_input
+            served.cache_write += usage.cache_write
             served.output += usage.output
+            served.reasoning += usage.reasoning
 
     def page(
         self,
@@ -112,7 +125,7 @@ class Metrics:
         _family(lines, "headway_tokens_total", "counter", "Tokens settled, by tier served and class.")
         tiers = sorted(self._served.items())
         for tier, served in tiers:
-            for kind in ("uncached_input", "cached_input", "output"):
+            for kind in ("uncached_input", "cached_input", "cache_write", "output", "reasoning"):
                 count = getattr(served, kind)
                 lines.append(f'headway_tokens_total{{tier="{tier}",class="{kind}"}} {count}')
         told = sorted(shadowed)

@@ -11,15 +11,38 @@ from coordination.scheduling.values import Usage
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Details(msgspec.Struct):
+class InputDetails(msgspec.Struct):
+    """Parts of the prompt's tokens."""
+
     cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
+    """Computed and kept in a cache that charges for it; some engines say ``cache_creation_tokens``."""
+    cache_creation_tokens: Tokens | None = None
+
+
+class OutputDetails(msgspec.Struct):
+    """Parts of the generated tokens."""
+
+    reasoning_tokens: Tokens | None = None
+
+
+def usage_of(prompt: int, generated: int, read: InputDetails | None, made: OutputDetails | None) -> Usage:
+    """The five classes, disjoint. Parts larger than their whole are cut to it."""
+    cached = written = reasoning = 0
+    if read is not None:
+        cached = min(read.cached_tokens or 0, prompt)
+        written = min(read.cache_write_tokens or read.cache_creation_tokens or 0, prompt - cached)
+    if made is not None:
+        reasoning = min(made.reasoning_tokens or 0, generated)
+    return Usage(prompt - cached - written, cached, generated - reasoning, written, reasoning)
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: Tokens
     completion_tokens: Tokens = 0
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens_details: InputDetails | None = None
     """Cached tokens are part of ``prompt_tokens``."""
+    completion_tokens_details: OutputDetails | None = None
 
 
 class _Reported(msgspec.Struct):
@@ -42,7 +65,10 @@ def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
     usage = found.usage
     if usage is None:
         return None, found.choices == []
-    details = usage.prompt_tokens_details
-    cached = (details.cached_tokens or 0) if details is not None else 0
-    cached = min(cached, usage.prompt_tokens)
-    return Usage(usage.prompt_tokens - cached, cached, usage.completion_tokens), found.choices == []
+    counted = usage_of(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.prompt_tokens_details,
+        usage.completion_tokens_details,
+    )
+    return counted, found.choices == []

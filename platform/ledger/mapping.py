@@ -151,7 +151,14 @@ def _books(environment: str) -> Iterable[Book]:
         spec: Any = document.spec
         rates: dict[str, list[Rate]] = {}
         for entry in spec.entries:
-            rate = Rate(entry.from_, entry.uncached_input.nano, entry.cached_input.nano, entry.output.nano)
+            rate = Rate(
+                entry.from_,
+                entry.uncached_input.nano,
+                entry.cached_input.nano,
+                entry.output.nano,
+                None if entry.cache_write is None else entry.cache_write.nano,
+                None if entry.reasoning is None else entry.reasoning.nano,
+            )
             rates.setdefault(entry.model, []).append(rate)
         yield Book(
             name=document.name,

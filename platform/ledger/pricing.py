@@ -32,6 +32,18 @@ class Rate:
     uncached_input: int
     cached_input: int
     output: int
+    cache_write: int | None = None
+    """As an uncached one when absent: it was computed."""
+    reasoning: int | None = None
+    """As one of output when absent."""
+
+    def computed(self, tokens: Tokens) -> int:
+        written = self.uncached_input if self.cache_write is None else self.cache_write
+        return tokens.uncached_input * self.uncached_input + tokens.cache_write * written
+
+    def generated(self, tokens: Tokens) -> int:
+        reasoning = self.output if self.reasoning is None else self.reasoning
+        return tokens.output * self.output + tokens.reasoning * reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +82,12 @@ class PriceList:
         self._books = sorted(books, key=lambda book: book.name)
 
     def cost(self, model: str, tier: str, tokens: Tokens, at: int) -> Cost:
-        """Of ``tokens``, at the rate in force at ``at``, when the request was admitted.
-
-        Tokens written to a cache were computed, and cost as such; reasoning is output.
-        """
+        """Of ``tokens``, at the rate in force at ``at``, when the request was admitted."""
         for book in self._books:
             rate = book.rate(model, at)
             if rate is not None:
                 factor = book.multipliers_ppm.get(tier, MILLION)
-                computed = (tokens.uncached_input + tokens.cache_write) * rate.uncached_input
-                generated = (tokens.output + tokens.reasoning) * rate.output
+                computed, generated = rate.computed(tokens), rate.generated(tokens)
                 paid = (computed + tokens.cached_input * rate.cached_input + generated) * factor // MILLION
                 full = (computed + tokens.cached_input * rate.uncached_input + generated) * factor // MILLION
                 return Cost(paid, full - paid, book.currency)

@@ -66,7 +66,13 @@ async def test_the_charge_is_what_the_engine_reported_not_what_was_estimated(tmp
     async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
         for stream in (False, True):
             told = await explanation(gw, await post(gw, stream=stream))
-            assert told["charge"]["tokens"] == {"uncached_input": 7, "cached_input": 4, "output": 3}
+            assert told["charge"]["tokens"] == {
+                "uncached_input": 7,
+                "cached_input": 4,
+                "cache_write": 0,
+                "output": 3,
+                "reasoning": 0,
+            }
             assert told["outcome"] == "completed"
 
 

@@ -20,7 +20,7 @@ from tests.gateway import upstream as up
 from tests.gateway.running import error_code, explanation, gateway, put
 from tests.gateway.upstream import replicas
 
-COUNTED = {"uncached_input": 7, "cached_input": 4, "output": 3}
+COUNTED = {"uncached_input": 7, "cached_input": 4, "cache_write": 0, "output": 3, "reasoning": 0}
 TIER = b',"service_tier":"default"'
 
 

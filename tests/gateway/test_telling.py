@@ -59,7 +59,13 @@ async def test_one_of_what_goes_well_is_told_with_candidates_charge_and_times(tm
     document = documents(console)[got.headers["x-request-id"]]
     (attempt,) = document["attempts"]
     assert [c["replica"] for c in attempt["candidates"] if c["chosen"]] == [attempt["replica"]]
-    assert document["charge"]["tokens"] == {"uncached_input": 7, "cached_input": 4, "output": 3}
+    assert document["charge"]["tokens"] == {
+        "uncached_input": 7,
+        "cached_input": 4,
+        "cache_write": 0,
+        "output": 3,
+        "reasoning": 0,
+    }
     assert document["timings_us"]["first_byte"] > 0
     assert document["bundle"] == got.headers["x-headway-bundle"]
 

@@ -101,3 +101,11 @@ def test_clocks_that_differ_by_less_than_a_message_takes_are_equal():
     assert periods.skew(4_000_000, 0) == 0
     assert periods.skew(90_000_000, 0) == 90_000_000
     assert periods.skew(0, 90_000_000) == -90_000_000
+
+
+def test_cache_writes_and_reasoning_have_prices_of_their_own_where_stated():
+    tokens = Tokens(uncached_input=10, cached_input=20, cache_write=5, output=3, reasoning=7)
+    own = PriceList([Book("a", "EUR", {"m": (Rate(0, 100, 10, 400, 125, 0),)})])
+    assert own.cost("m", "standard", tokens, 0).nano == 10 * 100 + 20 * 10 + 5 * 125 + 3 * 400
+    plain = PriceList([Book("a", "EUR", {"m": (CHEAP,)})])
+    assert plain.cost("m", "standard", tokens, 0).nano == 15 * 100 + 20 * 10 + 10 * 400

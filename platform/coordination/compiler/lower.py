@@ -148,6 +148,8 @@ def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> Reserv
             uncached_input_ppm=spec.burn.uncached_input,
             cached_input_ppm=spec.burn.cached_input,
             output_ppm=spec.burn.output,
+            cache_write_ppm=spec.burn.cache_write,
+            reasoning_ppm=spec.burn.reasoning,
         ),
         intervals=in_sight(catalogue.windows[entry.name], catalogue.at, catalogue.horizon),
         enforcement_window=spec.enforcement_window,
@@ -208,6 +210,8 @@ def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:
             uncached_input_nano=e.uncached_input.nano,
             cached_input_nano=e.cached_input.nano,
             output_nano=e.output.nano,
+            cache_write_nano=_amount(e.cache_write),
+            reasoning_nano=_amount(e.reasoning),
         )
         for e in spec.entries
     )

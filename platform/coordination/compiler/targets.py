@@ -39,13 +39,9 @@ GAPS: tuple[Gap, ...] = (
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "queue.order", "Runs are not counted, so requests go as they came.", only=frozenset({"las"})),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
-    Gap("Reservation", "burn.cache_write", "Tokens written to a cache burn nothing."),
-    Gap("Reservation", "burn.reasoning", "Reasoning burns what `output` does."),
     Gap("Quota", "session", "Sessions are not counted."),
     Gap("Quota", "run", "Runs are not counted, and none is stopped."),
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
-    Gap("PriceBook", "entries.cache_write", "It is priced as uncached input."),
-    Gap("PriceBook", "entries.reasoning", "It is priced as output."),
     Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
     Gap("Route", "targets.mirror", "Nothing is sent twice."),
     Gap(

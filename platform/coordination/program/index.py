@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Protocol
 
 from coordination.program.guarantees import pledges
 from coordination.program.records import (
@@ -177,6 +178,16 @@ class Scope:
     """That match but for the prompt's length, by rank."""
 
 
+class TokenClasses(Protocol):
+    """Counts of the five classes, disjoint."""
+
+    uncached_input: int
+    cached_input: int
+    cache_write: int
+    output: int
+    reasoning: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Price:
     """Nano-units of money per token, before the tier's multiplier."""
@@ -185,10 +196,18 @@ class Price:
     uncached: int
     cached: int
     output: int
+    cache_write: int
+    reasoning: int
     multipliers: dict[str, Ppm]
 
-    def spend(self, tier: str, uncached: int, cached: int, output: int) -> int:
-        nano = uncached * self.uncached + cached * self.cached + output * self.output
+    def spend(self, tier: str, usage: TokenClasses) -> int:
+        nano = (
+            usage.uncached_input * self.uncached
+            + usage.cached_input * self.cached
+            + usage.cache_write * self.cache_write
+            + usage.output * self.output
+            + usage.reasoning * self.reasoning
+        )
         multiplier = self.multipliers.get(tier)
         return nano if multiplier is None else nano * multiplier // MILLION
 
@@ -584,6 +603,12 @@ def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:
                     uncached=entry.uncached_input_nano,
                     cached=entry.cached_input_nano,
                     output=entry.output_nano,
+                    cache_write=_or(entry.cache_write_nano, entry.uncached_input_nano),
+                    reasoning=_or(entry.reasoning_nano, entry.output_nano),
                     multipliers=book.tier_multipliers_ppm,
                 )
     return found
+
+
+def _or(written: int | None, otherwise: int) -> int:
+    return otherwise if written is None else written

@@ -135,12 +135,24 @@ class TierRecord(Record, frozen=True, omit_defaults=True):
     ramp: RampRecord | None = None
 
 
-class BurnVector(Record, frozen=True):
+class BurnVector(Record, frozen=True, omit_defaults=True):
     """How much of a reservation one token of each class burns (R5)."""
 
     uncached_input_ppm: Ppm
     cached_input_ppm: Ppm
     output_ppm: Ppm
+    cache_write_ppm: Ppm | None = None
+    """As an uncached one when absent: it had to be computed too."""
+    reasoning_ppm: Ppm | None = None
+    """As one of output when absent."""
+
+    @property
+    def cache_write(self) -> Ppm:
+        return self.uncached_input_ppm if self.cache_write_ppm is None else self.cache_write_ppm
+
+    @property
+    def reasoning(self) -> Ppm:
+        return self.output_ppm if self.reasoning_ppm is None else self.reasoning_ppm
 
 
 class ReservationRecord(Record, frozen=True, omit_defaults=True):
@@ -196,7 +208,7 @@ class QuotaRecord(Record, frozen=True):
     concurrency: int | None
 
 
-class PriceEntry(Record, frozen=True):
+class PriceEntry(Record, frozen=True, omit_defaults=True):
     model: str
     start: Micros
     """Effective from this instant until the model's next entry."""
@@ -204,6 +216,10 @@ class PriceEntry(Record, frozen=True):
     """Nano-units of money per token."""
     cached_input_nano: int
     output_nano: int
+    cache_write_nano: int | None = None
+    """As an uncached one when absent."""
+    reasoning_nano: int | None = None
+    """As one of output when absent."""
 
 
 class PriceBookRecord(Record, frozen=True):

@@ -24,7 +24,7 @@ from coordination.scheduling.refusals import GROWS_TOO_FAST, NOTHING_TO_BORROW, 
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, TOTAL, Amounts, Chain
 from coordination.scheduling.state import State
-from coordination.scheduling.values import Code, Request
+from coordination.scheduling.values import Code, Request, Usage
 
 
 class Attempt:
@@ -183,7 +183,7 @@ def _estimate(
     decision.held = (uncached, cached, output)
     decision.cost = cost
     price = attempt.price
-    spend = 0 if price is None else price.spend(decision.tier, uncached, cached, output)
+    spend = 0 if price is None else price.spend(decision.tier, Usage(uncached, cached, output))
     decision.trace.append((reasons.ESTIMATE, uncached, cached, output, expected, request.max_tokens, cost))
     return (1, prompt, output, prompt + output, spend)
 
@@ -274,10 +274,10 @@ def _reserve(
     if not held:
         return None
     trace = decision.trace
-    uncached, cached, output = decision.held
+    usage = Usage(*decision.held)
     for reservation in held:
         buckets = state.buckets(reservation, now)
-        if not buckets.wait(burn(reservation, uncached, cached, output), now):
+        if not buckets.wait(burn(reservation, usage), now):
             attempt.lane, attempt.reservation = buckets, reservation
             decision.reservation = "used"
             trace.append(
@@ -291,7 +291,7 @@ def _reserve(
             return None
     first = held[0]
     buckets = state.buckets(first, now)
-    wait = buckets.wait(burn(first, uncached, cached, output), now)
+    wait = buckets.wait(burn(first, usage), now)
     overflow = first.record.overflow
     trace.append((reasons.LANE_FULL, first.name, wait, overflow.action))
     if overflow.action == "queue" and wait <= attempt.scope.tier.max_wait:
@@ -375,7 +375,7 @@ def _enqueue(
     if attempt.lane is not None and attempt.reservation is not None:
         reservation = attempt.reservation
         ticket.lane, ticket.reservation = attempt.lane, reservation
-        ticket.burn = burn(reservation, *decision.held)
+        ticket.burn = burn(reservation, Usage(*decision.held))
         delay = attempt.lane.wait(ticket.burn, now)
         attempt.lane.take(ticket.burn, now)
         ticket.queue = pool.lane

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coordination.program.index import MINUTE, Reservation
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling.limits import Gcra, MeterKey
+from coordination.scheduling.values import Usage
 
 
 def burst_of(tokens_per_minute: int, window: Micros) -> int:
@@ -47,13 +48,16 @@ class LaneBuckets:
             bucket.resize(rate * MILLION, burst_of(rate, record.enforcement_window), now)
 
 
-def burn(reservation: Reservation, uncached: int, cached: int, output: int) -> tuple[int, int]:
+def burn(reservation: Reservation, usage: Usage) -> tuple[int, int]:
     """What tokens of each class burn of the reservation's input and output rates."""
     vector = reservation.record.burn
-    return (
-        uncached * vector.uncached_input_ppm + cached * vector.cached_input_ppm,
-        output * vector.output_ppm,
-    )
+    read = usage.uncached_input * vector.uncached_input_ppm + usage.cached_input * vector.cached_input_ppm
+    made = usage.output * vector.output_ppm
+    if usage.cache_write:
+        read += usage.cache_write * vector.cache_write
+    if usage.reasoning:
+        made += usage.reasoning * vector.reasoning
+    return read, made
 
 
 def _bucket(reservation: Reservation, side: str, rate: int, now: Micros) -> Gcra:

@@ -41,7 +41,7 @@ def progress(program: Program, state: State, dispatch: Dispatch, output_tokens: 
     ticket = dispatch.ticket
     if ticket.status != IN_FLIGHT or output_tokens < ticket.progressed + PROGRESS_TOKENS:
         return
-    _account(ticket, ticket.uncached, ticket.cached, output_tokens, now)
+    _account(ticket, Usage(ticket.uncached, ticket.cached, output_tokens), now)
     ticket.progressed = output_tokens
 
 
@@ -66,7 +66,7 @@ def settle(
         if outcome == "completed":
             if not replica.retired:
                 # Our prompt length is an estimate: compare in the engine's tokens.
-                real = usage.uncached_input + usage.cached_input
+                real = usage.computed + usage.cached_input
                 predicted = ticket.cached * real // max(1, ticket.request.prompt_tokens)
                 pool.index.correct(replica.bit, predicted, usage.cached_input)
             if replica.health.state != "healthy":
@@ -75,14 +75,14 @@ def settle(
         elif replica.health.state == "probing":
             replica.health.abandoned(now)
             pool.refresh_health(now)
-        pool.computed(replica, usage.uncached_input - ticket.uncached)
-    _account(ticket, usage.uncached_input, usage.cached_input, usage.output, now)
+        pool.computed(replica, usage.computed - ticket.uncached)
+    _account(ticket, usage, now)
     _release(ticket)
     ticket.chain.release()
     ticket.status = OVER
     if outcome == "completed":
-        state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.output)
-    uncached, cached, output = usage.uncached_input, usage.cached_input, usage.output
+        state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.generated)
+    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
     cost = ticket.scope.model.cost(uncached, cached, output)
     done = Charge(
         ticket.request.request_id,
@@ -232,17 +232,19 @@ def _release(ticket: Ticket) -> None:
     pool.refresh(replica)
 
 
-def _account(ticket: Ticket, uncached: int, cached: int, output: int, now: Micros) -> None:
+def _account(ticket: Ticket, usage: Usage, now: Micros) -> None:
     """Move every currency from what was charged so far to these tokens."""
     old = ticket.amounts
-    spend = 0 if ticket.price is None else ticket.price.spend(ticket.decision.tier, uncached, cached, output)
+    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
+    price = ticket.price
+    spend = 0 if price is None else price.spend(ticket.decision.tier, usage)
     prompt = uncached + cached
     new: Amounts = (1, prompt, output, prompt + output, spend)
     delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
     ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now, ticket.drawn)
     ticket.amounts = new
     if ticket.lane is not None and ticket.reservation is not None:
-        burnt = burn(ticket.reservation, uncached, cached, output)
+        burnt = burn(ticket.reservation, usage)
         ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
         ticket.burn = burnt
         return

@@ -153,6 +153,19 @@ class Usage(msgspec.Struct, gc=False):
     uncached_input: int
     cached_input: int
     output: int
+    cache_write: int = 0
+    """Computed, and kept in the engine's cache at a price of its own."""
+    reasoning: int = 0
+    """Generated out of sight."""
+
+    @property
+    def computed(self) -> int:
+        """Prompt tokens the engine worked on."""
+        return self.uncached_input + self.cache_write
+
+    @property
+    def generated(self) -> int:
+        return self.output + self.reasoning
 
 
 class Charge(msgspec.Struct, gc=False):

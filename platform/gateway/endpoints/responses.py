@@ -27,7 +27,7 @@ from gateway.prompt import (
     wrong,
 )
 from gateway.sse import EventStream
-from gateway.usage import Tokens
+from gateway.usage import InputDetails, OutputDetails, Tokens, usage_of
 
 _TIER = b'"service_tier"'
 _RESPONSE = b'"response"'
@@ -78,15 +78,12 @@ def response_prompt(body: dict[str, Any]) -> Prompt:
     return prompt_of("".join(parts), len(given) + 1)
 
 
-class _Details(msgspec.Struct):
-    cached_tokens: Tokens | None = None
-
-
 class _Usage(msgspec.Struct):
     input_tokens: Tokens
     output_tokens: Tokens = 0
-    input_tokens_details: _Details | None = None
+    input_tokens_details: InputDetails | None = None
     """Cached tokens are part of ``input_tokens``."""
+    output_tokens_details: OutputDetails | None = None
 
 
 class _Response(msgspec.Struct):
@@ -167,6 +164,6 @@ def _usage(response: _Response) -> Usage | None:
     usage = response.usage
     if usage is None:
         return None
-    details = usage.input_tokens_details
-    cached = min((details.cached_tokens or 0) if details is not None else 0, usage.input_tokens)
-    return Usage(usage.input_tokens - cached, cached, usage.output_tokens)
+    return usage_of(
+        usage.input_tokens, usage.output_tokens, usage.input_tokens_details, usage.output_tokens_details
+    )

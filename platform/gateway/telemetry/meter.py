@@ -147,9 +147,9 @@ class Meter:
         charge = explanation.charge
         if charge is not None:
             usage = charge.usage
-            cell.uncached_input += usage.uncached_input
+            cell.uncached_input += usage.computed
             cell.cached_input += usage.cached_input
-            cell.output += usage.output
+            cell.output += usage.generated
 
     def take(self) -> tuple[Series, ...]:
         """Everything counted since the last call. Keys long unheard of are forgotten."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -191,3 +192,40 @@ def test_leaving_while_waiting_is_free():
     assert used(fleet)["requests"] == before - len(waiting)
     assert fleet.state.pools["p"].waiting == 0
     assert not fleet.leave("nobody")
+
+
+def test_each_class_of_tokens_burns_what_the_reservation_says_and_counts_in_every_currency():
+    policy = one_pool().quota(
+        "q", "acme", limit("total_tokens", "1h", 10**6), limit("output_tokens", "1h", 10**6)
+    )
+    policy.reservation("r", "acme", input_per_minute=600_000, output_per_minute=60_000)
+    (held,) = policy.reservations
+    vector = msgspec.structs.replace(held.burn, cache_write_ppm=2 * MILLION, reasoning_ppm=MILLION // 2)
+    policy.reservations = [msgspec.structs.replace(held, burn=vector)]
+    fleet = VirtualFleet(policy.load())
+    fleet.request(prompt=1000, max_tokens=100)
+    fleet.run(until=0)
+    (sent,) = fleet.sent
+    charge = settle(
+        fleet.program,
+        fleet.state,
+        sent,
+        Usage(500, 200, 30, cache_write=300, reasoning=40),
+        "completed",
+        START,
+    )
+    lane = fleet.state.lanes["r"]
+    assert lane.input.burst - lane.input.remaining(START) == 500 * MILLION + 20 * MILLION + 600 * MILLION
+    assert lane.output.burst - lane.output.remaining(START) == 30 * MILLION + 20 * MILLION
+    assert charge.fairness_cost == fleet.program.models["m"].cost(800, 200, 70)
+    assert charge.hold_error == 1070 - 1100
+
+
+def test_by_default_what_is_written_to_a_cache_burns_as_computed_and_reasoning_as_output():
+    fleet = VirtualFleet(one_pool().reservation("r", "acme").load())
+    fleet.request(prompt=1000, max_tokens=100)
+    fleet.run(until=0)
+    settle(fleet.program, fleet.state, fleet.sent[0], Usage(0, 0, 0, 1000, 100), "completed", START)
+    lane = fleet.state.lanes["r"]
+    assert lane.input.burst - lane.input.remaining(START) == 1000 * MILLION
+    assert lane.output.burst - lane.output.remaining(START) == 100 * MILLION

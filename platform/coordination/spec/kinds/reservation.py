@@ -29,8 +29,10 @@ class Burn(Block, frozen=True, kw_only=True):
     uncached_input: Annotated[int, Factor(most="100"), "A prompt token that must be computed."] = 1_000_000
     cached_input: Annotated[int, Factor(most="100"), "A prompt token found in the prefix cache."] = 100_000
     cache_write: Annotated[
-        int, Factor(most="100"), "A prompt token that an engine charges for keeping in its cache."
-    ] = 0
+        int | None,
+        Factor(most="100"),
+        "A prompt token that an engine charges for keeping in its cache; by default as an uncached one.",
+    ] = None
     output: Annotated[int, Factor(most="100"), "A generated token."] = 1_000_000
     reasoning: Annotated[
         int | None, Factor(most="100"), "A token generated out of sight; by default as one of output."
