@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.mapping import drafts, kinds, progress
+from console.mapping.ahead import ahead
 from console.mapping.capacity import head_rooms
 from console.mapping.contracts import contracts
 from console.mapping.promises import promises
@@ -34,6 +35,7 @@ def overview(request: DeskRequest) -> HttpResponse:
         "contracts": contracts(documents),
         "promises": promises(environment, documents),
         "rooms": head_rooms(documents, clock.micros(clock.midnight())),
+        "ahead": ahead(environment),
         "revision": selectors.current_revision(environment),
         "release": Release.objects.filter(environment=environment).first(),
         "pointer": pointers[0] if pointers else None,
