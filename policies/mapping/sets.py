@@ -1,7 +1,7 @@
 """Which documents make up a revision, and would they hold together with some of them changed?
 
-A revision never changes, so its policy set is kept by the digest of its tree; a candidate is that set
-with the edits put in.
+A revision never changes, so its policy set is kept by the digest of its tree, and with it what a check of
+it found; a candidate is that set with the edits put in.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 from coordination.bundle.tree import EMPTY, Entry, walk
-from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.checking import check_catalogue
+from coordination.compiler import Checked, checked
 from coordination.diagnostics import Diagnostic, ObjectRef, in_reading_order
 from coordination.program.canonical import parse_canonical
 from coordination.spec import Document, PolicySet
@@ -25,32 +24,70 @@ KEPT = 8
 """Policy sets held in memory: the environments' current ones, and what is compared with them."""
 
 
-@dataclass(frozen=True, slots=True)
 class Stored:
-    """Every document of a revision. ``broken`` are those today's language no longer reads."""
+    """Every document of a revision. ``broken`` are those today's language no longer reads.
 
-    documents: Mapping[Key, Document]
-    broken: Mapping[Key, tuple[Diagnostic, ...]]
+    What a check found is kept with it, so that checking it with an edit, as for each keystroke in a form,
+    works out only what depends on the edit.
+    """
+
+    def __init__(
+        self,
+        documents: Mapping[Key, Document],
+        broken: Mapping[Key, tuple[Diagnostic, ...]],
+        made_from: tuple[Stored, Mapping[Key, Document | None]] | None = None,
+    ) -> None:
+        self.documents, self.broken = documents, broken
+        self._made_from = made_from
+        """The set it came from and the edits; forgotten once it stands alone."""
+        self._checked: Checked | None = None
+        """The last check, of whatever environment and day."""
+        self._turn = threading.Lock()
 
     def with_edits(self, edits: Mapping[Key, Document | None]) -> Stored:
         """The set after ``edits``; None takes a document away."""
-        documents = {key: value for key, value in self.documents.items() if key not in edits}
-        documents.update((key, value) for key, value in edits.items() if value is not None)
-        return Stored(documents, {key: found for key, found in self.broken.items() if key not in edits})
+        documents = {**self.documents, **edits}
+        return Stored(
+            {key: document for key, document in documents.items() if document is not None},
+            {key: found for key, found in self.broken.items() if key not in edits},
+            (self, edits),
+        )
 
     def policy_set(self) -> PolicySet:
-        return PolicySet(
-            self.documents.values(),
-            broken=[ObjectRef(*key) for key in self.broken],
-            complete=not self.broken,
-            texts={},
-        )
+        return self._policy_set
+
+    @cached_property
+    def _policy_set(self) -> PolicySet:
+        broken = [ObjectRef(*key) for key in self.broken]
+        if self._made_from is not None:
+            base, edits = self._made_from
+            return base.policy_set().with_edits(edits, broken=broken, complete=not broken)
+        return PolicySet(self.documents.values(), broken=broken, complete=not broken, texts={})
 
     def check(self, environment: str, at: int) -> list[Diagnostic]:
         """Everything wrong with it at an instant (microseconds): in documents, and between them."""
-        between = check_catalogue(Catalogue(self.policy_set(), environment, at))
         within = [diagnostic for found in self.broken.values() for diagnostic in found]
-        return in_reading_order([*within, *between])
+        return in_reading_order([*within, *self.checked(environment, at).diagnostics])
+
+    def checked(self, environment: str, at: int) -> Checked:
+        """The check of what lies between documents, begun from one of the set this one was made from.
+
+        That set is checked first if it has not been: its next edit needs that too.
+        """
+        with self._turn:
+            earlier = self._checked
+            if earlier is not None and earlier.is_of(environment, at):
+                return earlier
+            if earlier is None and self._made_from is not None:
+                earlier = self._made_from[0].checked(environment, at)
+            self._checked = checked(self.policy_set(), environment, at, earlier)
+        self.stand_alone()
+        return self._checked
+
+    def stand_alone(self) -> None:
+        """Forget what it was made from: a long history must not be held in memory by its newest set."""
+        self.policy_set()
+        self._made_from = None
 
 
 _kept: OrderedDict[str, Stored] = OrderedDict()
@@ -70,6 +107,7 @@ def stored_set(root: str) -> Stored:
 
 def keep(root: str, found: Stored) -> None:
     """Remember the set of a root tree: a merge knows it before anybody asks."""
+    found.stand_alone()
     with _lock:
         _kept[root] = found
         while len(_kept) > KEPT:

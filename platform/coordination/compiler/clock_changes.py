@@ -47,17 +47,18 @@ class Odd(NamedTuple):
 
 def odd_times(catalogue: Catalogue, kind: Literal["skipped", "twice"]) -> Iterator[Odd]:
     """The first of each edge of each reservation, with the number of those to come."""
+    at, horizon, in_force = catalogue.at, catalogue.horizon, catalogue.windows
     for reservation in catalogue.reservations.values():
         clocks = clocks_of(reservation.spec.window)
         if clocks is None or clocks.zone == "UTC":
             continue
         start, end = bounds(reservation.spec.window)
-        since, until = max(start, catalogue.at), min(end, catalogue.horizon)
-        windows = catalogue.windows[reservation.name]
+        since, until = max(start, at), min(end, horizon)
+        windows = in_force[reservation.name]
         for edge in ("begins", "ends"):
             found = [
                 (local, instant)
-                for local, instant, which in _of_clocks(clocks, edge, catalogue.at, catalogue.horizon)
+                for local, instant, which in _of_clocks(clocks, edge, at, horizon)
                 if which == kind and since <= instant < until and not _within(windows, instant)
             ]
             if found:

@@ -59,14 +59,15 @@ def promises(tier: Entry[Tier], *metrics: str) -> Iterator[Promise]:
 
 def pools_by_tier(catalogue: Catalogue) -> dict[str, list[Entry[Pool]]]:
     """The pools that routes send a tier's requests to at first, by name."""
-    found: dict[str, dict[str, Entry[Pool]]] = {name: {} for name in catalogue.tiers}
+    return catalogue.ask(_pools_by_tier)
+
+
+def _pools_by_tier(catalogue: Catalogue) -> dict[str, list[Entry[Pool]]]:
+    known, tiers = catalogue.pools, sorted(catalogue.names("Tier"))
+    found: dict[str, dict[str, Entry[Pool]]] = {name: {} for name in tiers}
     for route in catalogue.routes.values():
-        pools = {
-            t.pool: catalogue.pools[t.pool]
-            for t in route.spec.targets
-            if t.weight and t.pool in catalogue.pools
-        }
-        for tier in route.spec.match.tiers or catalogue.tiers:
+        pools = {t.pool: known[t.pool] for t in route.spec.targets if t.weight and t.pool in known}
+        for tier in route.spec.match.tiers or tiers:
             if tier in found:
                 found[tier] |= pools
     return {name: [pools[each] for each in sorted(pools)] for name, pools in found.items()}

@@ -67,12 +67,12 @@ def place_of(
 ) -> Location | None:
     """File, line and column of a number, by the JSON pointer into its record."""
     entry = source_map.find(kind, name)
-    document = catalogue.by_kind.get(kind, {}).get(name)
+    named = catalogue.of_kind(kind).get(name)
     fields = entry.fields if entry else {}
     while pointer and pointer not in fields:  # a number of many that come from one place
         pointer = pointer.rpartition("/")[0]
     written = fields.get(pointer)
-    return document.locate(written) if document and written else None
+    return named.locate(written) if named and written else None
 
 
 def _origin(document: Document, record: Any) -> SourceEntry:

@@ -49,7 +49,9 @@ def build(
 def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:
     """Every problem between objects, in each environment the documents name."""
     found: dict[tuple[str, str, Location | None], Diagnostic] = {}
+    catalogue: Catalogue | None = None
     for environment in policy_set.environments or (None,):
-        for diagnostic in check_catalogue(Catalogue(policy_set, environment, at)):
+        catalogue = Catalogue(policy_set, environment, at, earlier=catalogue)
+        for diagnostic in check_catalogue(catalogue):
             found.setdefault((diagnostic.code, diagnostic.message, diagnostic.location), diagnostic)
     return in_reading_order(found.values())

@@ -115,33 +115,38 @@ class Axis:
         return found
 
 
+def axis(catalogue: Catalogue, kind: str) -> Axis:
+    """The names of a kind as bits."""
+    return Axis(catalogue.names(kind))
+
+
+def subtrees(catalogue: Catalogue) -> dict[str, int]:
+    """Each tenant together with all below it."""
+    bits = catalogue.ask(axis, "Tenant").bits
+    masks = dict(bits)
+    for name, bit in bits.items():
+        for ancestor in ancestors(name):
+            masks[ancestor] = masks.get(ancestor, 0) | bit
+    return masks
+
+
 class Space:
     """All requests a catalogue knows of, and the region of each of its routes."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self.models = Axis(catalogue.models)
-        self.tiers = Axis(catalogue.tiers)
-        self.tenants = Axis(catalogue.tenants)
-        self._tenants_of = catalogue.tenants_of
-        self._subtrees = self._all_subtrees()
+        self.models, self.tiers, self.tenants = (catalogue.ask(axis, k) for k in ("Model", "Tier", "Tenant"))
+        self._subtrees = catalogue.ask(subtrees)
         self.routes: list[tuple[Entry[Route], Region]] = [
-            (entry, self.region(entry.spec))
+            (entry, self._region(entry.spec.match, catalogue.tenants_of(entry.spec.match)))
             for entry in sorted(catalogue.routes.values(), key=lambda e: (e.spec.rank, e.name))
         ]
         """By rank, then name."""
 
-    def _all_subtrees(self) -> dict[str, int]:
-        masks = dict(self.tenants.bits)
-        for name, bit in self.tenants.bits.items():
-            for ancestor in ancestors(name):
-                masks[ancestor] = masks.get(ancestor, 0) | bit
-        return masks
-
-    def region(self, route: Route) -> Region:
+    def _region(self, match: Match, names: Iterable[str]) -> Region:
         """What a route matches. An empty list matches all; a tenant matches with its descendants."""
-        match, tokens = route.match, route.match.prompt_tokens
+        tokens = match.prompt_tokens
         tenants = 0
-        for name in self._tenants_of(match):
+        for name in names:
             tenants |= self._subtrees.get(name, 0)
         return Region(
             self.models.mask(match.models) if match.models else self.models.all,
@@ -151,10 +156,13 @@ class Space:
             ENDLESS if tokens.max is None else tokens.max,
         )
 
-    def requests_of(self, model: str, tier: str, tenant: str) -> Region:
-        """Everything a tenant and its descendants ask of a model in a tier."""
-        tenants = self._subtrees.get(tenant, 0)
-        return Region(self.models.mask([model]), self.tiers.mask([tier]), tenants, 0, ENDLESS)
+    def requests_of(self, model: str, tier: str) -> Region:
+        """Everything that is asked of a model in a tier."""
+        return Region(self.models.mask([model]), self.tiers.mask([tier]), self.tenants.all, 0, ENDLESS)
+
+    def subtree(self, tenant: str) -> int:
+        """A tenant and its descendants, as a mask."""
+        return self._subtrees.get(tenant, 0)
 
     def by_model(self) -> dict[int, list[tuple[Entry[Route], Region]]]:
         """Routes in order, by the bit of each model they match: only those can meet."""

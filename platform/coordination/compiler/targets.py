@@ -7,11 +7,12 @@ that is kept. Whoever teaches the gateway a field takes its line out, and the wa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.spec import Document
+from coordination.spec import KINDS, Document
 from coordination.spec.declaration import Block, fields_of
 from coordination.spec.plain import Path
 
@@ -67,23 +68,28 @@ class Written(NamedTuple):
 def written(catalogue: Catalogue, *, stops: bool) -> Iterator[tuple[Gap, list[Written]]]:
     """Each line of the table that a policy runs into, with every place, by kind and name."""
     for gap in GAPS:
-        if gap.stops != stops:
-            continue
-        steps = tuple(gap.field.split("."))
-        found = [
-            Written(document, path)
-            for document in catalogue.by_kind.get(gap.kind, {}).values()
-            for path in _places(document.spec, steps, (None, "spec"), gap.only)
-        ]
-        if found:
+        if gap.stops == stops and (found := catalogue.ask(_written, gap)):
             yield gap, found
+
+
+def _written(catalogue: Catalogue, gap: Gap) -> list[Written]:
+    """A question for each line, so that an edit has the documents of its own kind looked through again."""
+    steps = tuple(gap.field.split("."))
+    first = steps[0]
+    default = _defaults(KINDS[gap.kind])[first]
+    return [
+        Written(entry.document, path)
+        for entry in catalogue.of_kind(gap.kind).values()
+        if getattr(entry.spec, first) != default
+        for path in _places(entry.spec, steps, (None, "spec"), gap.only)
+    ]
 
 
 def _places(spec: Block, steps: tuple[str, ...], path: Path, only: frozenset[str]) -> Iterator[Path]:
     """Where a field below a block differs from its default."""
     name, *rest = steps
     held = getattr(spec, name)
-    if held == next(field.default for field in fields_of(type(spec)) if field.name == name):
+    if held == _defaults(type(spec))[name]:
         return
     if not rest:
         if not only or held in only:
@@ -93,3 +99,9 @@ def _places(spec: Block, steps: tuple[str, ...], path: Path, only: frozenset[str
             yield from _places(item, tuple(rest), ((path, name), i), only)
     elif held is not None:
         yield from _places(held, tuple(rest), (path, name), only)
+
+
+@functools.cache
+def _defaults(block: type[Block]) -> dict[str, Any]:
+    """What each field of a block holds unless it is written."""
+    return {field.name: field.default for field in fields_of(block)}

@@ -95,7 +95,8 @@ class Difference:
 
 def diff(before: PolicySet, after: PolicySet, *, environment: str | None, at: Micros) -> Difference:
     """What ``after`` changes in ``before``, as one environment sees both, at an instant."""
-    old, new = Catalogue(before, environment, at), Catalogue(after, environment, at)
+    old = Catalogue(before, environment, at)
+    new = Catalogue(after, environment, at, earlier=old)
     documents = {(d.kind, d.name): d for d in old.documents}, {(d.kind, d.name): d for d in new.documents}
     changes = [
         change
@@ -175,7 +176,7 @@ def _moved(old: Catalogue, new: Catalogue) -> Guarantees | None:
     sides = []
     for catalogue in (old, new):
         errors = (d for d in check_catalogue(catalogue, asking=False) if d.severity == "error")
-        if not catalogue.policy_set.complete or next(errors, None) is not None:
+        if not catalogue.complete or next(errors, None) is not None:
             return None
         records = lower(catalogue, environment=catalogue.environment or "")
         sides.append(guarantees(load(records), records, catalogue.at + HORIZON))

@@ -71,9 +71,10 @@ def _closure(catalogue: Catalogue, changed: set[Key]) -> set[Key]:
 def _tenants(catalogue: Catalogue, changed: set[Key], found: set[Key]) -> set[str]:
     touched: set[str] = set()
     for kind, name in found:
-        document = catalogue.by_kind.get(kind, {}).get(name)
-        if document is None:
+        entry = catalogue.of_kind(kind).get(name)
+        if entry is None:
             continue
+        document = entry.document
         if kind == "Tenant":
             touched |= _with_descendants(catalogue, name)
         elif kind in ("Quota", "Reservation") and (kind, name) in changed:

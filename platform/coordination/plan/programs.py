@@ -80,7 +80,8 @@ class _View:
         return {r.name: r.intervals for r in self.records.reservations}
 
     def find(self, key: Key) -> Document | None:
-        return self.catalogue.by_kind.get(key[0], {}).get(key[1])
+        entry = self.catalogue.of_kind(key[0]).get(key[1])
+        return entry.document if entry else None
 
 
 def _in_view(record: ReservationRecord, since: Micros, until: Micros, recurs: bool) -> ReservationRecord:

@@ -13,7 +13,8 @@ A field whose type is another block needs no notation; ``tuple[Block, ...]`` tak
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -243,6 +244,66 @@ def mentions(notation: Notation, value: Any, path: Path = None) -> Iterator[Ment
             yield from mentions(notation.of, item, (path, key))
     else:
         yield from notation.mentions(value, path)  # type: ignore[attr-defined]
+
+
+Named = defaultdict[str, set[str]]
+"""Kind -> names of objects of it."""
+
+
+@functools.cache
+def collector(notation: Notation) -> Callable[[Any, Named], None]:
+    """What puts the names that a value mentions into a set for each kind: ``mentions`` without the places.
+
+    Made once for a notation, because a policy of ten thousand documents is asked this at every check.
+    """
+    if isinstance(notation, Reference):
+        return functools.partial(_collect_name, notation.kind)
+    if isinstance(notation, Fields):
+        fields = [(field.attribute, collector(field.notation)) for field in notation.mentioning]
+        return functools.partial(_collect_fields, fields)
+    if isinstance(notation, Items) and isinstance(notation.of, Reference):
+        return functools.partial(_collect_names, notation.of.kind)
+    if isinstance(notation, Items):
+        return functools.partial(_collect_items, collector(notation.of))
+    if isinstance(notation, Table):
+        key = notation.key.kind if isinstance(notation.key, Reference) else None
+        of = collector(notation.of) if mentions_something(notation.of) else None
+        return functools.partial(_collect_table, key, of)
+    return functools.partial(_collect_mentions, notation)
+
+
+def _collect_name(kind: str, value: str, named: Named) -> None:
+    named[kind].add(value)
+
+
+def _collect_names(kind: str, value: Iterable[str], named: Named) -> None:
+    named[kind].update(value)
+
+
+def _collect_fields(fields: list[tuple[str, Callable[[Any, Named], None]]], value: Any, named: Named) -> None:
+    for attribute, collect in fields:
+        held = getattr(value, attribute)
+        if held:
+            collect(held, named)
+
+
+def _collect_items(collect: Callable[[Any, Named], None], value: Iterable[Any], named: Named) -> None:
+    for item in value:
+        collect(item, named)
+
+
+def _collect_table(
+    key: str | None, collect: Callable[[Any, Named], None] | None, value: dict[str, Any], named: Named
+) -> None:
+    if key is not None:
+        named[key].update(value)
+    if collect is not None:
+        _collect_items(collect, value.values(), named)
+
+
+def _collect_mentions(notation: Any, value: Any, named: Named) -> None:
+    for mention in notation.mentions(value, None):
+        named[mention.kind].add(mention.name)
 
 
 def _spaced(name: str) -> str:

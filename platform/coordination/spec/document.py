@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import insort
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -119,6 +121,9 @@ def canonical_of(plain: dict[str, Plain]) -> bytes:
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
 
 
+_ORDER = attrgetter("kind", "name", "metadata.environments", "positions.file")
+
+
 class PolicySet:
     """Everything that was read, in an order that does not depend on the order of files."""
 
@@ -129,16 +134,30 @@ class PolicySet:
         broken: Iterable[ObjectRef],
         complete: bool,
         texts: dict[str, str],
+        ordered: bool = False,
     ) -> None:
-        self.documents = tuple(
-            sorted(documents, key=lambda d: (d.kind, d.name, d.metadata.environments, d.positions.file))
-        )
+        self.documents = tuple(documents if ordered else sorted(documents, key=_ORDER))
         self.broken = frozenset(broken)
         """Objects that are named in the files but could not be read: references to them are not wrong."""
         self.complete = complete
         """Whether nothing was left out for an error."""
         self.texts = texts
         """File name -> text, for excerpts."""
+
+    def with_edits(
+        self,
+        edits: Mapping[tuple[str, str], Document | None],
+        *,
+        broken: Iterable[ObjectRef],
+        complete: bool,
+    ) -> PolicySet:
+        """The set with these documents in the place of others, by (kind, name); None takes one away."""
+        names = {name for _, name in edits}
+        documents = [d for d in self.documents if d.name not in names or (d.kind, d.name) not in edits]
+        for document in edits.values():
+            if document is not None:
+                insort(documents, document, key=_ORDER)
+        return PolicySet(documents, broken=broken, complete=complete, texts=self.texts, ordered=True)
 
     @property
     def environments(self) -> tuple[str, ...]:

@@ -54,17 +54,18 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     for name, reservations in by_pool.items():
         pool = catalogue.pools.get(name)
         if pool is not None and pool.spec.capacity is not None:
-            yield from _check_pool(pool, reservations, catalogue)
+            yield from catalogue.ask(_of_pool, pool, tuple(reservations))
 
 
-def _check_pool(
-    pool: Entry[Pool], reservations: list[Entry[Reservation]], catalogue: Catalogue
-) -> Iterator[Diagnostic]:
+def _of_pool(
+    catalogue: Catalogue, pool: Entry[Pool], reservations: tuple[Entry[Reservation], ...]
+) -> tuple[Diagnostic, ...]:
+    """A question for each pool, so that an edit has one of them swept over again."""
     inputs, outputs = whole_capacity(pool.spec)
     promises = [
         Promise(
             r,
-            catalogue.windows[r.name],
+            catalogue.window_of(r),
             r.spec.throughput.input * outputs + r.spec.throughput.output * inputs,
         )
         for r in reservations
@@ -78,9 +79,10 @@ def _check_pool(
         if active not in told and len(told) == MOST_STORIES:
             break
         told.setdefault(active, []).append(interval)
-    for names, intervals in told.items():
-        active_promises = [p for p in promises if p.reservation.name in names]
-        yield _describe(pool, active_promises, intervals, whole, catalogue.at)
+    return tuple(
+        _describe(pool, [p for p in promises if p.reservation.name in names], intervals, whole, catalogue.at)
+        for names, intervals in told.items()
+    )
 
 
 def whole_capacity(pool: Pool) -> tuple[int, int]:

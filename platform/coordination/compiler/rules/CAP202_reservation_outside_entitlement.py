@@ -13,10 +13,11 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    tenants, tiers = catalogue.tenants, catalogue.names("Tier")
     for reservation in catalogue.reservations.values():
         tier = reservation.spec.tier
-        tenant = catalogue.tenants.get(reservation.spec.tenant)
-        if tenant is None or tier not in catalogue.tiers or tier in tenant.spec.tiers:
+        tenant = tenants.get(reservation.spec.tenant)
+        if tenant is None or tier not in tiers or tier in tenant.spec.tiers:
             continue
         yield report(
             RULE,

@@ -21,8 +21,9 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     of_tenant: dict[str, list[Entry[Quota]]] = {}
     for quota in catalogue.quotas.values():
         of_tenant.setdefault(quota.spec.tenant, []).append(quota)
+    pools = catalogue.pools
     for reservation in catalogue.reservations.values():
-        pool = catalogue.pools.get(reservation.spec.pool)
+        pool = pools.get(reservation.spec.pool)
         if pool is None or not _all_the_time(reservation.spec):
             continue
         for tenant in (reservation.spec.tenant, *ancestors(reservation.spec.tenant)):

@@ -16,12 +16,12 @@ NEEDS_WHOLE = False
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     nearest: dict[str, Nearest] = {}
-    for document, mention in catalogue.mentions:
+    for document, mention in catalogue.dangling:
         kind, name = mention.kind, mention.name
-        if catalogue.knows(kind, name) or name in catalogue.kinds_by_name:
+        if catalogue.kinds_of(name):
             continue
         if kind not in nearest:
-            nearest[kind] = Nearest(catalogue.by_kind.get(kind, ()))
+            nearest[kind] = Nearest(sorted(catalogue.names(kind)))
         near = nearest[kind].to(name)
         where = f" in environment `{catalogue.environment}`" if catalogue.environment else ""
         yield report(

@@ -13,13 +13,11 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    for document, mention in catalogue.mentions:
-        if catalogue.knows(mention.kind, mention.name):
-            continue
-        kinds = catalogue.kinds_by_name.get(mention.name)
+    for document, mention in catalogue.dangling:
+        kinds = catalogue.kinds_of(mention.name)
         if not kinds:
             continue
-        other = catalogue.by_kind[kinds[0]][mention.name]
+        other = catalogue.of_kind(kinds[0])[mention.name].document
         yield report(
             RULE,
             document,

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report
 from coordination.diagnostics import Diagnostic, Rule
-from coordination.spec.kinds.tenant import ancestors
 
 RULE = Rule("REF105", "error", "Tenant without its parent")
 NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    for name, tenant in catalogue.tenants.items():
-        parent = next(ancestors(name), None)
-        if parent is not None and not catalogue.knows("Tenant", parent):
+    names = catalogue.names("Tenant")
+    for name in sorted(names):
+        parent = name.rpartition("/")[0]
+        if parent and parent not in names and not catalogue.knows("Tenant", parent):
             yield report(
                 RULE,
-                tenant.document,
+                catalogue.tenants[name].document,
                 "/metadata/name",
                 f"tenant `{name}` has no parent: there is no Tenant `{parent}`",
                 notes=("A tenant's name is its full path; the parent is the part before the last `/`.",),

@@ -31,7 +31,8 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         # Only routes of one of its models can cover it: that many at least must be looked at.
         some_model = region.models & -region.models
         earlier = before(by_model[some_model], route.spec.rank)
-        rivals = [rival for rival in earlier if implied(rival[0].spec.match, route.spec.match)]
+        meeting = [(entry, other) for entry, other in earlier if region.meets(other)]
+        rivals = [rival for rival in meeting if implied(rival[0].spec.match, route.spec.match)]
         shadowers = _shadowers(region, rivals)
         if not shadowers:
             continue
@@ -51,13 +52,17 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         )
 
 
-def _shadowers(region: Region, rivals: list[tuple[Entry[Route], Region]]) -> list[Entry[Route]]:
-    """The routes that cover a region, as few as show it; none when something is left."""
-    meeting = [(entry, other) for entry, other in rivals if region.meets(other)]
+def _shadowers(region: Region, meeting: list[tuple[Entry[Route], Region]]) -> list[Entry[Route]]:
+    """Those of the routes that meet a region that cover it, as few as show it; none if something is left.
+
+    Mostly there is a tenant that none of them matches, which is quickly seen.
+    """
+    reached = 0
     for entry, other in meeting:
         if region.meet(other) == region:
             return [entry]
-    if not meeting or uncovered(region, (other for _, other in meeting)):
+        reached |= other.tenants
+    if region.tenants & ~reached or uncovered(region, (other for _, other in meeting)):
         return []
     needed: list[Entry[Route]] = []
     left = [region]

@@ -25,7 +25,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 on="key",
             )
         match = route.spec.match
-        if match.labels and catalogue.policy_set.complete and not catalogue.tenants_of(match):
+        if match.labels and catalogue.complete and not catalogue.tenants_of(match):
             wanted = ", ".join(f"{key}: {value}" for key, value in match.labels.items())
             among = " of those named" if match.tenants else ""
             yield report(

@@ -15,9 +15,10 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    at = catalogue.at
     for reservation in catalogue.reservations.values():
         start, end = bounds(reservation.spec.window)
-        if end > catalogue.at or end <= start:
+        if end > at or end <= start:
             continue
         yield report(
             RULE,

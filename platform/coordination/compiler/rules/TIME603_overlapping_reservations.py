@@ -24,7 +24,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     for (tenant, pool, tier), group in groups.items():
         if len(group) < 2:
             continue
-        windows = {r.name: catalogue.windows[r.name] for r in group}
+        windows = {r.name: catalogue.window_of(r) for r in group}
         for name, (other, start) in overlapping(windows, catalogue.at).items():
             later, earlier = catalogue.reservations[name], catalogue.reservations[other]
             since = f"from {write_instant(start)}" if start else "from the beginning"

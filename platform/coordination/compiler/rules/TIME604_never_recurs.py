@@ -15,11 +15,14 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    in_force = catalogue.windows
     for reservation in catalogue.reservations.values():
         recurs = reservation.spec.window.recurs
+        if recurs is None or in_force[reservation.name]:
+            continue
         start, end = bounds(reservation.spec.window)
         since, until = max(start, catalogue.at), min(end, catalogue.horizon)
-        if recurs is None or catalogue.windows[reservation.name] or since >= until:
+        if since >= until:
             continue
         yield report(
             RULE,

@@ -1,0 +1,146 @@
+"""A check that begins from an earlier one finds what one from nothing finds, whatever was edited between."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordination.compiler import Checked, checked
+from coordination.compiler.answers import Answers
+from coordination.compiler.checking import _findings
+from coordination.compiler.emitting import emit
+from coordination.compiler.rules import MODULES
+from coordination.spec import Document, PolicySet, SourceFile, read
+from tests.fuzz.subjects import EVERYTHING
+from tests.support.policies import NEW_YEAR_2026, load_table, world_with
+
+TABLES = Path(__file__).parent / "rules"
+DAY = 86_400_000_000
+Key = tuple[str, str]
+Edits = dict[Key, Document | None]
+
+
+@cache
+def written() -> dict[Key, tuple[Document, ...]]:
+    """Every document of every rule's table and of the sound policy, by what it is called."""
+    texts = [case.given for m in MODULES for case in load_table(TABLES, m.RULE.code)]
+    found: dict[Key, list[Document]] = {}
+    for n, text in enumerate([EVERYTHING, *texts]):
+        data = text if isinstance(text, bytes) else text.encode()
+        for document in read(world_with(data, file=f"{n}.yaml"))[0].documents:
+            found.setdefault((document.kind, document.name), []).append(document)
+    return {key: tuple(documents) for key, documents in sorted(found.items())}
+
+
+@cache
+def world() -> PolicySet:
+    return read(world_with(EVERYTHING))[0]
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> Edits:
+    """Some objects, each written as in one of the tables, or gone."""
+    keys = draw(st.lists(st.sampled_from(list(written())), min_size=1, max_size=4, unique=True))
+    return {key: draw(st.none() | st.sampled_from(written()[key])) for key in keys}
+
+
+@cache
+def base() -> Checked:
+    return checked(world(), "dev", NEW_YEAR_2026)
+
+
+def after(policy_set: PolicySet, changed: Edits) -> PolicySet:
+    return policy_set.with_edits(changed, broken=policy_set.broken, complete=policy_set.complete)
+
+
+def anew(policy_set: PolicySet) -> PolicySet:
+    """The same documents put together from nothing."""
+    return PolicySet(
+        reversed(policy_set.documents), broken=policy_set.broken, complete=policy_set.complete, texts={}
+    )
+
+
+ENVIRONMENTS = st.sampled_from([None, "dev", "eu"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(edits(), ENVIRONMENTS, st.integers(0, 1)), min_size=1, max_size=4))
+def test_edit_by_edit_the_check_is_that_of_a_check_from_nothing(steps):
+    policy_set, before = world(), base()
+    for changed, environment, day in steps:
+        policy_set = after(policy_set, changed)
+        at = NEW_YEAR_2026 + day * DAY
+        now, wanted = checked(policy_set, environment, at, before), checked(anew(policy_set), environment, at)
+        assert now.diagnostics == wanted.diagnostics
+        assert_alike(now, wanted)
+        before = now
+
+
+def assert_alike(now: Checked, wanted: Checked) -> None:
+    """One question never has two answers: what each rule found, not only what came of it."""
+    mine, theirs = now.catalogue.answers, wanted.catalogue.answers
+    rules = [key for key in theirs if key[0] is _findings]
+    assert {key: mine[key] for key in rules} == {key: theirs[key] for key in rules}
+    assert now.catalogue.windows == wanted.catalogue.windows
+    assert now.catalogue.dangling == wanted.catalogue.dangling
+
+
+@settings(max_examples=8, deadline=None)
+@given(edits(), edits())
+def test_drafts_on_one_base_do_not_hear_of_each_other(one, other):
+    for changed in (one, other):
+        policy_set = after(world(), changed)
+        found = checked(policy_set, "dev", NEW_YEAR_2026, base()).diagnostics
+        assert found == checked(policy_set, "dev", NEW_YEAR_2026).diagnostics
+    assert checked(world(), "dev", NEW_YEAR_2026, base()).diagnostics == base().diagnostics
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(edits(), max_size=4))
+def test_an_edited_set_is_built_like_one_put_together_from_nothing(steps):
+    policy_set = world()
+    for changed in steps:
+        policy_set = after(policy_set, changed)
+    assert policy_set.documents == anew(policy_set).documents
+    made, wanted = (
+        emit(each, environment="dev", at=NEW_YEAR_2026, tzdata="test")
+        for each in (policy_set, anew(policy_set))
+    )
+    assert made == wanted
+
+
+def test_only_what_an_edit_can_touch_is_worked_out_again(monkeypatch):
+    """A tenant's new name for people reaches no rule about pools, routes or time."""
+    policy_set, _ = read(world_with(EVERYTHING))
+    base = checked(policy_set, "dev", NEW_YEAR_2026)
+    text = "apiVersion: headway/v1\nkind: Tenant\nmetadata: {name: acme}\n"
+    text += "spec: {display_name: New, tiers: [priority, standard], labels: {team: search}}\n"
+    tenant = read([SourceFile("t.yaml", text.encode())])[0].documents[0]
+    worked_out: list[str] = []
+    answer = Answers._answer
+
+    def noting(self, key, work):
+        if key[0] is _findings:
+            worked_out.append(key[1].RULE.code)
+        return answer(self, key, work)
+
+    monkeypatch.setattr(Answers, "_answer", noting)
+    checked(after(policy_set, {("Tenant", "acme"): tenant}), "dev", NEW_YEAR_2026, base)
+    assert {"CAP202", "CAP204"} <= set(worked_out)
+    assert not {"CAP201", "TIME603", "SLO301", "QUOTA501", "ROUTE404"} & set(worked_out)
+
+
+def test_what_nobody_asks_again_is_forgotten():
+    """A session of a thousand drafts holds as much as a session of two."""
+    policy_set, _ = read(world_with(EVERYTHING))
+    now = checked(policy_set, "dev", NEW_YEAR_2026)
+    (key,) = [key for key in written() if key == ("Pool", "chat")]
+    sizes: list[int] = []
+    for n in range(12):
+        policy_set = after(policy_set, {key: written()[key][n % 3]})
+        now = checked(policy_set, "dev", NEW_YEAR_2026, now)
+        sizes.append(len(now.catalogue.answers))
+    assert sizes[3:6] == sizes[6:9] == sizes[9:12]
