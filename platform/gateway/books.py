@@ -9,8 +9,10 @@ from typing import Any
 from coordination.wire.telemetry import Ledger
 from gateway.accounts import Accounts, JournalAccounts, NoAccounts, OnFull
 from gateway.clock import PolicyClock
+from gateway.coordinator import Coordinator
 from gateway.feed import Post
 from gateway.log import log
+from gateway.memory import Memory
 from gateway.shipping import Shipping
 from gateway.wal import Journal
 
@@ -29,6 +31,8 @@ class Books:
         """
         self.accounts: Accounts = NoAccounts()
         self._shipping: Shipping | None = None
+        self._folder, self._clock = folder, clock
+        self.memory: Memory | None = None
         self._trouble = ""
         self._told_unrecorded = 0
         if folder is None:
@@ -46,11 +50,20 @@ class Books:
         self.accounts = JournalAccounts(journal, clock, on_full)
         self._shipping = Shipping(journal, folder, clock, post, os.urandom(8).hex())
 
+    def restore(self, coordinator: Coordinator) -> None:
+        """Blocking: give the limits back what they knew before this start, and remember them from now on."""
+        if self._shipping is not None and self._folder is not None:
+            self.memory = Memory(self._folder, self._shipping.journal, coordinator, self._clock)
+
     def start(self) -> None:
         if self._shipping is not None:
             self._shipping.start()
+        if self.memory is not None:
+            self.memory.start()
 
     async def stop(self) -> None:
+        if self.memory is not None:
+            await self.memory.stop()
         if self._shipping is not None:
             await self._shipping.stop(LAST_WORDS)
 

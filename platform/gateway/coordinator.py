@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from coordination import scheduling
 from coordination.program.index import Program
-from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Levels, Refusal
+from coordination.scheduling import (
+    Classified,
+    Decision,
+    Dispatch,
+    Headroom,
+    Levels,
+    Refusal,
+    Remembered,
+    Used,
+)
 from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
@@ -68,6 +78,16 @@ class Coordinator:
     def levels(self, tenant: str) -> Levels:
         """How full every limit and reservation of ``tenant`` and of all below it is."""
         return scheduling.levels(self._state, tenant, self._clock.now())
+
+    def remember(self, now: int) -> list[Remembered]:
+        """What a restart must know of the limits used since the last call (R26)."""
+        return scheduling.remember(self._state, now)
+
+    def rehydrate(self, remembered: Iterable[Remembered], used: Iterable[Used]) -> tuple[int, int]:
+        """Put back what was remembered, and count what was used since: limits, attempts."""
+        now = self._clock.now()
+        restored = scheduling.restore(self._state, remembered, now)
+        return restored, scheduling.recount(self._state, used, now)
 
     def shadowed(self) -> list[tuple[str, str, str, int]]:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""

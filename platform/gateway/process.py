@@ -62,6 +62,7 @@ class GatewayProcess:
         )
         self.replicas = Replicas(tls)
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
+        self.books.restore(self.coordinator)
         self.telling = Telling(clock, feed.post) if feed.post is not None else None
         self.plane = DataPlane(
             self.coordinator,

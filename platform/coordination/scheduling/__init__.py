@@ -12,6 +12,7 @@ from coordination.scheduling.decisions import Decision, Dispatch
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.explain import explain
 from coordination.scheduling.headroom import headroom
+from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.observing import observe, set_health
 from coordination.scheduling.settlement import (
@@ -55,12 +56,14 @@ __all__ = [
     "Levels",
     "LimitView",
     "Refusal",
+    "Remembered",
     "ReplicaReport",
     "Request",
     "Run",
     "State",
     "Step",
     "Usage",
+    "Used",
     "activate",
     "admit",
     "block_hashes",
@@ -79,6 +82,9 @@ __all__ = [
     "next_expiry",
     "observe",
     "progress",
+    "recount",
+    "remember",
+    "restore",
     "run_vectors",
     "salt",
     "set_health",

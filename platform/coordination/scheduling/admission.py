@@ -370,6 +370,9 @@ def _enqueue(
     if chain.shadows:
         _tell_shadows(state, decision, chain.would_refuse(amounts, rates, now), amounts, now)
     ticket.drawn = chain.take(amounts, rates, now)
+    if chain.lasting:
+        state.open.add(ticket)
+        state.touched.add(chain)
     decision.verdict = "admit" if not pool.waiting and pool.open_mask & pool.usable_mask else "queue"
     delay = 0
     if attempt.lane is not None and attempt.reservation is not None:

@@ -7,7 +7,7 @@ its parent's pool, into debt if need be, so that borrowers wait and the lender d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from coordination.program.guarantees import Pledge
@@ -123,6 +123,23 @@ class Path:
             delta = above
             if not delta:
                 return
+
+    def holds(self, parts: Parts) -> Iterator[tuple[QuotaMeter, int]]:
+        """Every meter that ``parts`` are drawn on, with how much."""
+        source, *amounts = parts
+        for meter in self.tenancies[source].through:
+            yield meter, amounts[0]
+        for one, amount, above in zip(self.tenancies[source:], amounts, [*amounts[1:], 0], strict=False):
+            yield one.pool, amount
+            if one.kept is not None:
+                yield one.kept, amount - above
+
+    def meters(self) -> Iterator[QuotaMeter]:
+        for one in self.tenancies:
+            yield one.pool
+            if one.kept is not None:
+                yield one.kept
+        yield from self.tenancies[-1].through
 
     def first_to_have(self, amount: int, now: Micros) -> Tenancy:
         """Who has room for it next, if nobody else asks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from coordination.program.guarantees import Pledge
@@ -56,6 +57,8 @@ class Chain:
 
     __slots__ = (
         "labels",
+        "lasting",
+        "lasting_paths",
         "ramp",
         "rates",
         "requests",
@@ -85,6 +88,11 @@ class Chain:
         """Of the rates, those of which somebody on a path is guaranteed a part."""
         self.shared_spends = tuple([path for path in paths if path.dimension == SPEND])
         self.shadows = shadows
+        self.lasting = tuple([one for one in rates if one[1].key[3] != "1m"]) + tuple(
+            [(SPEND, meter) for meter in spends if meter.key[3] != "1m"]
+        )
+        """Of all these, what a restart must not forget (R26)."""
+        self.lasting_paths = tuple([one for one in paths if one.tenancies[0].pledge.per != "1m"])
         self.simple = not paths and not shadows and ramp is None
         """Ceilings say it all: nothing else is kept of a request."""
         self.requests = tuple([meter for dimension, meter in rates if not dimension])
@@ -123,6 +131,23 @@ class Chain:
                     meter.correct(change, taken_at, now)
         if drawn is not None:
             drawn.correct(delta, taken_at, now)
+
+    def lasting_meters(self) -> Iterator[QuotaMeter]:
+        for _, meter in self.lasting:
+            yield meter
+        for path in self.lasting_paths:
+            yield from path.meters()
+
+    def lasting_holds(
+        self, amounts: Amounts, rates: bool, drawn: Drawn | None
+    ) -> Iterator[tuple[QuotaMeter, int]]:
+        """What a request has taken of what lasts."""
+        for dimension, meter in self.lasting:
+            if rates or dimension == SPEND:
+                yield meter, amounts[dimension]
+        for path, parts in drawn.parts if drawn is not None else ():
+            if path in self.lasting_paths:
+                yield from path.holds(parts)
 
     def release(self) -> None:
         """The request is over: its places under the concurrency ceilings are free."""

@@ -79,6 +79,7 @@ def settle(
     _account(ticket, usage, now)
     _release(ticket)
     ticket.chain.release()
+    _closed(state, ticket)
     ticket.status = OVER
     if outcome == "completed":
         state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.generated)
@@ -148,7 +149,7 @@ def fail(
         ticket.queue.prepend(ticket)
         state.waits(ticket)
         return None
-    _refund(ticket, now)
+    _refund(state, ticket, now)
     code: Code = "upstream_timeout" if reason == "timeout" else "upstream_failed"
     message = (
         "The model server did not answer in time." if reason == "timeout" else "The model server failed."
@@ -163,7 +164,7 @@ def cancel(program: Program, state: State, request_id: str, now: Micros) -> bool
         return False
     ticket.decision.trace.append((reasons.CANCELLED, now - ticket.enqueued))
     _unqueue(ticket)
-    _refund(ticket, now)
+    _refund(state, ticket, now)
     return True
 
 
@@ -183,7 +184,7 @@ def expire(program: Program, state: State, now: Micros) -> list[Decision]:
         if ticket.lane is not None:
             code, message = "reservation_shortfall", "Reserved capacity is not available. This is on us."
         _unqueue(ticket)
-        _refund(ticket, now)
+        _refund(state, ticket, now)
         state.tickets.pop(ticket.request.request_id, None)
         refused.append(_refused(ticket, code, message))
         refused[-1].retry_after_us = state.jitter(ticket.request.request_id, ticket.scope.tier.max_wait)
@@ -204,7 +205,7 @@ def next_expiry(state: State) -> Micros | None:
 def displace(state: State, ticket: Ticket, code: Code, message: str, now: Micros) -> None:
     """Refuse a waiting request for the sake of another (R18)."""
     _unqueue(ticket)
-    _refund(ticket, now)
+    _refund(state, ticket, now)
     state.tickets.pop(ticket.request.request_id, None)
     refused = _refused(ticket, code, message)
     refused.retry_after_us = state.jitter(ticket.request.request_id, ticket.scope.tier.max_wait)
@@ -264,7 +265,14 @@ def _charge(ticket: Ticket, cost: int) -> None:
     ticket.charged_cost = cost
 
 
-def _refund(ticket: Ticket, now: Micros) -> None:
+def _closed(state: State, ticket: Ticket) -> None:
+    """It holds nothing any more: what it used is used."""
+    if ticket.chain.lasting:
+        state.open.discard(ticket)
+        state.touched.add(ticket.chain)
+
+
+def _refund(state: State, ticket: Ticket, now: Micros) -> None:
     """Never dispatched, or failed for good: all holds go back (R6)."""
     requests, prompt, output, total, spend = ticket.amounts
     ticket.chain.correct(
@@ -275,6 +283,7 @@ def _refund(ticket: Ticket, now: Micros) -> None:
         ticket.drawn,
     )
     ticket.chain.release()
+    _closed(state, ticket)
     ticket.amounts = (0, 0, 0, 0, 0)
     if ticket.lane is not None:
         ticket.lane.correct((-ticket.burn[0], -ticket.burn[1]), ticket.held_at, now)

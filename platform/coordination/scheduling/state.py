@@ -34,6 +34,7 @@ class State:
         "displaced",
         "lanes",
         "meters",
+        "open",
         "outputs",
         "pools",
         "program",
@@ -45,6 +46,7 @@ class State:
         "shares",
         "slots",
         "tickets",
+        "touched",
     )
 
     def __init__(self, program: Program, route_salt: str, seed: int, now: Micros) -> None:
@@ -67,6 +69,10 @@ class State:
         self.pools: dict[str, PoolState] = {}
         self.tickets: dict[str, Ticket] = {}
         """Requests that wait, by id."""
+        self.open: set[Ticket] = set()
+        """Requests admitted and not over that hold something of a limit by the hour, day or month."""
+        self.touched: set[Chain] = set()
+        """Chains with such limits that were used since they were last remembered (R26)."""
         self.delaying: list[PoolState] = []
         """Pools in which a lane request has ever waited to conform."""
         self.displaced: list[Decision] = []

@@ -9,13 +9,14 @@ What holds:
 - An event is handed out for sending only once it is synced: what the ledger has, a restart knows.
 - An attempt without a record (no room) is handed out from memory, and ends with the process.
 - A segment goes once all before it are gone, every attempt begun in it has ended, and the ledger has
-  acknowledged both its events and those ends.
+  acknowledged both its events and those ends; and nobody would count from it again (``keep_from``).
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +89,8 @@ class Journal:
         self._recorded = left.unsent
         """Events on record, counted from the position acknowledged at the start."""
         self._acknowledged = 0
+        self._needed_from: int | None = None
+        """Segment from which on all are kept, whoever has acknowledged them; None: nobody needs them."""
         self._broken = False
         """The disk did not take what was written: nothing more is begun until it does."""
         self.trouble = ""
@@ -175,6 +178,28 @@ class Journal:
     def unsent(self) -> int:
         """Events not yet acknowledged."""
         return self._recorded - self._acknowledged + len(self._memory) + len(self._owed)
+
+    @property
+    def position(self) -> Position:
+        """Where the next record goes, at the earliest."""
+        active = self._active
+        return Position(self._number + 1, 0) if active is None else Position(active.number, active.used)
+
+    def keep_from(self, position: Position) -> None:
+        """Somebody would read again from here after a restart: keep the segments from there on."""
+        self._needed_from = position.segment
+
+    def ended_since(self, position: Position) -> Iterator[bytes]:
+        """The events on record from ``position`` on, acknowledged or not, and those owed. Blocking; for the
+        start, before anything is written. Raises ``OSError``."""
+        for segment in self._segments:
+            if segment.number >= position.segment:
+                first = position.offset if segment.number == position.segment else 0
+                for record in scan(segment.path.read_bytes()[first : segment.used]):
+                    if record.kind == ENDED:
+                        yield record.payload
+        for _, event in self._owed.values():
+            yield encode_event(event)
 
     # -- by one thread, off the loop -----------------------------------------------------------
 
@@ -324,6 +349,8 @@ class Journal:
         while self._segments:
             first = self._segments[0]
             if first is self._active or first.number >= self._sent.segment:
+                return
+            if self._needed_from is not None and first.number >= self._needed_from:
                 return
             if first.open or first.closed_at > self._sent:
                 return
