@@ -23,7 +23,7 @@ def head_of(environment: str, document: Document, digest: str) -> Head:
         document_id=digest,
         tenant=document.name if is_tenant else getattr(spec, "tenant", ""),
         tier=getattr(spec, "tier", ""),
-        pool=getattr(spec, "pool", ""),
+        pool=getattr(spec, "pool", None) or "",
         rank=getattr(spec, "rank", None),
         starts=_instant(getattr(window, "from_", None)),
         ends=_instant(getattr(window, "until", None)),

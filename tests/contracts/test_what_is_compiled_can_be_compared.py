@@ -27,6 +27,9 @@ def tree_of(record: type[Record]) -> dict[str, Any]:
 
 
 def _example(hint: Any) -> Any:
+    """Numbers are 0, so that they can be added; whatever else is not looked at is None."""
+    if hint is int:
+        return 0
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     for part in parts:
         inner = get_args(part)[0] if get_origin(part) is tuple else part

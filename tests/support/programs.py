@@ -18,6 +18,7 @@ from coordination.program.records import (
     Placement,
     PoolCapacity,
     PoolRecord,
+    PortionRecord,
     PriceBookRecord,
     PriceEntry,
     ProgramRecords,
@@ -218,10 +219,14 @@ class PolicyBuilder:
             ReservationRecord(
                 name=name,
                 tenant=tenant,
-                pool=pool,
                 tier=tier,
-                input_tokens_per_minute=input_per_minute,
-                output_tokens_per_minute=output_per_minute,
+                portions=(
+                    PortionRecord(
+                        pool=pool,
+                        input_tokens_per_minute=input_per_minute,
+                        output_tokens_per_minute=output_per_minute,
+                    ),
+                ),
                 burn=BurnVector(
                     uncached_input_ppm=MILLION, cached_input_ppm=MILLION // 10, output_ppm=MILLION
                 ),

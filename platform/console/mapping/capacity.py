@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from coordination.compiler.rules.CAP201_oversold_pool import whole_capacity
+from coordination.compiler.catalogue import Entry
+from coordination.compiler.dividing import Division, Portion, whole_capacity
 from coordination.compiler.windows import HORIZON, Interval, bounds, intervals
 from coordination.program.records import MILLION, Micros
 from coordination.spec import Document
@@ -123,19 +124,21 @@ def moment(micros: Micros) -> datetime:
 def head_rooms(documents: Iterable[Document], at: Micros) -> list[HeadRoom]:
     """Every pool, by name, as of ``at``."""
     known = list(documents)
-    by_pool: dict[str, list[Document]] = {}
+    pools = sorted((d for d in known if d.kind == "Pool"), key=lambda d: d.name)
+    division = Division({pool.name: Entry(pool) for pool in pools})
+    by_pool: dict[str, list[tuple[Document, Portion]]] = {}
     for document in known:
         if document.kind == "Reservation":
-            by_pool.setdefault(document.spec.pool, []).append(document)
-    pools = sorted((d for d in known if d.kind == "Pool"), key=lambda d: d.name)
+            for portion in division.portions(document.spec):
+                by_pool.setdefault(portion.pool, []).append((document, portion))
     return [_head_room(pool, by_pool.get(pool.name, []), at) for pool in pools]
 
 
-def _head_room(pool: Document, reservations: Sequence[Document], at: Micros) -> HeadRoom:
+def _head_room(pool: Document, reservations: Sequence[tuple[Document, Portion]], at: Micros) -> HeadRoom:
     inputs, outputs = whole_capacity(pool.spec)
     promises = tuple(
         sorted(
-            (_promise(reservation, inputs, outputs, at) for reservation in reservations),
+            (_promise(*reservation, inputs, outputs, at) for reservation in reservations),
             key=lambda promise: (promise.start, promise.name),
         )
     )
@@ -152,17 +155,18 @@ def _head_room(pool: Document, reservations: Sequence[Document], at: Micros) -> 
     )
 
 
-def _promise(document: Document, inputs: int, outputs: int, at: Micros) -> Promise:
+def _promise(document: Document, portion: Portion, inputs: int, outputs: int, at: Micros) -> Promise:
+    """What a pool promises of a reservation."""
     spec = document.spec
     start, end = bounds(spec.window)
-    parts = spec.throughput.input * outputs + spec.throughput.output * inputs
+    parts = portion.input * outputs + portion.output * inputs
     whole = inputs * outputs
     return Promise(
         name=document.name,
         tenant=spec.tenant,
         tier=spec.tier,
-        input=spec.throughput.input,
-        output=spec.throughput.output,
+        input=portion.input,
+        output=portion.output,
         start=start,
         end=end,
         windows=intervals(spec.window, at, at + HORIZON),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.dividing import Division
 from coordination.compiler.windows import Interval
 from coordination.program.records import (
     AuthRecord,
@@ -21,6 +22,7 @@ from coordination.program.records import (
     PlacementStrategy,
     PoolCapacity,
     PoolRecord,
+    PortionRecord,
     PriceBookRecord,
     PriceEntry,
     ProgramRecords,
@@ -42,7 +44,8 @@ from coordination.spec.quantities import LARGEST, Money
 
 def lower(catalogue: Catalogue, *, environment: str) -> ProgramRecords:
     """The whole program of one environment, for the timeline the catalogue looks at."""
-    reservations = (reservation(e, catalogue) for e in catalogue.reservations.values())
+    division = Division(catalogue.pools)
+    reservations = (reservation(e, catalogue, division) for e in catalogue.reservations.values())
     return ProgramRecords(
         environment=environment,
         at=catalogue.at,
@@ -134,16 +137,23 @@ def overflow(spec: kinds.Overflow) -> Overflow:
     return Overflow(action=spec.action, tier=spec.tier)
 
 
-def reservation(entry: Entry[kinds.Reservation], catalogue: Catalogue) -> ReservationRecord:
+def reservation(
+    entry: Entry[kinds.Reservation], catalogue: Catalogue, division: Division
+) -> ReservationRecord:
     """What is over by ``at``, or begins at the horizon or later, leaves no interval."""
     spec = entry.spec
     return ReservationRecord(
         name=entry.name,
         tenant=spec.tenant,
-        pool=spec.pool,
         tier=spec.tier,
-        input_tokens_per_minute=spec.throughput.input,
-        output_tokens_per_minute=spec.throughput.output,
+        portions=tuple(
+            PortionRecord(
+                pool=portion.pool,
+                input_tokens_per_minute=portion.input,
+                output_tokens_per_minute=portion.output,
+            )
+            for portion in division.portions(spec)
+        ),
         burn=BurnVector(
             uncached_input_ppm=spec.burn.uncached_input,
             cached_input_ppm=spec.burn.cached_input,

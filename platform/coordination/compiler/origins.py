@@ -38,8 +38,6 @@ RECORDS = {
 MOVED: dict[tuple[str, Steps], Steps] = {
     ("Pool", ("capacity", "input_tokens_per_minute")): ("capacity", "input"),
     ("Pool", ("capacity", "output_tokens_per_minute")): ("capacity", "output"),
-    ("Reservation", ("input_tokens_per_minute",)): ("throughput", "input"),
-    ("Reservation", ("output_tokens_per_minute",)): ("throughput", "output"),
     ("Reservation", ("intervals", 0, 0)): ("window", "from"),
     ("Reservation", ("intervals", 0, 1)): ("window", "until"),
     ("Reservation", ("intervals",)): ("window", "recurs"),
@@ -48,6 +46,11 @@ MOVED: dict[tuple[str, Steps], Steps] = {
 }
 """Numbers that stand elsewhere in the document than in the record; all others only lose a suffix."""
 
+PORTION: dict[Steps, Steps] = {
+    ("input_tokens_per_minute",): ("input",),
+    ("output_tokens_per_minute",): ("output",),
+}
+"""What each pool promises of a reservation comes from what is promised altogether."""
 WITHOUT_NUMBERS = frozenset({"Tenant"})
 """Kinds whose records hold none."""
 SUFFIXES = ("_ppm", "_nano")
@@ -129,6 +132,8 @@ def _written(kind: str, steps: Steps, order: tuple[int, ...]) -> Steps:
     moved = MOVED.get((kind, steps))
     if moved is not None:
         return moved
+    if kind == "Reservation" and steps[0] == "portions":
+        return ("throughput", *PORTION[steps[2:]])
     if kind == "PriceBook":
         if steps[0] == "tier_multipliers_ppm":
             return ("tier_multipliers", *steps[1:])

@@ -58,7 +58,7 @@ def _of_reservations(records: ProgramRecords) -> Iterator[Named]:
     served = _served_names(records)
     for reservation in islice(records.reservations, MOST_VECTORS // 4):
         begun, ended = reservation.intervals[0]
-        model = served[models[reservation.pool]]
+        model = served[models[reservation.portions[0].pool]]
         start = max(records.at, begun)
         yield (
             f"reservation {reservation.name}",

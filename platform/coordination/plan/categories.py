@@ -79,6 +79,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "Reservation": {
         "tenant": "moves",
         "pool": "moves",
+        "model": "moves",
+        "regions": "moves",
         "tier": "moves",
         "throughput/input": "more",
         "throughput/output": "more",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.dividing import Division
 from coordination.program.index import Program
 from coordination.program.records import MILLION, Micros, Ppm, ProgramRecords
 from coordination.spec import Document
@@ -60,6 +61,12 @@ def _closure(catalogue: Catalogue, changed: set[Key]) -> set[Key]:
     for document, mention in catalogue.mentions:
         by_mention[mention.kind, mention.name].append(document)
     found = set(changed)
+    division = Division(catalogue.pools)
+    for reservation in catalogue.reservations.values():  # divided over pools that it does not name
+        if reservation.spec.pool is None and any(
+            ("Pool", pool.name) in changed for pool in division.pools_of(reservation.spec)
+        ):
+            found.add(("Reservation", reservation.name))
     pools = {("Pool", d.name) for key in changed if key[0] == "Model" for d in by_mention[key]}
     for key in changed | {key for key in pools if key[0] == "Pool"}:
         for document in by_mention[key]:
@@ -117,7 +124,8 @@ def _reserved(records: ProgramRecords, horizon: Micros) -> dict[str, tuple[int, 
     """Tenant -> tokens a minute in and out that are promised at every instant."""
     of: dict[str, list[tuple[Micros, int, int]]] = defaultdict(list)
     for reservation in records.reservations:
-        inputs, outputs = reservation.input_tokens_per_minute, reservation.output_tokens_per_minute
+        inputs = sum(portion.input_tokens_per_minute for portion in reservation.portions)
+        outputs = sum(portion.output_tokens_per_minute for portion in reservation.portions)
         for start, end in reservation.intervals:
             of[reservation.tenant].append((max(start, records.at), inputs, outputs))
             if end is not None and end < horizon:

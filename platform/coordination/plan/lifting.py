@@ -40,9 +40,14 @@ def lift(records: ProgramRecords) -> PolicySet:
 
 
 def _documents(records: ProgramRecords, currency: str) -> Iterator[Document]:
+    pools = {pool.name: pool for pool in records.pools}
     for kind, field in KIND_FIELDS.items():
         for record in getattr(records, field):
             tree = shaped(kind, msgspec.to_builtins(record))
+            if kind == "Reservation" and len(record.portions) > 1:
+                serving = [pools[portion.pool] for portion in record.portions]
+                tree |= {"model": serving[0].model, "regions": sorted({pool.region for pool in serving})}
+                del tree["pool"]
             of = tree.get("currency", currency)
             spec = block(NOTATIONS[kind], tree, of)
             yield Document(kind, Metadata(name=record.name), spec, Positions(NOWHERE, ""))
@@ -55,9 +60,11 @@ def shaped(kind: str, tree: Tree) -> Tree:
             tree["replicas"] = {"urls": tree["replicas"]}
             _rename(tree["capacity"], input_tokens_per_minute="input", output_tokens_per_minute="output")
         case "Reservation":
+            portions = tree.pop("portions")
+            tree["pool"] = portions[0]["pool"]
             tree["throughput"] = {
-                "input": tree.pop("input_tokens_per_minute"),
-                "output": tree.pop("output_tokens_per_minute"),
+                "input": sum(portion["input_tokens_per_minute"] for portion in portions),
+                "output": sum(portion["output_tokens_per_minute"] for portion in portions),
             }
             del tree["intervals"]
         case "Quota":

@@ -118,7 +118,7 @@ def _sets(spot: Spot) -> str:
     if not gains and not losses:
         return f"in another order: {', '.join(map(str, after))}"
     if not before or not after:
-        nothing = "any" if spot.shape.startswith(("match/", "scope/")) else NOTHING
+        nothing = "any" if spot.shape.startswith(("match/", "scope/", "regions")) else NOTHING
         return " -> ".join(_listed(list(map(str, side))) or nothing for side in (before, after))
     parts = [f"gains {_listed(gains)}"] if gains else []
     parts += [f"loses {_listed(losses)}"] if losses else []

@@ -9,7 +9,7 @@ Both are memoised, so ten thousand idle tenants cost nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
@@ -135,11 +135,19 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reservation:
+    """A reservation on one pool. One that is divided over pools has one of these on each."""
+
     index: int
+    key: str
+    """Tells it from every other: its name, with the pool where there are several."""
     name: str
+    """The document's."""
     tenant: str
     pool: str
     tier: str
+    input_per_minute: int
+    """Promised by this pool, as the next."""
+    output_per_minute: int
     share_ppm: Ppm
     """x_r of R8: what part of the pool it takes."""
     record: ReservationRecord
@@ -333,18 +341,8 @@ class Program:
         self._quotas_of: dict[str, list[Quota]] = {}
         for quota in self.quotas.values():
             self._quotas_of.setdefault(quota.tenant, []).append(quota)
-        self.reservations = {
-            r.name: Reservation(
-                index=i,
-                name=r.name,
-                tenant=r.tenant,
-                pool=r.pool,
-                tier=r.tier,
-                share_ppm=self.pools[r.pool].share(r.input_tokens_per_minute, r.output_tokens_per_minute),
-                record=r,
-            )
-            for i, r in enumerate(records.reservations)
-        }
+        self.reservations = {held.key: held for held in _reservations(records, self.pools)}
+        """By key."""
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
         self.routes = {r.name: Route(i, r.name, r, _arms(r), _selective(r)) for i, r in enumerate(by_rank)}
         self.selective = any(route.selective for route in self.routes.values())
@@ -506,6 +504,27 @@ def _minimum_shares(records: ProgramRecords) -> dict[str, dict[int, Ppm]]:
         if bands:
             found[pool] = {band: share * MILLION // total for band, share in bands.items()}
     return found
+
+
+def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterator[Reservation]:
+    """Each portion of each reservation."""
+    index = 0
+    for record in records.reservations:
+        for portion in record.portions:
+            rates = portion.input_tokens_per_minute, portion.output_tokens_per_minute
+            yield Reservation(
+                index=index,
+                key=record.name if len(record.portions) == 1 else f"{record.name}@{portion.pool}",
+                name=record.name,
+                tenant=record.tenant,
+                pool=portion.pool,
+                tier=record.tier,
+                input_per_minute=rates[0],
+                output_per_minute=rates[1],
+                share_ppm=pools[portion.pool].share(*rates),
+                record=record,
+            )
+            index += 1
 
 
 def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:

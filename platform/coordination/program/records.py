@@ -155,13 +155,20 @@ class BurnVector(Record, frozen=True, omit_defaults=True):
         return self.output_ppm if self.reasoning_ppm is None else self.reasoning_ppm
 
 
+class PortionRecord(Record, frozen=True):
+    """What one pool promises of a reservation."""
+
+    pool: str
+    input_tokens_per_minute: int
+    output_tokens_per_minute: int
+
+
 class ReservationRecord(Record, frozen=True, omit_defaults=True):
     name: str
     tenant: str
-    pool: str
     tier: str
-    input_tokens_per_minute: int
-    output_tokens_per_minute: int
+    portions: tuple[PortionRecord, ...]
+    """At least one; by pool, each once."""
     burn: BurnVector
     intervals: tuple[tuple[Micros, Micros | None], ...]
     """Half-open UTC intervals in which it is effective, sorted, disjoint; ``None`` = open end."""

@@ -149,9 +149,12 @@ def _pools(
     if request.scale:
         reach = (*(target.pool for target in record.targets), *record.fallback)
         found = [pool for pool in reach if segment.lanes_for(pool, scope)]
+        if len(found) > 1:
+            at = routing.point(state.route_salt, route.name, request.stickiness)
+            found = [routing.lane_at(segment, scope, found, at)]
         if found:
             trace.append((reasons.LANE_POOL, route.name, found[0]))
-        return found[:1]
+        return found
     if len(record.targets) == 1:
         at, pool = 0, record.targets[0].pool
     else:

@@ -5,9 +5,11 @@ Reads only: what has never been used has no meter yet, and asking makes none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coordination.program.guarantees import Pledge
+from coordination.program.index import Reservation
 from coordination.program.records import MILLION, LimitRecord, Micros
 from coordination.scheduling.lending import POOL, THROUGH, meter_key
 from coordination.scheduling.limits import NEVER, Gcra, quota_key
@@ -96,16 +98,10 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
             slots = state.slots.get(quota.name)
             places.append(Places(quota.name, quota.tenant, slots.used if slots else 0, quota.concurrency))
     in_force = {held.name for lanes in state.at(now).lanes.values() for held in lanes}
-    lanes: list[LaneLevel] = []
-    for held in program.reservations_within(tenant):
-        buckets = state.lanes.get(held.name)
-        window = held.record.enforcement_window
-        sides = (
-            (buckets.input if buckets else None, held.record.input_tokens_per_minute),
-            (buckets.output if buckets else None, held.record.output_tokens_per_minute),
-        )
-        taken, made = (_part(bucket, burst_of(rate, window), now) for bucket, rate in sides)
-        lanes.append(LaneLevel(held.name, held.tenant, held.name in in_force, taken, made))
+    lanes = [
+        LaneLevel(name, portions[0].tenant, name in in_force, *_parts(state, portions, now))
+        for name, portions in _by_name(program.reservations_within(tenant)).items()
+    ]
     return Levels(tuple(limits), tuple(places), tuple(lanes))
 
 
@@ -129,8 +125,34 @@ def _left(state: State, kind: str, pledge: Pledge, size: int, now: Micros) -> in
     return size if meter is None else meter.remaining(now)
 
 
-def _part(bucket: Gcra | None, burst: int, now: Micros) -> int:
-    """Of a bucket's burst, in millionths."""
-    if bucket is None or not burst:
-        return 0
-    return (burst - min(burst, bucket.remaining(now))) * MILLION // burst
+def _by_name(held: Iterable[Reservation]) -> dict[str, list[Reservation]]:
+    """A reservation's portions on several pools are one to its holder."""
+    found: dict[str, list[Reservation]] = {}
+    for each in held:
+        found.setdefault(each.name, []).append(each)
+    return found
+
+
+def _parts(state: State, portions: Iterable[Reservation], now: Micros) -> tuple[int, int]:
+    """Of what a reservation allows at once, how much is in use on all its pools together."""
+    used, most = [0, 0], [0, 0]
+    for held in portions:
+        buckets = state.lanes.get(held.key)
+        sides: tuple[tuple[Gcra | None, int], ...] = (
+            (buckets.input if buckets else None, held.input_per_minute),
+            (buckets.output if buckets else None, held.output_per_minute),
+        )
+        for i, (bucket, rate) in enumerate(sides):
+            burst = burst_of(rate, held.record.enforcement_window)
+            most[i] += burst
+            used[i] += _used(bucket, burst, now)
+    return _part(used[0], most[0]), _part(used[1], most[1])
+
+
+def _used(bucket: Gcra | None, burst: int, now: Micros) -> int:
+    return 0 if bucket is None else burst - min(burst, bucket.remaining(now))
+
+
+def _part(used: int, burst: int) -> int:
+    """Of a burst, in millionths."""
+    return used * MILLION // burst if burst else 0

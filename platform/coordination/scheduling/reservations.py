@@ -23,8 +23,8 @@ class LaneBuckets:
     __slots__ = ("input", "output")
 
     def __init__(self, reservation: Reservation, now: Micros) -> None:
-        self.input = _bucket(reservation, "input", reservation.record.input_tokens_per_minute, now)
-        self.output = _bucket(reservation, "output", reservation.record.output_tokens_per_minute, now)
+        self.input = _bucket(reservation, "input", reservation.input_per_minute, now)
+        self.output = _bucket(reservation, "output", reservation.output_per_minute, now)
 
     def wait(self, burn: tuple[int, int], now: Micros) -> Micros:
         """Microseconds until both buckets have room: 0 is conforming."""
@@ -40,12 +40,12 @@ class LaneBuckets:
 
     def resize(self, reservation: Reservation, now: Micros) -> None:
         """A new rate keeps the level, clipped to the new burst (R3)."""
-        record = reservation.record
+        window = reservation.record.enforcement_window
         for bucket, rate in (
-            (self.input, record.input_tokens_per_minute),
-            (self.output, record.output_tokens_per_minute),
+            (self.input, reservation.input_per_minute),
+            (self.output, reservation.output_per_minute),
         ):
-            bucket.resize(rate * MILLION, burst_of(rate, record.enforcement_window), now)
+            bucket.resize(rate * MILLION, burst_of(rate, window), now)
 
 
 def burn(reservation: Reservation, usage: Usage) -> tuple[int, int]:
@@ -62,4 +62,4 @@ def burn(reservation: Reservation, usage: Usage) -> tuple[int, int]:
 
 def _bucket(reservation: Reservation, side: str, rate: int, now: Micros) -> Gcra:
     window = reservation.record.enforcement_window
-    return Gcra(bucket_key(reservation.name, side), rate * MILLION, MINUTE, burst_of(rate, window), now)
+    return Gcra(bucket_key(reservation.key, side), rate * MILLION, MINUTE, burst_of(rate, window), now)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import xxhash
 
-from coordination.program.index import Route, Scope
+from coordination.program.index import Route, Scope, Segment
 from coordination.program.records import RouteMatch
 from coordination.scheduling.values import Request, Traits
 
@@ -39,3 +42,14 @@ def arm(route: Route, at: int) -> str:
         if at < end:
             return route.record.targets[position].pool
     return route.record.targets[-1].pool
+
+
+def lane_at(segment: Segment, scope: Scope, pools: Sequence[str], at: int) -> str:
+    """The pool that ``at`` falls to when traffic is divided as what is reserved there (R8)."""
+    reserved = [
+        sum(held.input_per_minute + held.output_per_minute for held in segment.lanes_for(pool, scope))
+        for pool in pools
+    ]
+    ends = list(accumulate(reserved))
+    point = at * ends[-1] >> 64
+    return next((pool for pool, end in zip(pools, ends, strict=True) if point < end), pools[0])

@@ -114,9 +114,9 @@ class State:
         return found
 
     def buckets(self, reservation: Reservation, now: Micros) -> LaneBuckets:
-        found = self.lanes.get(reservation.name)
+        found = self.lanes.get(reservation.key)
         if found is None:
-            found = self.lanes[reservation.name] = LaneBuckets(reservation, now)
+            found = self.lanes[reservation.key] = LaneBuckets(reservation, now)
         return found
 
     def expected_output(self, tenant: str, model: str) -> OutputQuantile:

@@ -25,7 +25,8 @@ class Held:
     about: str
     tenant: str
     tier: str
-    pool: str
+    where: str
+    """Pool, or model and regions, as the contract says it."""
     input: int
     """Tokens a minute, as the next."""
     output: int
@@ -90,7 +91,7 @@ def held(
                 about=document.metadata.description,
                 tenant=spec.tenant,
                 tier=spec.tier,
-                pool=spec.pool,
+                where=_where(spec),
                 input=spec.throughput.input,
                 output=spec.throughput.output,
                 overflow=spec.overflow.action,
@@ -105,6 +106,12 @@ def held(
             )
         )
     return found
+
+
+def _where(spec: Reservation) -> str:
+    if spec.pool is not None:
+        return f"pool {spec.pool}"
+    return f"model {spec.model}" + (f" in {', '.join(spec.regions)}" if spec.regions else "")
 
 
 def _part(used: float, promised: float) -> float | None:

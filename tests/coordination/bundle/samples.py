@@ -20,6 +20,7 @@ from coordination.program.records import (
     Placement,
     PoolCapacity,
     PoolRecord,
+    PortionRecord,
     PriceBookRecord,
     PriceEntry,
     ProgramRecords,
@@ -104,10 +105,12 @@ def program(*, tenants: int = 2, output: int = 60_000) -> ProgramRecords:
             ReservationRecord(
                 name="first",
                 tenant="tenant-0",
-                pool="chat-a",
                 tier="standard",
-                input_tokens_per_minute=100_000,
-                output_tokens_per_minute=output,
+                portions=(
+                    PortionRecord(
+                        pool="chat-a", input_tokens_per_minute=100_000, output_tokens_per_minute=output
+                    ),
+                ),
                 burn=BurnVector(uncached_input_ppm=1_000_000, cached_input_ppm=100_000, output_ppm=1_000_000),
                 intervals=((AT, None),),
                 enforcement_window=10 * SECOND,

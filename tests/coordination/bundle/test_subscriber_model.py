@@ -118,7 +118,7 @@ class Gateway(RuleBasedStateMachine):
             case Verify():
                 self.put(Verified(effect.number, verify_parts(effect)))
             case SelfTest(number, records):
-                poisoned = records.reservations[0].output_tokens_per_minute == POISON
+                poisoned = records.reservations[0].portions[0].output_tokens_per_minute == POISON
                 self.put(SelfTested(number, ["tenant-0: expected admit, got refuse"] if poisoned else []))
             case Persist(number, files, digests):
                 if self.disk_full:

@@ -59,7 +59,7 @@ def test_the_quickstart_is_sound_and_says_what_the_demo_needs():
     assert {q.tenant: q.weight_ppm // 1_000_000 for q in records.quotas} == {
         "acme": 4, "globex": 2, "initech": 1, "umbrella": 1
     }  # fmt: skip
-    assert [(r.name, r.pool, r.tier) for r in records.reservations] == [
+    assert [(r.name, r.portions[0].pool, r.tier) for r in records.reservations] == [
         ("acme-chat", "chat-a", "priority"),
         ("globex-chat", "chat-b", "standard"),
     ]
@@ -242,7 +242,8 @@ def test_every_number_that_was_written_is_traced_to_its_place():
     assert place("Quota", "acme", "/weight_ppm") == "quotas.yaml 4"
     assert place("Pool", "chat-b", "/capacity/input_tokens_per_minute") == "pools.yaml 2.2M tokens/min"
     assert (
-        place("Reservation", "acme-chat", "/output_tokens_per_minute") == "reservations.yaml 24k tokens/min"
+        place("Reservation", "acme-chat", "/portions/0/output_tokens_per_minute")
+        == "reservations.yaml 24k tokens/min"
     )
     assert place("Tier", "batch", "/queue/max_wait") == "tiers.yaml 10m"
     assert place("PriceBook", "list-prices", "/entries/0/output_nano") == "prices.yaml 0.60 USD/1M tokens"

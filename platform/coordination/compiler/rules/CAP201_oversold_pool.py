@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.dividing import Division, Portion, whole_capacity
 from coordination.compiler.reporting import report, see
 from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
@@ -48,9 +49,11 @@ class Oversold(NamedTuple):
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    by_pool: dict[str, list[Entry[Reservation]]] = {}
+    division = Division(catalogue.pools)
+    by_pool: dict[str, list[tuple[Entry[Reservation], Portion]]] = {}
     for reservation in catalogue.reservations.values():
-        by_pool.setdefault(reservation.spec.pool, []).append(reservation)
+        for portion in division.portions(reservation.spec):
+            by_pool.setdefault(portion.pool, []).append((reservation, portion))
     for name, reservations in by_pool.items():
         pool = catalogue.pools.get(name)
         if pool is not None and pool.spec.capacity is not None:
@@ -58,17 +61,13 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
 
 
 def _of_pool(
-    catalogue: Catalogue, pool: Entry[Pool], reservations: tuple[Entry[Reservation], ...]
+    catalogue: Catalogue, pool: Entry[Pool], reservations: tuple[tuple[Entry[Reservation], Portion], ...]
 ) -> tuple[Diagnostic, ...]:
     """A question for each pool, so that an edit has one of them swept over again."""
     inputs, outputs = whole_capacity(pool.spec)
     promises = [
-        Promise(
-            r,
-            catalogue.window_of(r),
-            r.spec.throughput.input * outputs + r.spec.throughput.output * inputs,
-        )
-        for r in reservations
+        Promise(r, catalogue.window_of(r), portion.input * outputs + portion.output * inputs)
+        for r, portion in reservations
     ]
     whole = inputs * outputs
     stretches = ((promise.windows, promise.parts) for promise in promises)
@@ -83,13 +82,6 @@ def _of_pool(
         _describe(pool, [p for p in promises if p.reservation.name in names], intervals, whole, catalogue.at)
         for names, intervals in told.items()
     )
-
-
-def whole_capacity(pool: Pool) -> tuple[int, int]:
-    """Input and output tokens a minute of all replicas together."""
-    count = pool.replicas.planned
-    capacity = pool.capacity
-    return (capacity.input * count, capacity.output * count) if capacity else (0, 0)
 
 
 def oversold(
@@ -145,6 +137,8 @@ def _describe(
     notes = [f"At {write_instant(interval.worst)}: {', '.join(shares)}{more}."]
     if again:
         notes.append(f"It is so for the last time in sight from {write_instant(intervals[-1].start)} on.")
+    if any(p.reservation.spec.pool is None for p in active):
+        notes.append("A reservation of a model takes the same part of what each of its pools may promise.")
     notes.append(
         "A reservation takes input/C_in + output/C_out of a pool: prefill and decode share the machine."
     )

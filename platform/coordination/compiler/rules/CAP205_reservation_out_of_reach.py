@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.dividing import Division
 from coordination.compiler.regions import Region
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
@@ -22,27 +23,29 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
             leading.setdefault(pool, []).append(region)
     led: dict[tuple[str, str], int] = {}
     """Pool and tier -> whose requests are led there."""
+    division = Division(catalogue.pools)
     for reservation in catalogue.reservations.values():
         spec = reservation.spec
-        pool_entry = pools.get(spec.pool)
-        if pool_entry is None or pool_entry.spec.model not in models:
-            continue
         if spec.tier not in tiers or spec.tenant not in tenants:
             continue
-        lane = spec.pool, spec.tier
-        if lane not in led:
-            asked = space.requests_of(pool_entry.spec.model, spec.tier)
-            led[lane] = tenants_led(asked.meet(region) for region in leading.get(spec.pool, ()))
-        if space.subtree(spec.tenant) & led[lane]:
-            continue
-        yield report(
-            RULE,
-            reservation.document,
-            "/spec/pool",
-            f"no route leads requests of tenant `{spec.tenant}` in tier `{spec.tier}` to pool `{spec.pool}`",
-            related=(see(pool_entry.document, "/metadata/name", "the pool"),),
-            notes=("A reservation is used by requests that a route brings to its pool.",),
-        )
+        for serving in division.pools_of(spec):
+            if serving.spec.model not in models:
+                continue
+            lane = serving.name, spec.tier
+            if lane not in led:
+                asked = space.requests_of(serving.spec.model, spec.tier)
+                led[lane] = tenants_led(asked.meet(region) for region in leading.get(serving.name, ()))
+            if space.subtree(spec.tenant) & led[lane]:
+                continue
+            yield report(
+                RULE,
+                reservation.document,
+                "/spec/model" if spec.pool is None else "/spec/pool",
+                f"no route leads requests of tenant `{spec.tenant}` in tier `{spec.tier}` "
+                f"to pool `{serving.name}`",
+                related=(see(serving.document, "/metadata/name", "the pool"),),
+                notes=("A reservation is used by requests that a route brings to its pool.",),
+            )
 
 
 def tenants_led(regions: Iterable[Region]) -> int:

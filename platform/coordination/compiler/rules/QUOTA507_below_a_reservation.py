@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.dividing import Division
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Quota, Reservation
@@ -21,14 +22,14 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     of_tenant: dict[str, list[Entry[Quota]]] = {}
     for quota in catalogue.quotas.values():
         of_tenant.setdefault(quota.spec.tenant, []).append(quota)
-    pools = catalogue.pools
+    division = Division(catalogue.pools)
     for reservation in catalogue.reservations.values():
-        pool = pools.get(reservation.spec.pool)
-        if pool is None or not _all_the_time(reservation.spec):
+        model = division.model_of(reservation.spec)
+        if model is None or not _all_the_time(reservation.spec):
             continue
         for tenant in (reservation.spec.tenant, *ancestors(reservation.spec.tenant)):
             for quota in of_tenant.get(tenant, ()):
-                if _covers(quota.spec, reservation.spec.tier, pool.spec.model):
+                if _covers(quota.spec, reservation.spec.tier, model):
                     yield from _compare(quota, reservation)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.dividing import Division
 from coordination.compiler.reporting import report, see
 from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
@@ -17,15 +18,21 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
+    division = Division(catalogue.pools)
     groups: dict[tuple[str, str, str], list[Entry[Reservation]]] = {}
     for reservation in catalogue.reservations.values():
         spec = reservation.spec
-        groups.setdefault((spec.tenant, spec.pool, spec.tier), []).append(reservation)
+        for serving in division.pools_of(spec):
+            groups.setdefault((spec.tenant, serving.name, spec.tier), []).append(reservation)
+    told: set[tuple[str, str]] = set()
     for (tenant, pool, tier), group in groups.items():
         if len(group) < 2:
             continue
         windows = {r.name: catalogue.window_of(r) for r in group}
         for name, (other, start) in overlapping(windows, catalogue.at).items():
+            if (name, other) in told:
+                continue  # on another pool, for they share several
+            told.add((name, other))
             later, earlier = catalogue.reservations[name], catalogue.reservations[other]
             since = f"from {write_instant(start)}" if start else "from the beginning"
             yield report(

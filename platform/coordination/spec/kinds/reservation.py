@@ -1,4 +1,4 @@
-"""Reservation: throughput of a pool that is promised to a tenant."""
+"""Reservation: throughput of a pool, or of all pools of a model, that is promised to a tenant."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import msgspec
 from coordination.spec.declaration import Block
 from coordination.spec.finding import Finding
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
-from coordination.spec.notation import Duration, Factor, Flag, Instant, Rate, Reference
+from coordination.spec.kinds.pool import REGION
+from coordination.spec.notation import Duration, Factor, Flag, Instant, Items, Rate, Reference
 from coordination.spec.plain import Path
 from coordination.spec.recurrence import Hours, HoursNotation, Recurrence, needs_start
-from coordination.spec.rules import SPEC013_missing_field
+from coordination.spec.rules import SPEC013_missing_field, SPEC016_contradiction, SPEC017_one_of
 from coordination.spec.zones import Zone
 
 
@@ -66,10 +67,21 @@ class Window(Block, frozen=True, kw_only=True):
 
 
 class Reservation(Block, frozen=True, kw_only=True):
-    """Throughput of a pool that is promised to a tenant in a tier."""
+    """Throughput of a pool, or of a model's pools, that is promised to a tenant in a tier."""
 
     tenant: Annotated[str, Reference("Tenant"), "Who holds it; its descendants draw on it too."]
-    pool: Annotated[str, Reference("Pool"), "Where the capacity is."]
+    pool: Annotated[
+        str | None, Reference("Pool"), "Where the capacity is; or `model`, with `regions`, in its place."
+    ] = None
+    model: Annotated[
+        str | None,
+        Reference("Model"),
+        "Whose capacity it is, wherever it is served: each pool of the model gives the same part of what it "
+        "may promise.",
+    ] = None
+    regions: Annotated[
+        tuple[str, ...], Items(REGION, most=100), "With `model`: only its pools in these; in all when empty."
+    ] = ()
     tier: Annotated[str, Reference("Tier"), "The tier whose requests it serves."]
     throughput: Annotated[Throughput, "What is promised."]
     burn: Annotated[Burn, "What a token of each class uses up."] = Burn()
@@ -86,3 +98,13 @@ class Reservation(Block, frozen=True, kw_only=True):
     reclaim_within: Annotated[
         int, Duration("10ms", "1h"), "How long the holder may have to wait for what was lent."
     ] = 1_000_000
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        given = [name for name in ("pool", "model") if values.get(name) is not None]
+        if len(given) != 1:
+            misread = SPEC017_one_of.exactly_one("a reservation", ("pool", "model"), given)
+            found.append(Finding(misread, (path, given[1]) if given else path))
+        elif given == ["pool"] and values.get("regions"):
+            misread = SPEC016_contradiction.between("regions", "pool", "A pool is in one region.")
+            found.append(Finding(misread, (path, "regions")))
