@@ -166,7 +166,7 @@ def documents(*kinds: str) -> st.SearchStrategy[dict[str, Any]]:
         notation = NOTATIONS[kind]
         spec: Any = written(notation)
         if kind == "Reservation":
-            spec = spec.map(_with_days)
+            spec = spec.map(_with_days).map(_of_a_pool_or_a_model)
         if kind == "Expectation":
             spec = spec.map(_without_contradiction)
         if kind == "PriceBook":
@@ -183,6 +183,13 @@ def _with_days(spec: dict[str, Any]) -> dict[str, Any]:
     """Hours and a zone belong to a window that recurs."""
     window = spec.get("window", {})
     return {**spec, "window": {"recurs": "FREQ=DAILY", **window}} if {"at", "zone"} & set(window) else spec
+
+
+def _of_a_pool_or_a_model(spec: dict[str, Any]) -> dict[str, Any]:
+    """One of the two; regions with the model alone."""
+    if "model" in spec:
+        return {key: value for key, value in spec.items() if key != "pool"}
+    return {"pool": "p", **{key: value for key, value in spec.items() if key != "regions"}}
 
 
 def _without_contradiction(spec: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from coordination.compiler import build
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.dividing import Division, Portion, divide
+from coordination.plan.impact import reach
+from coordination.program.index import load
+from coordination.scheduling import levels, routing
+from coordination.scheduling.state import State
 from coordination.spec import read
 from tests.support.policies import NEW_YEAR_2026, diagnose, world_with, written
 
@@ -151,3 +155,33 @@ def test_every_portion_comes_from_what_is_promised_altogether():
     fields = source_map.find("Reservation", "r0").fields
     assert fields["/portions/1/input_tokens_per_minute"] == "/spec/throughput/input"
     assert fields["/portions/2/output_tokens_per_minute"] == "/spec/throughput/output"
+
+
+def test_each_pool_has_a_lane_of_its_part_and_scale_is_led_there_as_often():
+    program = load(compiled("model: llama-3-8b")[1])
+    segment = program.segment_at(NEW_YEAR_2026)
+    assert {pool: reserve.kept_ppm for pool, reserve in segment.reserves.items()} == {
+        "p0": 160_000, "p1": 160_003, "p2": 160_000,
+    }  # fmt: skip
+    scope = program.scope("acme", "priority", "llama-3-8b")
+    pools = ["p0", "p1", "p2"]
+    led = [routing.lane_at(segment, scope, pools, (i << 64) // 100) for i in range(100)]
+    assert [led.count(pool) for pool in pools] == [20, 61, 19], "p1 has one token more"
+    assert routing.lane_at(segment, scope, pools, 2**64 - 1) == "p2"
+
+
+def test_to_its_holder_it_is_one():
+    program = load(compiled("model: llama-3-8b")[1])
+    state = State(program, "", 0, NEW_YEAR_2026)
+    assert list(program.reservations) == ["r0@p0", "r0@p1", "r0@p2"]
+    state.buckets(program.reservations["r0@p1"], NEW_YEAR_2026).take((10_000 * 10**6, 0), NEW_YEAR_2026)
+    (lane,) = levels(state, "acme", NEW_YEAR_2026).reservations
+    assert (lane.reservation, lane.in_force, lane.output_ppm) == ("r0", True, 0)
+    assert lane.input_ppm == 150_000, "10,000 of the 66,666 tokens that all pools take at once"
+
+
+def test_a_change_of_a_pool_reaches_what_is_divided_over_it():
+    policy_set, *_ = compiled("{model: llama-3-8b, regions: [eu]}")
+    catalogue = Catalogue(policy_set, None, NEW_YEAR_2026)
+    assert reach([catalogue], [("Pool", "p1")]).reservations == ("r0",)
+    assert reach([catalogue], [("Pool", "p2")]).reservations == ()
