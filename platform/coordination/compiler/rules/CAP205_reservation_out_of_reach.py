@@ -15,7 +15,7 @@ NEEDS_WHOLE = True
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    pools, tiers, tenants = catalogue.pools, catalogue.names("Tier"), catalogue.names("Tenant")
+    tiers, tenants = catalogue.names("Tier"), catalogue.names("Tenant")
     models, space = catalogue.names("Model"), catalogue.space
     leading: dict[str, list[Region]] = {}
     for route, region in space.routes:
