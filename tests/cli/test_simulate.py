@@ -174,3 +174,26 @@ def test_a_study_that_makes_no_sense_is_one_line_and_exit_2(arguments, says):
     assert done.exit_code == 2
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_gates_make_it_a_check(tmp_path):
+    told = as_json(QUICKSTART, "--trace", TRACE)
+    assert told["verdict"] == "holds"
+    assert {one["name"] for one in told["gates"]} == {"a-day-keeps-its-promises"}
+    for file in QUICKSTART.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text().replace("target: 400ms", "target: 2ms"))
+    done = run(tmp_path, "--trace", TRACE, "--seeds", 2)
+    assert done.exit_code == 1
+    (failed,) = (line for line in done.stdout.splitlines() if "ttft p95 at most 2ms" in line)
+    assert failed.startswith("a-day-keeps-its-promises")
+    assert failed.endswith("120  FAILS")
+    assert done.stdout.count("holds") > 2
+    against = as_json(QUICKSTART, "--trace", TRACE, "--against", tmp_path)
+    assert against["verdict"] == "holds"  # the other's gates are the other's
+
+
+def test_a_bundle_brings_no_promises(tmp_path):
+    bundle = tmp_path / "q.bundle"
+    assert CliRunner().invoke(app, ["build", str(QUICKSTART), "-o", str(bundle)]).exit_code == 0
+    told = as_json(bundle, "--trace", TRACE)
+    assert (told["verdict"], told["gates"], told["objectives"]) == (None, [], [])

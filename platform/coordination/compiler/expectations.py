@@ -51,16 +51,17 @@ class Outcome(NamedTuple):
 
 
 def outcomes(catalogue: Catalogue, program: Program) -> Iterator[Outcome]:
-    """Every expectation of the environment, by name. The policy must be sound."""
+    """Every expectation about one request, by name. The policy must be sound."""
     for entry in catalogue.expectations.values():
-        request = request_of(entry, catalogue, program)
-        found = evaluate(program, request)
-        yield Outcome(entry, request, found, tuple(_differences(entry.spec.expect, found)))
+        given, expect = entry.spec.given, entry.spec.expect
+        if given is not None and expect is not None:  # else it speaks of a simulation
+            request = request_of(given, catalogue, program)
+            found = evaluate(program, request)
+            yield Outcome(entry, request, found, tuple(_differences(expect, found)))
 
 
-def request_of(entry: Entry[kinds.Expectation], catalogue: Catalogue, program: Program) -> VectorRequest:
+def request_of(given: kinds.Given, catalogue: Catalogue, program: Program) -> VectorRequest:
     """The request of an expectation, as a client would send it."""
-    given = entry.spec.given
     served_name = catalogue.models[given.model].spec.served_name
     said = given.service_tier or "auto"
     if given.tier is not None:

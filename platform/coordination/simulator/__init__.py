@@ -3,6 +3,7 @@
 from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.promises import Promise, gates_of, objectives_of
 from coordination.simulator.report import report
 from coordination.simulator.study import Study, simulate
 from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from_trace
@@ -11,6 +12,7 @@ __all__ = [
     "Arrival",
     "Client",
     "Mix",
+    "Promise",
     "Settings",
     "Simulation",
     "Study",
@@ -20,8 +22,10 @@ __all__ = [
     "compare",
     "even_mix",
     "from_trace",
+    "gates_of",
     "generate",
     "interval",
+    "objectives_of",
     "report",
     "simulate",
 ]

@@ -17,6 +17,7 @@ from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords
 from coordination.simulator.generator import generate, read_workload
 from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.promises import Promise, verdicts
 from coordination.simulator.report import report
 from coordination.simulator.workload import Arrival, Mix, from_trace
 from coordination.traces import read_trace
@@ -34,6 +35,10 @@ class Study:
     limit: int | None = None
     """Requests to take; None is all."""
     settings: Settings = field(default_factory=Settings)
+    objectives: tuple[Promise, ...] = ()
+    """What the policy's tiers promise."""
+    gates: tuple[Promise, ...] = ()
+    """What its author says must come of it."""
 
     def with_seed(self, seed: int) -> Study:
         return replace(self, settings=replace(self.settings, seed=seed))
@@ -53,7 +58,10 @@ class Study:
 def simulate(study: Study, progress: Callable[[int, Micros], None] | None = None) -> dict[str, Any]:
     """The report. Raises ``TraceError`` at the trace's first bad record, or ``WorkloadError``."""
     simulation = Simulation(load(study.records), study.arrivals(), study.settings)
-    return report(simulation.run(progress), inputs(study))
+    found = report(simulation.run(progress), inputs(study))
+    found["objectives"] = verdicts(study.objectives, simulation.tally, simulation.program)
+    found["gates"] = verdicts(study.gates, simulation.tally, simulation.program)
+    return found
 
 
 def inputs(study: Study) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -21,6 +21,7 @@ from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
 from coordination.capacity import PROFILES
 from coordination.compiler import build
+from coordination.compiler.catalogue import Catalogue
 from coordination.diagnostics import in_reading_order, render_text
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
@@ -28,12 +29,15 @@ from coordination.program.shards import PROGRAM, MalformedProgramError, decode
 from coordination.simulator import (
     Client,
     Mix,
+    Promise,
     Settings,
     Study,
     WorkloadError,
     compare,
     even_mix,
+    gates_of,
     interval,
+    objectives_of,
     simulate,
 )
 from coordination.simulator.comparing import FIGURES
@@ -84,8 +88,9 @@ def command(
 ) -> None:
     """Simulate a policy under a recorded trace; with --against, two policies under the same arrivals.
 
-    --sweep turns one number and tells what moves; --find looks for the smallest fleet. Exit code: 0
-    simulated, 1 the policy has mistakes or no fleet keeps the objective, 2 could not run, 130 stopped.
+    Gates that Expectations set under `simulate:` must hold, under every seed. --sweep turns one number and
+    tells what moves; --find looks for the smallest fleet. Exit code: 0 simulated, 1 the policy has mistakes,
+    a gate fails or no fleet keeps the objective, 2 could not run, 130 stopped.
     """
     began = time.perf_counter()
     with reporting("simulate"):
@@ -117,6 +122,7 @@ def command(
 
             write_file(html, page(told).encode())
     print(json.dumps(told, indent=2) if output is OutputFormat.json else render(told))
+    raise typer.Exit(0 if told["verdict"] != "fails" else 1)
 
 
 def _where(trace: Path, problem: Exception) -> str:
@@ -127,12 +133,22 @@ def _where(trace: Path, problem: Exception) -> str:
 def _told(ours: list[dict[str, Any]], others: list[dict[str, Any]], wall: float) -> dict[str, Any]:
     """The first seed's report, and beside it what other seeds and the other policy came to."""
     told = {**ours[0], "wall_seconds": round(wall, 3)}
+    told["verdict"] = _verdict(ours)
     if len(ours) > 1:
         told["seeds"] = _spread(ours)
     if others:
         told["against"] = others[0]
         told["difference"] = compare(ours, others)
     return told
+
+
+def _verdict(reports: list[dict[str, Any]]) -> str | None:
+    """``holds`` when every gate does under every seed (one that nothing was counted for does not); None
+    without gates."""
+    gates = [gate["holds"] for one in reports for gate in one["gates"]]
+    if not gates:
+        return None
+    return "holds" if all(gates) else "fails"
 
 
 def _spread(reports: list[dict[str, Any]]) -> dict[str, Any]:
@@ -182,7 +198,7 @@ def _line(value: float, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _study(
-    records: ProgramRecords,
+    policy: Policy,
     path: str,
     trace: Path,
     mix: Sequence[str],
@@ -191,6 +207,7 @@ def _study(
     limit: int | None,
     settings: Settings,
 ) -> Study:
+    records = policy.records
     program = load(records)
     if not records.models or not records.tenants or not records.pools:
         raise CouldNotRun(f"{path}: a simulation needs a model, a pool and a tenant")
@@ -209,7 +226,7 @@ def _study(
             given = Mix(clients, given.model)
         except ValueError as problem:
             raise CouldNotRun(f"--mix: {problem}") from None
-    return Study(records, trace, given, speed, limit, settings)
+    return Study(records, trace, given, speed, limit, settings, policy.objectives, policy.gates)
 
 
 def _client(text: str) -> Client:
@@ -221,12 +238,20 @@ def _client(text: str) -> Client:
     return Client(tenant, tier or None, int(weight or 1))
 
 
-def _compiled(path: str, environment: str, at: str) -> ProgramRecords:
+class Policy(NamedTuple):
+    """What is simulated, and what was promised of it; a bundle carries no promises."""
+
+    records: ProgramRecords
+    objectives: tuple[Promise, ...] = ()
+    gates: tuple[Promise, ...] = ()
+
+
+def _compiled(path: str, environment: str, at: str) -> Policy:
     """From documents or a bundle; with mistakes, prints them and ends the command."""
     file = Path(path)
     if file.is_file() and file.suffix not in check.SUFFIXES:
         try:
-            return decode(unpack(read_file(file)).under(PROGRAM))
+            return Policy(decode(unpack(read_file(file)).under(PROGRAM)))
         except (RefusedError, MalformedProgramError) as error:
             raise CouldNotRun(f"{path}: {error}") from None
     try:
@@ -240,7 +265,8 @@ def _compiled(path: str, environment: str, at: str) -> ProgramRecords:
     if records is None or not check.is_ok(found, strict=False):
         print(render_text(found, policy_set.texts, colour=False), end="", file=sys.stderr)
         raise typer.Exit(1)
-    return records
+    catalogue = Catalogue(policy_set, environment, instant)
+    return Policy(records, objectives_of(catalogue), gates_of(catalogue))
 
 
 # Work

@@ -15,6 +15,10 @@ def render(told: dict[str, Any]) -> str:
     parts.append(_groups("tenant", told["tenants"]))
     if told["reservations"]:
         parts.append(_reservations(told["reservations"]))
+    if told["objectives"]:
+        parts.append(_promises("objective", told["objectives"]))
+    if told["gates"]:
+        parts.append(_promises("gate", told["gates"]))
     parts.append(_replicas(told["replicas"]))
     if "difference" in told:
         parts.append(_difference(told["difference"]))
@@ -108,6 +112,19 @@ def _reservations(reservations: dict[str, dict[str, Any]]) -> str:
     for name, one in reservations.items():
         counts = [f"{one[key]:,}" for key in ("used", "spilled", "exceeded", "shortfall")]
         rows.append([name, one["tenant"], *counts, duration(one["ttft"]["p99"])])
+    return table(rows)
+
+
+def _promises(title: str, promises: list[dict[str, Any]]) -> str:
+    """What was promised, what came of it, and for how many of how many it was kept."""
+    rows = [[title, "of", "promise", "found", "kept", "of", ""]]
+    for one in promises:
+        scope = ", ".join(f"{part} {one[part]}" for part in ("tier", "tenant", "pool") if part in one)
+        share = " at least " in one["says"]
+        found = "-" if one["value"] is None else (percent if share else duration)(one["value"])
+        holds = {None: "nothing counted", True: "holds", False: "FAILS"}[one["holds"]]
+        counts = (f"{one['kept']:,}", f"{one['given']:,}")
+        rows.append([one["name"], scope or "all", one["says"], found, *counts, holds])
     return table(rows)
 
 

@@ -1,14 +1,28 @@
-"""Expectation: a test of the policy, written by its author: this request, then, must come out so."""
+"""Expectation: a test of the policy, written by its author: this request, then, must come out so; or
+simulated under a trace, this promise must hold."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from coordination.spec.declaration import Block, notation_of
+from coordination.spec.declaration import Block, Blocks, notation_of
 from coordination.spec.finding import Finding
-from coordination.spec.notation import Choice, Count, Flag, Instant, Reference, Share, Table, Text, Whole
+from coordination.spec.kinds.objective import Bound, Within
+from coordination.spec.notation import (
+    Choice,
+    Count,
+    Flag,
+    Instant,
+    Percentile,
+    Reference,
+    Share,
+    Table,
+    Text,
+    Whole,
+)
 from coordination.spec.plain import Path
-from coordination.spec.rules import SPEC016_contradiction
+from coordination.spec.quantities import write_duration, write_percent
+from coordination.spec.rules import SPEC007_unit, SPEC013_missing_field, SPEC016_contradiction, SPEC017_one_of
 
 REASONS = (
     "rate_limit_exceeded",
@@ -103,8 +117,71 @@ class Expect(Block, frozen=True, kw_only=True):
             found.append(Finding(misread, (path, "reason")))
 
 
-class Expectation(Block, frozen=True, kw_only=True):
-    """A test of the policy: given this request and this fleet, this verdict."""
+SHARES = frozenset({"availability", "cache_hit"})
+"""What is a share of a whole: at least so much. Every other metric is a time: at most so long."""
 
-    given: Annotated[Given, "The request, and the fleet it meets."]
-    expect: Annotated[Expect, "How it must come out."]
+
+class Gate(Block, frozen=True, kw_only=True):
+    """What a simulation must come to: of everything, or of one tier, tenant or pool."""
+
+    metric: Annotated[
+        str,
+        Choice("ttft", "itl", "tpot", "e2e", "queue", "availability", "cache_hit"),
+        "Time to the first token, between two tokens, per token, to the last token, in our queue; "
+        "share of requests answered; share of prompt tokens found in a cache.",
+    ]
+    percentile: Annotated[
+        int | None, Percentile(), "Of how many requests in a hundred it holds; 95 when absent."
+    ] = None
+    target: Annotated[Bound, Within(), "The longest time, or the least share."]
+    tier: Annotated[str | None, Reference("Tier"), "Of requests served in it alone."] = None
+    tenant: Annotated[str | None, Reference("Tenant"), "Of its requests alone, and of tenants below it."] = (
+        None
+    )
+    pool: Annotated[str | None, Reference("Pool"), "Of requests that went there alone."] = None
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        metric, target = values["metric"], values["target"]
+        if metric not in SHARES:
+            if target.time is None:
+                misread = SPEC007_unit.wrong(write_percent(target.share), "time", "400ms")
+                found.append(Finding(misread, (path, "target")))
+            return
+        if target.share is None:
+            misread = SPEC007_unit.wrong(write_duration(target.time), "percent", "99.9%")
+            found.append(Finding(misread, (path, "target")))
+        if values.get("percentile") is not None:
+            why = "It speaks of all requests, and of no time."
+            misread = SPEC016_contradiction.between("percentile", f"metric: {metric}", why)
+            found.append(Finding(misread, (path, "percentile")))
+
+
+class Simulated(Block, frozen=True, kw_only=True):
+    """What `headway simulate` must find under the trace it is given."""
+
+    gates: Annotated[tuple[Gate, ...], Blocks(Gate, least=1, most=50), "Each must hold."]
+
+
+class Expectation(Block, frozen=True, kw_only=True):
+    """A test of the policy: given this request and this fleet, this verdict; or simulated, these gates."""
+
+    given: Annotated[Given | None, "The request, and the fleet it meets."] = None
+    expect: Annotated[Expect | None, "How it must come out."] = None
+    simulate: Annotated[
+        Simulated | None, "In place of both: what must hold when the policy is simulated under a trace."
+    ] = None
+
+    @classmethod
+    def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        given = [name for name in ("given", "simulate") if values.get(name) is not None]
+        if len(given) != 1:
+            misread = SPEC017_one_of.exactly_one("`Expectation`", ("given", "simulate"), given)
+            found.append(Finding(misread, path))
+        elif given == ["given"] and values.get("expect") is None:
+            misread = SPEC013_missing_field.missing("expect", "`Expectation`", "How it must come out.")
+            found.append(Finding(misread, path))
+        elif given == ["simulate"] and values.get("expect") is not None:
+            why = "A simulation has gates; one request has a verdict."
+            misread = SPEC016_contradiction.between("expect", "simulate", why)
+            found.append(Finding(misread, (path, "expect")))

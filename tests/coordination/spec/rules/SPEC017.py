@@ -12,6 +12,14 @@ spec:
   capacity: {input: 1M tokens/min, output: 100k tokens/min, sequences: 256, kv_tokens: 430k}
   replicas: %s
 """
+EXPECTATION = """\
+apiVersion: headway/v1
+kind: Expectation
+metadata: {name: e}
+spec: {%s}
+"""
+ASKED = "given: {tenant: acme, model: llama-3-8b}"
+GATES = "simulate: {gates: [{metric: availability, target: 99%}]}"
 CASES = [
     Case(
         "replicas of two sorts",
@@ -25,5 +33,12 @@ CASES = [
         POOL % '{urls: ["http://chat:1"]}' + "  auth: {env: KEY, file: /key}\n",
         (("9:20", "`auth` has `env` and `file`"),),
     ),
+    Case(
+        "a request and a simulation",
+        EXPECTATION % f"{ASKED}, {GATES}",
+        (("4:7", "`Expectation` has `given` and `simulate`"),),
+    ),
+    Case("neither", EXPECTATION % "expect: {verdict: admit}", (("4:1", "`Expectation` has none of"),)),
+    Case("a simulation", EXPECTATION % GATES),
     Case("one of each", POOL % '{urls: ["http://chat:1", "http://chat:2"]}'),
 ]
