@@ -442,10 +442,10 @@ class Exchange:
         self.deadline = 0
         self._plane.live.discard(self)
         self._body = b""
-        self.request.blocks = ()
         explanation = self._explanation
         explanation.outcome = outcome
         explanation.status = status
         explanation.finished = self._plane.clock.now()
         self._plane.metrics.finished(explanation)
         self._plane.teller.note(explanation)
+        self.request.blocks = ()

@@ -21,6 +21,7 @@ from gateway.downstream.request import Limits
 from gateway.feed import Feed
 from gateway.log import log
 from gateway.observer import Observer
+from gateway.recording import Recording, Together
 from gateway.settings import GatewaySettings
 from gateway.telemetry.reporter import Facts, Reporter
 from gateway.telling import Telling
@@ -64,12 +65,14 @@ class GatewayProcess:
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
         self.books.restore(self.coordinator)
         self.telling = Telling(clock, feed.post) if feed.post is not None else None
+        self.recording = Recording(settings.record, clock) if settings.record is not None else None
+        tellers = [teller for teller in (self.telling, self.recording) if teller is not None]
         self.plane = DataPlane(
             self.coordinator,
             self.replicas,
             self.clock,
             self.books.accounts,
-            self.telling,
+            tellers[0] if len(tellers) == 1 else Together(tellers),
             settings.region,
         )
         self.plane.credentials.follow(active.program)
@@ -102,6 +105,8 @@ class GatewayProcess:
         self.books.start()
         if self.telling is not None:
             self.telling.start()
+        if self.recording is not None:
+            self.recording.start()
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then end it with an error."""
@@ -113,6 +118,8 @@ class GatewayProcess:
         await asyncio.sleep(0)
         words = [self.reporter.stop(), self.books.stop()]
         await asyncio.gather(*words, *([self.telling.stop()] if self.telling is not None else []))
+        if self.recording is not None:
+            self.recording.stop()
         await self._feed.stop()
         self.admin.close()
         if self.certificate is not None:
@@ -150,7 +157,18 @@ class GatewayProcess:
             },
             "ledger": self.books.state(),
             "credentials_missing": self.plane.credentials.missing,
+            "recording": self._recording(),
             "replicas": self.replica_states(),
+        }
+
+    def _recording(self) -> dict[str, Any] | None:
+        recording = self.recording
+        if recording is None:
+            return None
+        return {
+            "written": recording.written,
+            "left_out": recording.left_out,
+            "stopped": recording.stopped,
         }
 
     def replica_states(self) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ class GatewaySettings:
     """Where it stands; routes may ask for it."""
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
+    record: Path | None = None
+    """Folder to record traffic in, for simulations; nothing is recorded without one."""
     ready_file: Path | None = None
     """Written, as JSON {port, admin_port, pid}, once requests are served."""
     tls_cert: Path | None = None

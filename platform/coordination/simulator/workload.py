@@ -1,8 +1,9 @@
 """Who sends what, and when? A trace's requests, given to the tenants and tiers of a policy.
 
-The public traces name no tenant and no tier, so a ``Mix`` declares them: each conversation belongs to one
-client, drawn by its hash, so that all its turns do. The same trace, mix, speed and seed give the same
-arrivals, whatever the policy under test: that is what makes two simulations comparable.
+A recording names who sent each request. The public traces name no tenant and no tier, so a ``Mix``
+declares them: each conversation belongs to one client, drawn by its hash, so that all its turns do. The
+same trace, mix, speed and seed give the same arrivals, whatever the policy under test: that is what makes
+two simulations comparable.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 import xxhash
 
 from coordination.program.index import Program
-from coordination.traces import BLOCK_TOKENS, TraceRequest
+from coordination.traces import BLOCK_TOKENS, Sender, TraceRequest
 
 _hash: Callable[[bytes, int], int] = xxhash.xxh3_64_intdigest
 
@@ -72,6 +73,9 @@ def from_trace(requests: Iterable[TraceRequest], mix: Mix, *, speed: float, seed
     bounds = list(accumulate(client.weight for client in clients))
     total = bounds[-1]
     for request in requests:
+        if request.sender is not None:
+            yield _as_sent(request, request.sender, speed)
+            continue
         session = conversation(request)
         drawn = _hash(b"%d" % session, seed) % total
         client = clients[bisect_right(bounds, drawn)]
@@ -88,6 +92,21 @@ def from_trace(requests: Iterable[TraceRequest], mix: Mix, *, speed: float, seed
             blocks if len(blocks) == whole else blocks[:whole],
             session,
         )
+
+
+def _as_sent(request: TraceRequest, sender: Sender, speed: float) -> Arrival:
+    session = sender.session
+    return Arrival(
+        int(request.arrival_us / speed),
+        sender.tenant,
+        sender.service_tier,
+        sender.model,
+        request.input_tokens,
+        request.output_tokens,
+        request.blocks[: request.input_tokens // BLOCK_TOKENS],
+        conversation(request) if session is None else _hash(session.encode(), 0),
+        sender.max_tokens,
+    )
 
 
 def conversation(request: TraceRequest) -> int:

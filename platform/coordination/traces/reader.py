@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from coordination.traces import azure, mooncake
+from coordination.traces import azure, mooncake, recorded
 from coordination.traces.records import MAX_LINE_BYTES, TraceError, TraceRequest
 
 
 def read_trace(path: Path | str) -> Iterator[TraceRequest]:
-    """Yields the requests of a Mooncake JSONL or Azure CSV trace, told apart by the first line.
+    """Yields the requests of a Mooncake JSONL or Azure CSV trace or of a recording, by its first line.
 
-    Holds one line at a time. Arrivals never go backwards. Raises ``TraceError`` naming file and line
-    of the first bad record, or of the file if it cannot be opened or holds no request.
+    Holds one line at a time (of a recording, those of its longest request's time). Arrivals never go
+    backwards. Raises ``TraceError`` naming file and line of the first bad record, or of the file if it
+    cannot be opened or holds no request.
     """
     name = str(path)
     try:
@@ -30,7 +31,9 @@ def _requests(name: str, stream: BinaryIO) -> Iterator[TraceRequest]:
     if first is None:
         raise TraceError(name, 0, "the trace is empty")
     number, text = first
-    if text.startswith("{"):
+    if recorded.is_opening(text):
+        yield from recorded.requests(name, first, lines)
+    elif text.startswith("{"):
         yield mooncake.parse(name, number, text)
         for number, text in lines:
             yield mooncake.parse(name, number, text)
@@ -41,9 +44,9 @@ def _requests(name: str, stream: BinaryIO) -> Iterator[TraceRequest]:
         raise TraceError(
             name,
             number,
-            'neither a Mooncake record ({"timestamp": ..}) nor the Azure header ('
+            'neither a Mooncake record ({"timestamp": ..}), nor the Azure header ('
             + ",".join(azure.HEADER)
-            + ")",
+            + '), nor a recording ({"headway": ..})',
         )
 
 
@@ -80,6 +83,7 @@ def _ordered(name: str, requests: Iterator[TraceRequest]) -> Iterator[TraceReque
             request.input_tokens,
             request.output_tokens,
             request.blocks,
+            request.sender,
         )
     if origin is None:
         raise TraceError(name, 0, "the trace holds no request")

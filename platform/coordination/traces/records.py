@@ -14,6 +14,18 @@ MAX_LINE_BYTES = 1_048_576
 """Longest line a reader takes in: 4 Mi tokens are 8,192 hash ids of at most twenty digits."""
 
 
+class Sender(msgspec.Struct, frozen=True):
+    """Who sent a request, where a trace tells."""
+
+    tenant: str
+    service_tier: str | None
+    """None: the client named none."""
+    model: str
+    """As the client named it."""
+    session: str | None
+    max_tokens: int | None
+
+
 class TraceRequest(msgspec.Struct, frozen=True):
     """One arrival: when, how long a prompt, how long an answer, which prefix it shares."""
 
@@ -26,6 +38,8 @@ class TraceRequest(msgspec.Struct, frozen=True):
     blocks: tuple[int, ...]
     """Hash ids of the prompt's 512-token blocks, the last perhaps partial. Empty: the trace does not
     say what its prompts shared, so they share nothing."""
+    sender: Sender | None = None
+    """Only recordings of our own tell."""
 
 
 class TraceError(Exception):

@@ -55,6 +55,9 @@ def serve(
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="How long answers may go on after a signal to stop.")
     ] = 2.0,
+    record: Annotated[
+        Path | None, typer.Option(help="Record traffic here, without prompts, for `headway simulate`.")
+    ] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Written as JSON once requests are served.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible endpoint under a verified policy."""
@@ -78,6 +81,7 @@ def serve(
         tls_key=tls_key,
         replica_ca=replica_ca,
         drain_seconds=drain_seconds,
+        record=record,
         ready_file=ready_file,
         on_ledger_full=on_ledger_full.value,
     )

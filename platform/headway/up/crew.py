@@ -59,6 +59,7 @@ def gateway(ports: Ports, state: Path, *, serial: int) -> Spec:
         arguments=(
             *("gateway", "--server", ports.console_url, "--state", str(state), "--host", LOOPBACK),
             *("--port", str(ports.gateway), "--admin-port", str(ports.admin)),
+            *("--record", str(state.parent / "recordings")),
         ),
         answers=lambda: not serial or (serves(models) and follows(readyz, serial)),
         address=ports.gateway_url if serial else "",

@@ -36,7 +36,7 @@ CASES = [
     Case(
         "a request and a simulation",
         EXPECTATION % f"{ASKED}, {GATES}",
-        (("4:7", "`Expectation` has `given` and `simulate`"),),
+        (("4:1", "`Expectation` has `given` and `simulate`; only one of"),),
     ),
     Case("neither", EXPECTATION % "expect: {verdict: admit}", (("4:1", "`Expectation` has none of"),)),
     Case("a simulation", EXPECTATION % GATES),

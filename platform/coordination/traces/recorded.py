@@ -1,0 +1,126 @@
+"""How does traffic that a gateway recorded read, and how is it written?
+
+The first line says what the file is: ``{"headway": "recording/1", "longest_us": 600000000}``, the second
+member being the longest any of its requests can have taken. Each further line is one request, written when
+it ended, so that a request which took long stands after others that arrived later; ``longest_us`` bounds
+how far back one may reach, and with it what a reader must hold. A prompt is not in it: the hash ids are of
+salted 512-token prefixes, equal only where prompts were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+
+from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, Sender, TraceError, TraceRequest
+
+T = TypeVar("T")
+FORMAT: Final = "recording/1"
+BLOCKS_PER_ID: Final = 4
+"""Hash ids are of 512 tokens, the blocks that requests are placed by of 128."""
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+_Tokens = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
+_Instant = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The first line."""
+
+    headway: str
+    longest_us: Annotated[int, msgspec.Meta(ge=1, le=86_400_000_000)]
+
+
+class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request that was answered or refused, as its client sent it."""
+
+    at: _Instant
+    """Arrival, microseconds since 1970."""
+    ended: _Instant
+    tenant: _Name
+    model: _Name
+    """As the client named it."""
+    input_tokens: _Tokens
+    output_tokens: _Tokens
+    """Of a refused request, what it was expected to use."""
+    tier: str | None = None
+    """``service_tier`` as the client said it."""
+    session: str | None = None
+    max_tokens: int | None = None
+    code: str | None = None
+    """What it was refused with then."""
+    hash_ids: tuple[int, ...] = ()
+    """Of each whole 512-token prefix of the prompt."""
+
+
+def opening(longest_us: int) -> bytes:
+    return msgspec.json.encode(Opening(FORMAT, longest_us)) + b"\n"
+
+
+def line(request: Recorded) -> bytes:
+    return msgspec.json.encode(request) + b"\n"
+
+
+def ids_of(blocks: Sequence[int]) -> tuple[int, ...]:
+    """Hash ids of the chained block hashes a gateway places a request by."""
+    return tuple(blocks[BLOCKS_PER_ID - 1 :: BLOCKS_PER_ID])
+
+
+def is_opening(text: str) -> bool:
+    """Whether a first line opens a recording of any version."""
+    return text.startswith('{"headway":')
+
+
+def requests(file: str, first: tuple[int, str], lines: Iterable[tuple[int, str]]) -> Iterator[TraceRequest]:
+    """In order of arrival. Raises ``TraceError`` at the first bad line."""
+    head = _decoded(file, *first, _opening)
+    if head.headway != FORMAT:
+        raise TraceError(file, first[0], f"a {head.headway}; this version reads {FORMAT}")
+    held: list[tuple[int, int, Recorded]] = []
+    latest = 0
+    for number, text in lines:
+        record = _decoded(file, number, text, _decoder)
+        latest = _in_order(file, number, record, latest, head.longest_us)
+        heappush(held, (record.at, number, record))
+        while held and held[0][0] + head.longest_us < latest:  # none that is still to come arrived before it
+            yield _request(*heappop(held)[1:])
+    while held:
+        yield _request(*heappop(held)[1:])
+
+
+def _in_order(file: str, number: int, record: Recorded, latest: int, longest: int) -> int:
+    """When the newest of all lines ended."""
+    took = record.ended - record.at
+    if not 0 <= took <= longest:
+        raise TraceError(file, number, f"ended {took} us after it arrived, not 0 to {longest}")
+    if record.at + longest < latest:
+        late = (latest - record.at) / 1e6
+        raise TraceError(file, number, f"out of order: arrived {late:.1f} s before another line ended")
+    found = len(record.hash_ids)
+    if found > record.input_tokens // BLOCK_TOKENS + 1:
+        raise TraceError(file, number, f"{record.input_tokens} tokens do not make {found} hash ids")
+    return max(latest, record.ended)
+
+
+def _request(number: int, record: Recorded) -> TraceRequest:
+    return TraceRequest(
+        number,
+        record.at,
+        record.input_tokens,
+        record.output_tokens,
+        record.hash_ids,
+        Sender(record.tenant, record.tier, record.model, record.session, record.max_tokens),
+    )
+
+
+def _decoded(file: str, number: int, text: str, decoder: msgspec.json.Decoder[T]) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as problem:
+        raise TraceError(file, number, str(problem)) from problem
+
+
+_opening = msgspec.json.Decoder(Opening)
+_decoder = msgspec.json.Decoder(Recorded)
