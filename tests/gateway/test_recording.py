@@ -46,8 +46,9 @@ async def test_what_was_asked_is_read_again_as_traffic(tmp_path):
 async def test_a_restart_goes_on_after_the_last_whole_line(tmp_path):
     folder = tmp_path / "recordings"
     for boot in range(2):
-        (tmp_path / f"{boot}").mkdir()
-        async with replicas() as (one,), gateway(tmp_path / f"{boot}", [one.url], options={"record": folder}) as gw:
+        own = tmp_path / f"{boot}"
+        own.mkdir()
+        async with replicas() as (one,), gateway(own, [one.url], options={"record": folder}) as gw:
             await post(gw)
         (file,) = folder.glob(f"*{SUFFIX}")
         with file.open("ab") as torn:
