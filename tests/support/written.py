@@ -10,6 +10,7 @@ from coordination.spec import KINDS
 from coordination.spec.declaration import Block, Fields
 from coordination.spec.finding import Finding, Unset
 from coordination.spec.kinds import NOTATIONS
+from coordination.spec.kinds.expectation import Gate
 from coordination.spec.kinds.objective import Objective
 from coordination.spec.kinds.overflow import OverflowNotation
 from coordination.spec.kinds.pool import Auth, Replicas
@@ -150,9 +151,22 @@ def some_replicas() -> st.SearchStrategy[Plain]:
     return listed | named | selected  # type: ignore[no-any-return]
 
 
+def one_gate() -> st.SearchStrategy[Plain]:
+    share = st.integers(0, 10**6).map(lambda n: f"{n / 10000:.4f}%")
+    scope: Any = dict.fromkeys(("tier", "tenant", "pool"), NAMES)
+    shares: Any = st.fixed_dictionaries(
+        {"metric": st.sampled_from(["availability", "cache_hit"]), "target": share}, optional=scope
+    )
+    timed = st.sampled_from(["ttft", "itl", "tpot", "e2e", "queue"])
+    percentile: Any = {"percentile": st.sampled_from([50, 95, "99.9"])}
+    times: Any = st.fixed_dictionaries({"metric": timed, "target": TIMES}, optional=scope | percentile)
+    return shares | times  # type: ignore[no-any-return]
+
+
 SPECIAL: dict[type[Block], st.SearchStrategy[Plain]] = {
     Limit: one_limit(),
     Objective: one_objective(),
+    Gate: one_gate(),
     Replicas: some_replicas(),
     Auth: st.sampled_from([{"env": "KEY"}, {"file": "/run/key"}]),
 }
@@ -193,7 +207,9 @@ def _of_a_pool_or_a_model(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_contradiction(spec: dict[str, Any]) -> dict[str, Any]:
-    """One way to say the tier; a reason for refusals only, a pool for the rest."""
+    """A simulation or a request; one way to say the tier; a reason for refusals only, a pool for the rest."""
+    if "given" not in spec or "expect" not in spec:
+        return {"simulate": spec.get("simulate", {"gates": [{"metric": "cache_hit", "target": "10%"}]})}
     given, expect = dict(spec["given"]), dict(spec["expect"])
     if "tier" in given:
         given.pop("service_tier", None)

@@ -117,8 +117,10 @@ class Expect(Block, frozen=True, kw_only=True):
             found.append(Finding(misread, (path, "reason")))
 
 
-SHARES = frozenset({"availability", "cache_hit"})
-"""What is a share of a whole: at least so much. Every other metric is a time: at most so long."""
+TIMES = ("ttft", "itl", "tpot", "e2e", "queue")
+"""Metrics that are times: at most so long."""
+SHARES = ("availability", "cache_hit")
+"""Metrics that are shares of a whole: at least so much."""
 
 
 class Gate(Block, frozen=True, kw_only=True):
@@ -126,14 +128,14 @@ class Gate(Block, frozen=True, kw_only=True):
 
     metric: Annotated[
         str,
-        Choice("ttft", "itl", "tpot", "e2e", "queue", "availability", "cache_hit"),
+        Choice(*TIMES, *SHARES),
         "Time to the first token, between two tokens, per token, to the last token, in our queue; "
         "share of requests answered; share of prompt tokens found in a cache.",
     ]
     percentile: Annotated[
         int | None, Percentile(), "Of how many requests in a hundred it holds; 95 when absent."
     ] = None
-    target: Annotated[Bound, Within(), "The longest time, or the least share."]
+    target: Annotated[Bound, Within(TIMES, SHARES), "The longest time, or the least share."]
     tier: Annotated[str | None, Reference("Tier"), "Of requests served in it alone."] = None
     tenant: Annotated[str | None, Reference("Tenant"), "Of its requests alone, and of tenants below it."] = (
         None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -22,17 +23,21 @@ from coordination.spec.rules import SPEC007_unit, SPEC016_contradiction
 DAY = 86_400 * MILLION
 
 
+TIMES = ("ttft", "itl", "tpot", "e2e", "deadline")
+SHARES = ("availability",)
+
+
 class Within(Notation):
     """A duration, or a share of requests: ``400ms``, ``99.9%``."""
 
     unit = "time or %, by `metric`"
     by = "metric"
-    cases = MappingProxyType(
-        {
-            **dict.fromkeys(("ttft", "itl", "tpot", "e2e", "deadline"), Duration("1us")),
-            "availability": Share(),
-        }
-    )
+
+    def __init__(self, times: Iterable[str], shares: Iterable[str]) -> None:
+        """Metrics that are times, and that are shares."""
+        self.cases = MappingProxyType(
+            {**dict.fromkeys(times, Duration("1us")), **dict.fromkeys(shares, Share())}
+        )
 
     def parse(self, value: Plain) -> Bound:
         if isinstance(value, str) and value.strip().endswith("%"):
@@ -75,7 +80,7 @@ class Objective(Block, frozen=True, kw_only=True):
     percentile: Annotated[
         int | None, Percentile(), "Of how many requests in a hundred it holds; 95 when absent."
     ] = None
-    target: Annotated[Bound, Within(), "The time, or for availability the share."]
+    target: Annotated[Bound, Within(TIMES, SHARES), "The time, or for availability the share."]
     uncached_input: Annotated[
         Length | None, "Only for requests with so many prompt tokens to compute; all when absent."
     ] = None
