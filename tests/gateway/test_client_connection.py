@@ -98,6 +98,30 @@ AMBIGUOUS = {
     "a bare CR in a header": head("X: a\rY: b"),
     "a folded header": head("X: y\r\n z"),
     "a blank before the colon": head("X : y"),
+    "a blank before the colon of a coding": head("Transfer-Encoding : chunked") + EMPTY,
+    "a coding behind a vertical tab": head("Transfer-Encoding: \x0bchunked") + EMPTY,
+    "a coding in quotes": head('Transfer-Encoding: "chunked"') + EMPTY,
+    "a coding and identity": head("Transfer-Encoding: chunked, identity") + EMPTY,
+    "a coding, folded": head("Transfer-Encoding:\r\n chunked") + EMPTY,
+    "an empty coding": head("Transfer-Encoding: ") + EMPTY,
+    "a hexadecimal length": head("Content-Length: 0x3") + b"abc",
+    "a length with a fraction": head("Content-Length: 3.0") + b"abc",
+    "a negative length": head("Content-Length: -3") + b"abc",
+    "a first header that is folded": b"GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+    "a header without a colon": head("Nonsense"),
+    "a header without a name": head(": x"),
+    "a header name with a parenthesis": head("X(): y"),
+    "a bare LF in a header": head("X: a\nY: b"),
+    "CR alone for a line end": b"GET / HTTP/1.1\rHost: a\r\r",
+    "a negative chunk size": CHUNKED + b"-3\r\nabc\r\n" + EMPTY,
+    "an underscore in a chunk size": CHUNKED + b"1_0\r\nabc\r\n" + EMPTY,
+    "a chunk without its line end": CHUNKED + b"3\r\nabc" + EMPTY,
+    "a bare LF in a chunk extension": CHUNKED + b"3;a\nb\r\nabc\r\n" + EMPTY,
+    "another authority than Host": b"GET http://b/smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a user in the authority": b"GET http://a@b/smuggled HTTP/1.1\r\nHost: b\r\n\r\n",
+    "a tunnel": b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+    "two versions": b"GET / HTTP/1.1 HTTP/1.0\r\nHost: a\r\n\r\n",
+    "a NUL in the target": b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a NUL in a header": head("X: a\0b"),
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": head("Host: b"),
@@ -290,8 +314,13 @@ async def test_http_1_0_is_answered_and_closed():
 
 async def test_an_absolute_target_is_its_path():
     async with serving() as (_, listener):
-        _, answer = await exchange(listener.port, b"GET http://a/echo HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert answer.body == b"GET /echo "
+        for target, path in (
+            (b"http://a/echo", b"/echo"),
+            (b"HTTPS://A/x?y=http://b/", b"/x?y=http://b/"),
+            (b"http://a", b"/"),
+        ):
+            _, answer = await exchange(listener.port, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+            assert answer.body == b"GET %b " % path
 
 
 async def test_a_client_that_leaves_is_reported_to_whoever_answers_it():

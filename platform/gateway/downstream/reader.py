@@ -152,7 +152,11 @@ class RequestReader(asyncio.BufferedProtocol):
             self._refuse(problem)
             return
         if not request.path.startswith(b"/"):
-            request.path = _path_of(request.path)
+            path = _path_of(request.path, request.headers.get(b"host"))
+            if path is None:
+                self._refuse(Problem("bad_http", "The target's authority is not the one of the Host header."))
+                return
+            request.path = path
         self._target = (request, request.path)
         self._head_read(request)
 
@@ -224,11 +228,15 @@ class RequestReader(asyncio.BufferedProtocol):
         return Problem("request_too_large", f"The request body exceeds {size} bytes.")
 
 
-def _path_of(target: bytes) -> bytes:
-    """The path of an absolute-form target; anything else stays as it is and is not found."""
-    if target[:7].lower() in (b"http://", b"https:/"):
-        try:
-            return httptools.parse_url(target).path or b"/"
-        except httptools.HttpParserInvalidURLError:
-            return target
-    return target
+def _path_of(target: bytes, host: bytes | None) -> bytes | None:
+    """The path of an absolute-form target; ``None`` if it and Host name different places.
+
+    Anything else stays as it is, and is not found.
+    """
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return target
+    authority, slash, path = rest.partition(b"/")
+    if host is not None and authority.lower() != host.lower():
+        return None
+    return slash + path if slash else b"/"
