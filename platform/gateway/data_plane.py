@@ -246,6 +246,7 @@ class DataPlane:
         sender: KeyFacts = http.sender
         explanation.model = asked.model[:SESSION_LIMIT]
         explanation.stream = asked.stream
+        explanation.operation = endpoint.operation
         coordinator = self.coordinator
         classified = coordinator.classify(sender.tenant, asked.service_tier, asked.model)
         if isinstance(classified, Refusal):

@@ -21,10 +21,12 @@ from gateway.endpoints.table import Endpoint
 from gateway.errors import Problem
 from gateway.explanations import Explanation
 from gateway.json_member import set_member
+from gateway.log import log
 from gateway.prompt import ModelRequest
 from gateway.sse import EventStream
 from gateway.telemetry.meter import Cell
 from gateway.upstream.connection import ReplicaConnection
+from gateway.usage import is_possible
 
 if TYPE_CHECKING:
     from gateway.data_plane import DataPlane
@@ -217,12 +219,17 @@ class Exchange:
             self._plane.coordinator.progress(self._dispatch, events.tokens)
             self._plane.accounts.passed(self._dispatch, events.tokens)
 
-    def upstream_end(self) -> None:
+    def upstream_end(self, *, framed: bool) -> None:
         self._upstream = None
         if self.over:
             return
         if self._events is not None:
-            self._stream_ended(self._events)
+            if framed or self._events.done:
+                self._stream_ended(self._events)
+            elif self._answered:
+                self._cut_off(FAILED)  # it closed, as a dying process does too, and had not said it was done
+            else:
+                self._attempt_failed("reset")
         else:
             self._answer_whole(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
 
@@ -346,7 +353,7 @@ class Exchange:
         assert dispatch is not None  # noqa: S101 - a replica spoke
         now = self._explanation.first_byte = self._plane.clock.now()
         if status == 200:
-            usage = self._endpoint.usage(body)
+            usage = self._believed(self._endpoint.usage(body), 0)
             self._settle(
                 "completed", usage or self._counted(), "completed", by_engine=usage is not None, now=now
             )
@@ -401,11 +408,32 @@ class Exchange:
         """What was done as far as we saw, when the engine did not say."""
         events = self._events
         if events is not None and events.usage is not None:
-            return events.usage
+            events.usage = self._believed(events.usage, events.tokens)
+            if events.usage is not None:
+                return events.usage
         if self._dispatch is None:
             return Usage(0, 0, 0)
         uncached, cached, _ = self._dispatch.decision.held
         return Usage(uncached, cached, events.tokens if events is not None else 0)
+
+    def _believed(self, usage: Usage | None, seen: int) -> Usage | None:
+        """What the engine says it did, unless it cannot be: then we go by our own count."""
+        dispatch = self._dispatch
+        if usage is None or dispatch is None:
+            return usage
+        pool = self._plane.coordinator.program.pools.get(dispatch.pool)
+        if pool is None or is_possible(usage, seen, self._asked.answers * pool.model.context_window):
+            return usage
+        self._plane.metrics.usage_disbelieved += 1
+        log(
+            "usage_disbelieved",
+            request_id=self.request.request_id,
+            pool=dispatch.pool,
+            replica=dispatch.replica,
+            told=[usage.uncached_input, usage.cached_input, usage.output],
+            seen=seen,
+        )
+        return None
 
     def _settle(
         self, outcome: Outcome, usage: Usage, ended: Ended, *, by_engine: bool = False, now: int = 0

@@ -30,6 +30,8 @@ class Explanation(msgspec.Struct, eq=False, gc=False):
     key_id: str | None = None
     model: str | None = None
     tier_requested: str | None = None
+    operation: str = ""
+    """What OpenTelemetry calls the endpoint."""
     stream: bool = False
     bundle: str = ""
     decision: Decision | None = None
@@ -56,6 +58,7 @@ class Explanation(msgspec.Struct, eq=False, gc=False):
             "key_id": self.key_id,
             "model": self.model,
             "tier_requested": self.tier_requested,
+            "operation": self.operation or None,
             "stream": self.stream,
             "bundle": self.bundle,
             "outcome": self.outcome,

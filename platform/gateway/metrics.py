@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from gateway.explanations import Explanation
+from gateway.genai import GenAi
 from gateway.telemetry.meter import Meter
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -75,12 +76,16 @@ class Metrics:
         self.requests: dict[tuple[int, str, str], int] = {}
         """(HTTP status, error code or empty, tier served) -> requests."""
         self._served: dict[str, Served] = {}
+        self.usage_disbelieved = 0
+        """Answers whose engine told of usage that cannot be."""
+        self.gen_ai = GenAi()
         self.meter = Meter()
         """The same by tenant, model and replica, for the console's sake: since its last look."""
 
     def finished(self, explanation: Explanation) -> None:
         """One request is over, however it ended."""
         self.meter.finished(explanation)
+        self.gen_ai.finished(explanation)
         decision, problem = explanation.decision, explanation.problem
         tier = decision.tier if decision is not None else ""
         key = (explanation.status, problem.code if problem is not None else "", tier)
@@ -164,6 +169,9 @@ class Metrics:
         ):
             _family(lines, name, kind, text)
             lines.append(f"{name} {value}")
+        _family(lines, "headway_usage_disbelieved_total", "counter", "Answers with usage that cannot be.")
+        lines.append(f"headway_usage_disbelieved_total {self.usage_disbelieved}")
+        lines += self.gen_ai.lines()
         _family(lines, "headway_bundle_info", "gauge", "The bundle being enforced.")
         lines.append(f'headway_bundle_info{{digest="{bundle}"}} 1')
         return ("\n".join(lines) + "\n").encode()

@@ -131,7 +131,7 @@ class Scrape:
         if self._size > PAGE_LIMIT:
             self.give_up()
 
-    def upstream_end(self) -> None:
+    def upstream_end(self, *, framed: bool) -> None:  # noqa: ARG002
         self._upstream = None
         self._end(b"".join(self._parts) if self._status == 200 else None)
 

@@ -52,6 +52,8 @@ class ModelRequest(msgspec.Struct, frozen=True, eq=False):
     """The client itself asked for ``stream_options.include_usage``."""
     max_tokens: int | None
     """Over all choices asked for."""
+    answers: int
+    """How many are made; each prompt is answered as often as ``n`` says."""
     cache_key: str | None
     """What the client calls the conversation: ``prompt_cache_key``, else ``previous_response_id``."""
 
@@ -120,6 +122,7 @@ def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelR
         stream=bool(stream),
         wants_usage=bool(options and options.get("include_usage")),
         max_tokens=limit * (choices or 1) * prompts if limit is not None else None,
+        answers=(choices or 1) * prompts,
         cache_key=cache_key,
     )
 

@@ -107,10 +107,15 @@ class EventStream:
             return event
         if event.find(b"\n", 0, close) >= 0 or event[close + 1 :].strip() or b'"choices"' not in event:
             return event
-        if b'"usage"' in event and self._is_asked_usage(event[5:]):
-            return b""
+        bare = False
+        if b'"usage"' in event:
+            usage, bare = read_usage(event[5:])
+            if usage is not None:
+                self.usage = usage
+                if self._strip_usage and bare:
+                    return b""
         none, empty = self.blanks
-        if none not in event and empty not in event:
+        if not bare and none not in event and empty not in event:
             self.tokens += 1
         if _NAME not in event:
             return set_member(event, close, _NAME, self._tier)
@@ -129,11 +134,3 @@ class EventStream:
         after = event[end : end + 1]  # what ends the value belongs to it: 1 is not the begin of 12
         self._known = (event[: end + 1], event[:start] + self._tier + after)
         return self._known[1] + event[end + 1 :]
-
-    def _is_asked_usage(self, payload: bytes) -> bool:
-        """Notes the usage an event reports. True if the event exists only because we asked."""
-        usage, bare = read_usage(payload)
-        if usage is None:
-            return False
-        self.usage = usage
-        return self._strip_usage and bare

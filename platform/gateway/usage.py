@@ -11,6 +11,21 @@ from coordination.scheduling.values import Usage
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
 
 
+SLACK = 2
+"""How much more than its context window an engine may have, and fewer tokens than events it may report."""
+
+
+def is_possible(usage: Usage, seen: int, window: int) -> bool:
+    """Whether an engine can have done what it says.
+
+    ``seen``: events with text that passed, each at least about a token. ``window``: tokens that prompts
+    and answers of the request may have together.
+    """
+    generated = usage.output + usage.reasoning
+    total = usage.uncached_input + usage.cached_input + usage.cache_write + generated
+    return total <= SLACK * window and SLACK * generated >= seen
+
+
 class InputDetails(msgspec.Struct):
     """Parts of the prompt's tokens."""
 
@@ -50,18 +65,23 @@ class _Reported(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
 
 
+class _Choices(msgspec.Struct):
+    choices: list[msgspec.Raw] | None = None
+
+
+_decode_choices = msgspec.json.Decoder(_Choices).decode
 _decode = msgspec.json.Decoder(_Reported).decode
 
 
 def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
     """The usage in a completion or a chunk of one, and whether its ``choices`` are an empty list.
 
-    ``(None, False)`` for what is not such an object: whatever an engine sends, nothing is raised.
+    No usage for what is not such an object: whatever an engine sends, nothing is raised.
     """
     try:
         found = _decode(answer)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None, False
+        return None, _is_bare(answer)
     usage = found.usage
     if usage is None:
         return None, found.choices == []
@@ -72,3 +92,11 @@ def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
         usage.completion_tokens_details,
     )
     return counted, found.choices == []
+
+
+def _is_bare(answer: bytes) -> bool:
+    """Whether ``choices`` are an empty list, beside a usage that makes no sense."""
+    try:
+        return _decode_choices(answer).choices == []
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False

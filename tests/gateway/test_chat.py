@@ -7,7 +7,7 @@ import json
 from tests.gateway import upstream as up
 from tests.gateway.policy import secret
 from tests.gateway.raw_client import RawClient
-from tests.gateway.running import admin, chat_body, chat_request, explanation, gateway, post
+from tests.gateway.running import admin, chat_body, chat_request, explanation, gateway, post, put
 from tests.gateway.upstream import replicas
 
 
@@ -157,6 +157,31 @@ async def test_metrics_count_requests_tokens_and_times(tmp_path):
         assert 'headway_requests_total{status="401",code="invalid_api_key",tier=""} 1' in page
         assert 'headway_tokens_total{tier="standard",class="cached_input"} 4' in page
         assert 'headway_time_to_first_token_seconds_count{tier="standard"} 1' in page
+
+
+async def test_metrics_have_the_names_of_the_semantic_conventions_too(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        await post(gw, stream=True)
+        await put(gw, "/v1/completions", prompt="x" * 50_000)
+        await post(gw, model="made up")
+        page = await admin(gw, "/metrics")
+        labels = (
+            'gen_ai_operation_name="chat",gen_ai_provider_name="headway",'
+            'gen_ai_request_model="llama-3-8b",headway_tier="standard",error_type=""'
+        )
+        for line in (
+            f"gen_ai_server_request_duration_seconds_count{{{labels}}} 1",
+            f"gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 1",
+            f"gen_ai_server_time_per_output_token_seconds_count{{{labels}}} 1",
+            f'gen_ai_client_token_usage_sum{{{labels},gen_ai_token_type="input"}} 11',
+            f'gen_ai_client_token_usage_bucket{{{labels},gen_ai_token_type="output",le="1"}} 0',
+            f'gen_ai_client_token_usage_bucket{{{labels},gen_ai_token_type="output",le="4"}} 1',
+            f'gen_ai_client_token_usage_bucket{{{labels},gen_ai_token_type="output",le="67108864"}} 1',
+        ):
+            assert line + "\n" in page
+        assert 'operation_name="text_completion"' in page
+        assert 'error_type="context_length_exceeded"' in page
+        assert "made up" not in page
 
 
 async def test_the_admin_port_tells_health_readiness_and_replicas(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from itertools import product
 
 import pytest
 
@@ -50,11 +51,19 @@ async def too_short(call):
     call.die()
 
 
-BAD = [die_before, die_after_head, refuse_503, fail_500, garbage, two_lengths, too_short]
+async def too_long(call):
+    await call.raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}{}")
 
 
-@pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("script", BAD)
+async def silent_close(call):
+    await call.raw(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    call.writer.close()
+
+
+BAD = [die_before, die_after_head, refuse_503, fail_500, garbage, two_lengths, too_short, too_long]
+
+
+@pytest.mark.parametrize(("script", "stream"), [*product(BAD, (True, False)), (silent_close, True)])
 async def test_a_replica_that_fails_before_its_first_byte_is_replaced_by_another(tmp_path, script, stream):
     async with replicas(2) as (bad, good), gateway(tmp_path, [bad.url, good.url]) as gw:
         bad.script = script

@@ -268,7 +268,7 @@ class ClientConnection(RequestReader):
         self._busy = False
         self._answering = None
         self._current = None
-        if request is None or not request.keep_alive:
+        if request is None or not request.keep_alive or (self._listener.draining and self.idle):
             self._shut()
             return
         if self._request is None:

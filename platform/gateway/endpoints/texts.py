@@ -39,11 +39,12 @@ def read_embedding(body: bytes) -> ModelRequest | Problem:
     data = read_object(body)
     if isinstance(data, Problem):
         return data
-    if not _count(data.get("input")):
+    prompts = _count(data.get("input"))
+    if not prompts:
         return wrong("input", _WANTED)
     if data.get("stream"):
         return wrong("stream", "is not offered for embeddings")
-    return read_members(data)
+    return read_members(data, prompts=prompts)
 
 
 class TextEvents(EventStream):

@@ -35,7 +35,9 @@ class Caller(Protocol):
 
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None: ...
     def upstream_body(self, data: bytes) -> None: ...
-    def upstream_end(self) -> None: ...
+    def upstream_end(self, *, framed: bool) -> None:
+        """``framed``: the replica said where the answer ends, it did not just close."""
+
     def upstream_lost(self, *, answered: bool, stale: bool) -> None:
         """The connection broke. ``answered``: bytes had come. ``stale``: it was a kept one, idle before."""
 
@@ -208,7 +210,7 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         else:
             self.transport.close()
         if caller is not None:
-            caller.upstream_end()
+            caller.upstream_end(framed=not self._until_eof)
 
     def _lost(self) -> None:
         caller, self._caller = self._caller, None
