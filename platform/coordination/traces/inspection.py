@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from coordination.traces import azure, mooncake
+from coordination.traces import azure, mooncake, recorded
 from coordination.traces.records import MAX_LINE_BYTES, TraceError, TraceRequest
 
 MOST_FAULTS: Final = 50
@@ -40,7 +41,7 @@ class Inspection:
     """What a file holds. Counts are of the sound records."""
 
     format: str
-    """``mooncake``, ``azure``, or empty when it is neither."""
+    """``mooncake``, ``azure``, ``recording``, or empty when it is none of them."""
     digest: str
     size: int
     """Bytes."""
@@ -97,34 +98,43 @@ def _of_lines(stream: BinaryIO, digest: str, size: int, found: _Found) -> Inspec
             found.fault(0, "the trace is empty")
         return Inspection("", digest, size, faults=tuple(found.faults), more_faults=found.more)
     kind: str
-    parse: Callable[[str, int, str], TraceRequest]
-    if first[1].startswith("{"):
-        kind, parse = "mooncake", mooncake.parse
+    parse: Callable[[int, str], TraceRequest]
+    if recorded.is_opening(first[1]):
+        try:
+            kind, parse, first = "recording", recorded.Lines("", *first).read, None
+        except TraceError as error:
+            found.fault(error.line, error.message)
+            return Inspection("", digest, size, faults=tuple(found.faults), more_faults=found.more)
+    elif first[1].startswith("{"):
+        kind, parse = "mooncake", partial(mooncake.parse, "")
     elif azure.is_header(first[1]):
-        kind, parse, first = "azure", azure.parse, None
+        kind, parse, first = "azure", partial(azure.parse, ""), None
     else:
         found.fault(
             first[0],
-            'neither a Mooncake record ({"timestamp": ..}) nor the Azure header ('
+            'neither a Mooncake record ({"timestamp": ..}), nor the Azure header ('
             + ",".join(azure.HEADER)
-            + ")",
+            + '), nor a recording ({"headway": ..})',
         )
         return Inspection("", digest, size, faults=tuple(found.faults), more_faults=found.more)
     requests = inputs = outputs = latest = 0
     origin: int | None = None
+    any_order = kind == "recording"  # as its requests ended; what is too far out of order is a fault there
     for number, text in _with(first, lines):
         try:
-            request = parse("", number, text)
+            request = parse(number, text)
         except TraceError as error:
             found.fault(number, error.message)
             continue
         if origin is None:
             origin = latest = request.arrival_us
-        if request.arrival_us < latest:
+        if any_order:
+            origin = min(origin, request.arrival_us)
+        elif request.arrival_us < latest:
             behind = latest - request.arrival_us
             found.fault(number, f"arrives {behind} us before a record above it")
             continue
-        latest = request.arrival_us
+        latest = max(latest, request.arrival_us)
         requests += 1
         inputs += request.input_tokens
         outputs += request.output_tokens

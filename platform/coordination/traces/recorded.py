@@ -73,35 +73,47 @@ def is_opening(text: str) -> bool:
     return text.startswith('{"headway":')
 
 
+class Lines:
+    """The lines of one recording after its first, each checked against those before it."""
+
+    def __init__(self, file: str, number: int, text: str) -> None:
+        """``text``: the first line. Raises ``TraceError``."""
+        head = _decoded(file, number, text, _opening)
+        if head.headway != FORMAT:
+            raise TraceError(file, number, f"a {head.headway}; this version reads {FORMAT}")
+        self.longest = head.longest_us
+        self.latest = 0
+        """When the newest of all lines ended: none that is to come arrived longer before it than that."""
+        self._file = file
+
+    def read(self, number: int, text: str) -> TraceRequest:
+        """Raises ``TraceError``."""
+        file, longest = self._file, self.longest
+        record = _decoded(file, number, text, _decoder)
+        took = record.ended - record.at
+        if not 0 <= took <= longest:
+            raise TraceError(file, number, f"ended {took} us after it arrived, not 0 to {longest}")
+        if record.at + longest < self.latest:
+            late = (self.latest - record.at) / 1e6
+            raise TraceError(file, number, f"out of order: arrived {late:.1f} s before another line ended")
+        found = len(record.hash_ids)
+        if found > record.input_tokens // BLOCK_TOKENS + 1:
+            raise TraceError(file, number, f"{record.input_tokens} tokens do not make {found} hash ids")
+        self.latest = max(self.latest, record.ended)
+        return _request(number, record)
+
+
 def requests(file: str, first: tuple[int, str], lines: Iterable[tuple[int, str]]) -> Iterator[TraceRequest]:
     """In order of arrival. Raises ``TraceError`` at the first bad line."""
-    head = _decoded(file, *first, _opening)
-    if head.headway != FORMAT:
-        raise TraceError(file, first[0], f"a {head.headway}; this version reads {FORMAT}")
-    held: list[tuple[int, int, Recorded]] = []
-    latest = 0
+    reader = Lines(file, *first)
+    held: list[tuple[int, int, TraceRequest]] = []
     for number, text in lines:
-        record = _decoded(file, number, text, _decoder)
-        latest = _in_order(file, number, record, latest, head.longest_us)
-        heappush(held, (record.at, number, record))
-        while held and held[0][0] + head.longest_us < latest:  # none that is still to come arrived before it
-            yield _request(*heappop(held)[1:])
+        request = reader.read(number, text)
+        heappush(held, (request.arrival_us, number, request))
+        while held and held[0][0] + reader.longest < reader.latest:
+            yield heappop(held)[2]
     while held:
-        yield _request(*heappop(held)[1:])
-
-
-def _in_order(file: str, number: int, record: Recorded, latest: int, longest: int) -> int:
-    """When the newest of all lines ended."""
-    took = record.ended - record.at
-    if not 0 <= took <= longest:
-        raise TraceError(file, number, f"ended {took} us after it arrived, not 0 to {longest}")
-    if record.at + longest < latest:
-        late = (latest - record.at) / 1e6
-        raise TraceError(file, number, f"out of order: arrived {late:.1f} s before another line ended")
-    found = len(record.hash_ids)
-    if found > record.input_tokens // BLOCK_TOKENS + 1:
-        raise TraceError(file, number, f"{record.input_tokens} tokens do not make {found} hash ids")
-    return max(latest, record.ended)
+        yield heappop(held)[2]
 
 
 def _request(number: int, record: Recorded) -> TraceRequest:

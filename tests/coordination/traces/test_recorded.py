@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordination.simulator.workload import Client, Mix, from_trace
-from coordination.traces import TraceError, read_trace
+from coordination.traces import TraceError, inspect, read_trace
 from coordination.traces.recorded import Recorded, ids_of, line, opening
 
 LONGEST = 1_000
@@ -60,3 +60,17 @@ def test_a_damaged_recording_is_told_with_its_line(tmp_path, requests, first, nu
     with pytest.raises(TraceError, match=says) as told:
         list(read_trace(written(tmp_path, *requests, first=first)))
     assert told.value.line == number
+
+
+def test_an_inspection_tells_of_a_recording_and_of_every_bad_line(tmp_path):
+    sound = written(tmp_path, request(7, 9), request(5, 12), request(11, 13))
+    found = inspect(sound)
+    assert (found.ok, found.format, found.requests, found.span_us) == (True, "recording", 3, 6)
+    assert (found.input_tokens, found.output_tokens) == (3300, 9)
+    sound.write_bytes(sound.read_bytes() + line(request(9, 5)) + b"{}\n" + line(request(12, 14)))
+    found = inspect(sound)
+    assert [fault.line for fault in found.faults] == [5, 6]
+    assert found.requests == 4
+    sound.write_bytes(b'{"headway":"recording/9","longest_us":1}\n')
+    (fault,) = inspect(sound).faults
+    assert (fault.line, fault.message) == (1, "a recording/9; this version reads recording/1")
