@@ -3,6 +3,10 @@
 PostgreSQL and Redis: those given or found on their local ports (see tests/support/services.py), else
 started from their wheels for the length of this run, else the tests that need them are skipped with the
 reason printed; ``REQUIRE_REAL_SERVICES=1`` turns those skips into failures. Arguments go to pytest.
+
+A run starts hundreds of Python processes. They compile each module once between them, and the next run
+not at all: also where ``PYTHONDONTWRITEBYTECODE`` is set, as in many containers, because what is kept
+lies in the virtual environment and not beside the sources.
 """
 
 from __future__ import annotations
@@ -17,12 +21,18 @@ from pathlib import Path
 from tests.support import services, wheels
 
 ROOT = Path(__file__).resolve().parent.parent
+BYTECODE = Path(sys.prefix) / "bytecode"
 
 
 def main(arguments: list[str]) -> int:
     with ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="headway_test_")))
-        environment = {**os.environ, "HEADWAY_VAR": str(folder / "var")}
+        environment = {
+            **os.environ,
+            "HEADWAY_VAR": str(folder / "var"),
+            "PYTHONPYCACHEPREFIX": str(BYTECODE),
+        }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if services.POSTGRES is None:
             wheels.offer(started, environment, "TEST_DATABASE_URL", wheels.postgres, folder / "postgres")
         if services.REDIS is None:
