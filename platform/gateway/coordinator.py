@@ -93,6 +93,10 @@ class Coordinator:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""
         return [(quota, of, per, count) for (_, quota, of, per), count in self._state.shadowed.items()]
 
+    def shortfalls(self) -> dict[str, int]:
+        """Reservation -> requests within its promise that lost capacity kept from its lane."""
+        return self._state.shortfalls
+
     # -- a request's life ----------------------------------------------------------------------
 
     def classify(self, tenant: str, service_tier: str | None, model: str) -> Classified | Refusal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import resource
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from gateway.explanations import Explanation
 from gateway.genai import GenAi
@@ -120,9 +121,10 @@ class Metrics:
         in_flight: int,
         bundle: str,
         shadowed: Iterable[tuple[str, str, str, int]] = (),
+        shortfalls: Mapping[str, int] = MappingProxyType({}),
     ) -> bytes:
         """The exposition. ``replicas``: (pool, base URL, reachable); ``shadowed``: (quota, dimension,
-        period, requests that this limit in shadow would have refused)."""
+        period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation."""
         lines: list[str] = []
         _family(lines, "headway_requests_total", "counter", "Requests answered, by HTTP status and code.")
         for (status, code, tier), count in sorted(self.requests.items()):
@@ -144,6 +146,15 @@ class Metrics:
         for quota, of, per, count in told:
             labels = f'quota="{quota}",of="{of}",per="{per}"'
             lines.append(f"headway_shadow_refusals_total{{{labels}}} {count}")
+        if shortfalls:
+            _family(
+                lines,
+                "headway_reservation_shortfall_total",
+                "counter",
+                "Requests within a reservation that lost capacity kept from its lane.",
+            )
+        for reservation, count in sorted(shortfalls.items()):
+            lines.append(f'headway_reservation_shortfall_total{{reservation="{reservation}"}} {count}')
         _family(lines, "headway_queue_depth", "gauge", "Requests waiting, by pool and band.")
         for (pool, band), depth in sorted(queue_depths.items()):
             lines.append(f'headway_queue_depth{{pool="{pool}",band="{band}"}} {depth}')

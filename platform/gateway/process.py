@@ -199,6 +199,7 @@ class GatewayProcess:
                 in_flight=len(self.plane.live),
                 bundle=self.active.digest,
                 shadowed=self.coordinator.shadowed(),
+                shortfalls=self.coordinator.shortfalls(),
             )
             + self.books.page()
         )

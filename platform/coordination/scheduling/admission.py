@@ -20,7 +20,7 @@ from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.ramps import Ramp
-from coordination.scheduling.refusals import GROWS_TOO_FAST, NOTHING_TO_BORROW, refuse, until
+from coordination.scheduling.refusals import GROWS_TOO_FAST, NOTHING_TO_BORROW, SENTENCES, refuse, until
 from coordination.scheduling.reservations import LaneBuckets, burn
 from coordination.scheduling.scopes import SPEND, TOTAL, Amounts, Chain
 from coordination.scheduling.state import State
@@ -126,6 +126,8 @@ def _under(
             limits_passed = True
         if attempt.lane is None:  # A4
             verdict, answer = feasible(state, pool, scope, request, decision, now, more)
+            if decision.short is not None and decision.code == "capacity_exceeded":
+                decision.code, decision.message = "reservation_shortfall", SENTENCES["reservation_shortfall"]
             if verdict == "spill":
                 continue
             if verdict == "refuse":
@@ -278,20 +280,31 @@ def _reserve(
         return None
     trace = decision.trace
     usage = Usage(*decision.held)
+    reserve = segment.reserves.get(pool.pool.name)
+    left_ppm = pool.left_of(reserve.kept_ppm) if reserve is not None else MILLION
+    short: Reservation | None = None
     for reservation in held:
         buckets = state.buckets(reservation, now)
-        if not buckets.wait(burn(reservation, usage), now):
-            attempt.lane, attempt.reservation = buckets, reservation
-            decision.reservation = "used"
-            trace.append(
-                (
-                    reasons.LANE,
-                    reservation.name,
-                    buckets.input.remaining(now),
-                    buckets.output.remaining(now),
-                )
+        buckets.follow(reservation, left_ppm, now)
+        burnt = burn(reservation, usage)
+        if buckets.wait(burnt, now):
+            continue
+        if buckets.left is not None and buckets.short(burnt, now):
+            short = short or reservation
+            continue
+        attempt.lane, attempt.reservation = buckets, reservation
+        decision.reservation = "used"
+        trace.append(
+            (
+                reasons.LANE,
+                reservation.name,
+                buckets.input.remaining(now),
+                buckets.output.remaining(now),
             )
-            return None
+        )
+        return None
+    if short is not None:
+        return _fall_short(state, short, usage, attempt, request, decision, now)
     first = held[0]
     buckets = state.buckets(first, now)
     wait = buckets.wait(burn(first, usage), now)
@@ -307,6 +320,40 @@ def _reserve(
         trace.append((reasons.SPILL_LANE,))
         return None
     refuse(decision, "reservation_exceeded", None)
+    decision.retry_after_us = until(state, decision, buckets, wait)
+    if overflow.action == "downgrade" and not request.scale:
+        return overflow.tier or ""
+    return ""
+
+
+def _fall_short(
+    state: State,
+    reservation: Reservation,
+    usage: Usage,
+    attempt: Attempt,
+    request: Request,
+    decision: Decision,
+    now: Micros,
+) -> str | None:
+    """A promise that lost capacity breaks (R8): counted as ours, and handled as the reservation's overflow.
+    Returns as ``_reserve`` does."""
+    buckets = state.buckets(reservation, now)
+    burnt = burn(reservation, usage)
+    wait = buckets.short(burnt, now)
+    overflow = reservation.record.overflow
+    decision.trace.append((reasons.SHORTFALL, reservation.name, buckets.factor_ppm, wait, overflow.action))
+    state.fell_short(reservation.name, decision)
+    if overflow.action == "queue" and wait <= attempt.scope.tier.max_wait:
+        attempt.lane, attempt.reservation = buckets, reservation
+        decision.reservation = "used"
+        decision.trace.append((reasons.LANE_LATER, reservation.name, wait))
+        return None
+    buckets.promise(burnt, now)
+    if overflow.action == "spill" and not request.scale:
+        decision.reservation = "spilled"
+        decision.trace.append((reasons.SPILL_LANE,))
+        return None
+    refuse(decision, "reservation_shortfall", None)
     decision.retry_after_us = until(state, decision, buckets, wait)
     if overflow.action == "downgrade" and not request.scale:
         return overflow.tier or ""
@@ -382,7 +429,7 @@ def _enqueue(
         reservation = attempt.reservation
         ticket.lane, ticket.reservation = attempt.lane, reservation
         ticket.burn = burn(reservation, Usage(*decision.held))
-        delay = attempt.lane.wait(ticket.burn, now)
+        delay = max(attempt.lane.wait(ticket.burn, now), attempt.lane.short(ticket.burn, now))
         attempt.lane.take(ticket.burn, now)
         ticket.queue = pool.lane
         ticket.leaf = pool.lane.leaf((reservation.name,))

@@ -72,6 +72,8 @@ class Decision(msgspec.Struct, eq=False):
     trace: list[TraceLine]
     shadowed: tuple[str, ...] = ()
     """Limits in shadow that would have refused it."""
+    short: str | None = None
+    """The reservation whose promise to it lost capacity broke."""
 
     @property
     def hold(self) -> Hold:

@@ -108,6 +108,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "tier_requested": decision.tier_requested,
         "tier": decision.tier,
         "reservation": decision.reservation,
+        "shortfall": decision.short,
         "shadowed": list(decision.shadowed),
         "prompt_tokens": request.prompt_tokens,
         "hold": {

@@ -58,6 +58,10 @@ class LaneLevel:
     in_force: bool
     input_ppm: int
     output_ppm: int
+    left_ppm: int = MILLION
+    """How much of the promise lost capacity leaves; on the worst of its pools."""
+    shortfall: int = 0
+    """Requests since the start, within the promise, that lost capacity kept from the lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,16 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
             places.append(Places(quota.name, quota.tenant, slots.used if slots else 0, quota.concurrency))
     in_force = {held.name for lanes in state.at(now).lanes.values() for held in lanes}
     lanes = [
-        LaneLevel(name, portions[0].tenant, name in in_force, *_parts(state, portions, now))
+        LaneLevel(
+            name,
+            portions[0].tenant,
+            name in in_force,
+            *_parts(state, portions, now),
+            left_ppm=min(
+                state.lanes[p.key].factor_ppm if p.key in state.lanes else MILLION for p in portions
+            ),
+            shortfall=state.shortfalls.get(name, 0),
+        )
         for name, portions in _by_name(program.reservations_within(tenant)).items()
     ]
     return Levels(tuple(limits), tuple(places), tuple(lanes))

@@ -7,7 +7,7 @@ from heapq import heappop
 from typing import Final
 
 from coordination.program.index import Pool
-from coordination.program.records import Micros
+from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling.decisions import WAITING, Ticket
 from coordination.scheduling.estimates import Throughput
 from coordination.scheduling.prefix_index import PrefixIndex
@@ -242,6 +242,13 @@ class PoolState:
     def healthy(self) -> bool:
         """Has it a replica that is not known to be in trouble?"""
         return len(self.troubled) < len(self.replicas)
+
+    def left_of(self, reserved_ppm: Ppm) -> Ppm:
+        """How much of what is reserved of the whole pool its healthy replicas can give (R8)."""
+        if not self.troubled or not reserved_ppm:
+            return MILLION
+        healthy_ppm = (len(self.replicas) - len(self.troubled)) * MILLION // len(self.replicas)
+        return min(MILLION, healthy_ppm * MILLION // reserved_ppm)
 
     def observed(self, replica: Replica, now: Micros) -> None:
         self._oldest_report = now if self._oldest_report is None else min(now, self._oldest_report)

@@ -48,6 +48,11 @@ SPEND: Final = Reason(
     "spend of quota {quota} per {per}: {remaining} left, {hold} needed",
     ("quota", "per", "remaining", "hold"),
 )
+SHORTFALL: Final = Reason(
+    "R8",
+    "reservation {reservation}: conforming, but lost capacity leaves {left_ppm} ppm; overflow {overflow}",
+    ("reservation", "left_ppm", "wait_us", "overflow"),
+)
 NO_LANE: Final = Reason("R8", "no reservation in force for this tenant, tier and pool", ("pool",))
 LANE: Final = Reason(
     "R8",

@@ -7,6 +7,7 @@ from typing import Final
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.settlement import SHORTFALL
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Code
 
@@ -19,6 +20,7 @@ SENTENCES: Final[dict[str, str]] = {
     "spend_exceeded": "The spend limit of this account is used up.",
     "rate_limit_exceeded": "Rate limit reached for {0} per {1}: limit {2}.",
     "reservation_exceeded": "The request exceeds the reserved rate.",
+    "reservation_shortfall": SHORTFALL,
     "capacity_exceeded": "No capacity is free soon enough for this tier. Please retry later.",
     "deadline_unmeetable": "The deadline of this request cannot be met.",
 }

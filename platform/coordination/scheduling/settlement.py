@@ -19,6 +19,7 @@ from coordination.scheduling.scopes import Amounts
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Charge, Code, Usage
 
+SHORTFALL = "Reserved capacity is not available. This is on us."
 PROGRESS_TOKENS = 256
 """Beyond the estimate, output is charged in steps of this many tokens."""
 
@@ -181,8 +182,10 @@ def expire(program: Program, state: State, now: Micros) -> list[Decision]:
         late = ticket.request.deadline is not None and now >= ticket.request.deadline
         code: Code = "deadline_unmeetable" if late else "capacity_exceeded"
         message = "No capacity became free in time. Please retry later."
-        if ticket.lane is not None:
-            code, message = "reservation_shortfall", "Reserved capacity is not available. This is on us."
+        if ticket.reservation is not None:
+            state.fell_short(ticket.reservation.name, ticket.decision)
+        if ticket.decision.short is not None:
+            code, message = "reservation_shortfall", SHORTFALL
         _unqueue(ticket)
         _refund(state, ticket, now)
         state.tickets.pop(ticket.request.request_id, None)

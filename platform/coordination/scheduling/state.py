@@ -44,6 +44,7 @@ class State:
         "segment",
         "shadowed",
         "shares",
+        "shortfalls",
         "slots",
         "tickets",
         "touched",
@@ -67,6 +68,8 @@ class State:
         self.outputs: dict[tuple[str, str], OutputQuantile] = {}
         """(tenant, model) -> what its answers came to."""
         self.pools: dict[str, PoolState] = {}
+        self.shortfalls: dict[str, int] = {}
+        """Reservation -> requests within its promise that lost capacity kept from its lane (R8)."""
         self.tickets: dict[str, Ticket] = {}
         """Requests that wait, by id."""
         self.open: set[Ticket] = set()
@@ -128,6 +131,12 @@ class State:
     def jitter(self, request_id: str, wait: Micros) -> Micros:
         """``wait`` times U[1, 1.5]: the same for the same request and seed (R11)."""
         return wait + wait * (xxhash.xxh3_64_intdigest(request_id.encode(), self.seed) >> 44) // (1 << 21)
+
+    def fell_short(self, reservation: str, decision: Decision) -> None:
+        """A promise was not kept, and that is on us: counted once a request."""
+        if decision.short is None:
+            decision.short = reservation
+            self.shortfalls[reservation] = self.shortfalls.get(reservation, 0) + 1
 
     # Waiting requests and their timers
 

@@ -12,6 +12,7 @@ from coordination.scheduling import (
     admit,
     expire,
     headroom,
+    levels,
     new_state,
     next_expiry,
     set_health,
@@ -396,7 +397,61 @@ def test_a_reserved_request_that_is_never_served_is_our_shortfall():
     state = state_of(reserved())
     for url in state.program.pools["p"].replicas:
         set_health(state.program, state, "p", url, False, START)
-    assert ask(state).reservation == "used"
+    assert ask(state).reservation == "spilled", "none of it can be given, and there is nowhere else"
     refused = expire(state.program, state, START + MINUTE)
     assert [one.code for one in refused] == ["reservation_shortfall"]
     assert state.lanes["r"].input.remaining(START + MINUTE) == 2000 * MILLION
+    assert state.shortfalls == {"r": 1}
+
+
+def losing(overflow_to: str, lost: int) -> State:
+    """Four replicas and half of the pool reserved: 20 k of input and 2 k of output at once."""
+    policy = one_pool("acme", "globex").tier("lower", band=100)
+    policy.reservation(
+        "r",
+        "acme",
+        input_per_minute=600_000,
+        output_per_minute=60_000,
+        window=2 * SECOND,
+        overflow_to=overflow_to,
+    )
+    state = state_of(policy)
+    for url in state.program.pools["p"].replicas[:lost]:
+        set_health(state.program, state, "p", url, False, START)
+    return state
+
+
+@pytest.mark.parametrize(("lost", "through"), [(0, 20), (1, 20), (2, 20), (3, 10), (4, 0)])
+def test_lost_capacity_leaves_the_lane_its_part_of_what_is_left(lost, through):
+    """The lane comes before all else, so half of the pool may go before a promise is broken."""
+    state = losing("refuse", lost)
+    decisions = [ask(state, max_tokens=100) for _ in range(30)]
+    codes = [one.code for one in decisions]
+    assert (
+        codes == [None] * through + ["reservation_shortfall"] * (20 - through) + ["reservation_exceeded"] * 10
+    )
+    assert state.shortfalls.get("r", 0) == 20 - through, "what is beyond the promise is not on us"
+
+
+def test_a_shortfall_is_handled_as_the_reservations_overflow():
+    spilled = ask(losing("spill", 4))
+    assert (spilled.code, spilled.reservation, spilled.short) == (None, "spilled", "r")
+    assert ask(losing("spill", 4), scale=True).code == "reservation_shortfall"
+    lower = ask(losing("downgrade:lower", 4))
+    assert (lower.code, lower.tier) == (None, "lower")
+    state = losing("queue", 3)
+    told = [ask(state) for _ in range(11)]
+    assert [one.reservation for one in told] == ["used"] * 11
+    assert "R8" in rules(told[10])
+    assert state.shortfalls == {"r": 1}
+    assert next_expiry(state) == START + 200_000, "1,000 tokens at 300 k a minute"
+
+
+def test_the_lane_is_whole_again_with_its_replicas():
+    state = losing("refuse", 4)
+    assert ask(state).code == "reservation_shortfall"
+    for url in state.program.pools["p"].replicas:
+        set_health(state.program, state, "p", url, True, START)
+    assert ask(state).reservation == "used"
+    (lane,) = levels(state, "acme", START).reservations
+    assert (lane.left_ppm, lane.shortfall) == (MILLION, 1)
