@@ -39,7 +39,9 @@ class Leaf(Node):
 
     def overtaken(self) -> bool:
         """Does a request without a home go before one that has one?"""
-        return bool(self.line) and bool(self.homed) and turn_of(self.line[0]) < turn_of(self.homed[-1])
+        if not self.line or not self.homed:
+            return False
+        return turn_of(self.line[0]) < turn_of(self.homed[-1])
 
     def next_unhomed(self) -> Ticket | None:
         """The first without a home, taken out."""

@@ -1,0 +1,244 @@
+"""What does a program say of one model, pool, tenant, request or instant? Objects that point at each other.
+
+Made by ``coordination.program.index`` from records; read only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from coordination.program.records import (
+    MILLION,
+    LimitRecord,
+    Micros,
+    OverflowAction,
+    Ppm,
+    QueueOrder,
+    RampRecord,
+    ReservationRecord,
+    RouteRecord,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    index: int
+    name: str
+    served_name: str
+    context_window: int
+    max_output: int
+    uncached_ppm: Ppm
+    cached_ppm: Ppm
+    output_ppm: Ppm
+
+    def cost(self, uncached: int, cached: int, output: int) -> int:
+        """Fairness cost c of R5, in millionths of an uncached input token."""
+        return uncached * self.uncached_ppm + cached * self.cached_ppm + output * self.output_ppm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    index: int
+    name: str
+    model: Model
+    region: str
+    replicas: tuple[str, ...]
+    input_per_minute: int
+    """Of one replica, as all capacities here."""
+    output_per_minute: int
+    sequences: int
+    kv_tokens: int
+    reservable_ppm: Ppm
+    reserved_only: bool
+    """Nothing but the lane is served (isolation)."""
+    prefill_ns_per_token: int
+    decode_us_per_token: int
+    """Time between two tokens of one sequence when the replica is full: the slow end."""
+    minimum_shares: Mapping[int, Ppm]
+    """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is something."""
+
+    def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
+        """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""
+        count = max(1, len(self.replicas))
+        return input_per_minute * MILLION // (
+            self.input_per_minute * count
+        ) + output_per_minute * MILLION // (self.output_per_minute * count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tier:
+    index: int
+    name: str
+    service_tier: tuple[str, ...]
+    band: int
+    max_wait: Micros
+    max_depth: int
+    order: QueueOrder
+    overflow: OverflowAction
+    downgrade_to: str | None
+    shares_cache: bool
+    holdback_ppm: Ppm
+    ramp: RampRecord | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tenant:
+    index: int
+    name: str
+    path: tuple[str, ...]
+    """Names of the ancestors that exist, outermost first, ending with its own."""
+    tiers: frozenset[str]
+    default_tier: str
+    zone: str
+    inner: bool
+    """Has children, so its own traffic is an implicit leaf beside them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quota:
+    index: int
+    name: str
+    tenant: str
+    tiers: frozenset[str]
+    models: frozenset[str]
+    weight_ppm: Ppm
+    limits: tuple[LimitRecord, ...]
+    concurrency: int | None
+    zone: str
+
+    def covers(self, tier: str, model: str) -> bool:
+        return (not self.tiers or tier in self.tiers) and (not self.models or model in self.models)
+
+    @property
+    def narrowness(self) -> tuple[bool, bool, int]:
+        """Orders the quotas of one tenant from the widest scope to the most specific."""
+        return (bool(self.models), bool(self.tiers), -self.index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reservation:
+    """A reservation on one pool. One that is divided over pools has one of these on each."""
+
+    index: int
+    key: str
+    """Tells it from every other: its name, with the pool where there are several."""
+    name: str
+    """The document's."""
+    tenant: str
+    pool: str
+    tier: str
+    input_per_minute: int
+    """Promised by this pool, as the next."""
+    output_per_minute: int
+    share_ppm: Ppm
+    """x_r of R8: what part of the pool it takes."""
+    record: ReservationRecord
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    index: int
+    name: str
+    record: RouteRecord
+    bounds: tuple[int, ...]
+    """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
+    selective: bool
+    """It asks for a region, a session or headers, beside what a scope and a length say."""
+
+    def serves(self, prompt_tokens: int) -> bool:
+        match = self.record.match
+        top = match.prompt_tokens_max
+        return match.prompt_tokens_min <= prompt_tokens and (top is None or prompt_tokens < top)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """Everything the policy says of one (tenant, tier, model), whatever the hour."""
+
+    tenant: Tenant
+    tier: Tier
+    model: Model
+    quotas: tuple[Quota, ...]
+    """In scope along the tenant's path, outermost tenant first (R9)."""
+    leaf_path: tuple[str, ...]
+    """Nodes of the fairness tree below the root; an inner tenant ends with its own leaf."""
+    weights: tuple[Ppm, ...]
+    """phi of each node of ``leaf_path``."""
+    routes: tuple[Route, ...]
+    """That match but for the prompt's length, by rank."""
+
+
+class TokenClasses(Protocol):
+    """Counts of the five classes, disjoint."""
+
+    uncached_input: int
+    cached_input: int
+    cache_write: int
+    output: int
+    reasoning: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Price:
+    """Nano-units of money per token, before the tier's multiplier."""
+
+    book: str
+    uncached: int
+    cached: int
+    output: int
+    cache_write: int
+    reasoning: int
+    multipliers: dict[str, Ppm]
+
+    def spend(self, tier: str, usage: TokenClasses) -> int:
+        nano = (
+            usage.uncached_input * self.uncached
+            + usage.cached_input * self.cached
+            + usage.cache_write * self.cache_write
+            + usage.output * self.output
+            + usage.reasoning * self.reasoning
+        )
+        multiplier = self.multipliers.get(tier)
+        return nano if multiplier is None else nano * multiplier // MILLION
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reserve:
+    """What of a pool's stocks reservations in force keep, and what of it they lend (R19)."""
+
+    kept_ppm: Ppm
+    """Sum of x_r."""
+    lent: tuple[tuple[Micros, Ppm], ...]
+    """(reclaim_within, x_r) of the reservations that lend."""
+
+    def without(self, residual: Micros) -> Ppm:
+        """What is kept from a request that will be over in ``residual``: all but what is lent to it."""
+        kept = self.kept_ppm
+        for within, part in self.lent:
+            if residual <= within:
+                kept -= part
+        return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """What is in force in [start, end): nothing in it changes before its end."""
+
+    start: Micros
+    end: Micros | None
+    lanes: dict[tuple[str, str, str], tuple[Reservation, ...]]
+    """(pool, tier, tenant) -> reservations in force."""
+    reserves: dict[str, Reserve]
+    """Pool -> what is reserved of it; pools without reservations are not there."""
+    prices: dict[str, Price]
+
+    def lanes_for(self, pool: str, scope: Scope) -> tuple[Reservation, ...]:
+        """Reservations the request may use, its own tenant's first."""
+        if not self.lanes:
+            return ()
+        found: tuple[Reservation, ...] = ()
+        for tenant in reversed(scope.tenant.path):
+            found += self.lanes.get((pool, scope.tier.name, tenant), ())
+        return found
