@@ -40,6 +40,7 @@ class Accounts(Protocol):
         charge: Charge,
         outcome: Ended,
         counted_by: CountedBy,
+        now: int,
     ) -> None:
         """An attempt that was begun ended, and this is what it used."""
 
@@ -65,6 +66,7 @@ class NoAccounts:
         charge: Charge,
         outcome: Ended,
         counted_by: CountedBy,
+        now: int,
     ) -> None: ...
 
     def failed(self, explanation: Explanation, dispatch: Dispatch) -> None: ...
@@ -111,12 +113,23 @@ class JournalAccounts:
         charge: Charge,
         outcome: Ended,
         counted_by: CountedBy,
+        now: int,
     ) -> None:
         spend = charge.spend_nano if dispatch.ticket.price is not None else None
-        self._end(explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend)
+        self._end(explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend, now)
 
     def failed(self, explanation: Explanation, dispatch: Dispatch) -> None:
-        self._end(explanation, dispatch, "failed", "failed", "gateway", Usage(0, 0, 0), None, None)
+        self._end(
+            explanation,
+            dispatch,
+            "failed",
+            "failed",
+            "gateway",
+            Usage(0, 0, 0),
+            None,
+            None,
+            self._clock.now(),
+        )
 
     def _end(
         self,
@@ -128,6 +141,7 @@ class JournalAccounts:
         usage: Usage,
         charge: Charge | None,
         spend_nano: int | None,
+        now: int,
     ) -> None:
         by_lane = charge is not None and dispatch.decision.reservation == "used"
         self._journal.end(
@@ -150,7 +164,7 @@ class JournalAccounts:
                 output=usage.output,
                 reasoning=usage.reasoning,
                 started_at=explanation.sent,
-                ended_at=self._clock.now(),
+                ended_at=now,
                 bundle=explanation.bundle,
                 spend_nano=spend_nano,
             )

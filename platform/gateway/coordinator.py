@@ -139,8 +139,6 @@ class Coordinator:
 
     def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome, now: int) -> Charge:
         """The attempt is over, its tokens are known."""
-        if outcome == "completed":
-            scheduling.first_byte(self._program, self._state, dispatch, now)  # no-op for a stream
         charge = scheduling.settle(self._program, self._state, dispatch, usage, outcome, now)
         if self._waiting:
             self.pump(dispatch.pool, now)

@@ -84,6 +84,12 @@ class DataPlane:
     # -- the Service protocol ------------------------------------------------------------------
 
     def vet(self, request: HttpRequest) -> Problem | None:
+        head = request.head
+        if head is not None and head.vetted is not None:
+            directory, path, sender = head.vetted
+            if directory is self.coordinator.active.directory:
+                request.path, request.sender = path, sender
+                return None
         path = request.path.partition(b"?")[0]
         request.path = path
         if path in ENDPOINTS:
@@ -99,6 +105,10 @@ class DataPlane:
         if isinstance(sender, Problem):
             return sender
         request.sender = sender
+        if head is not None:
+            # A head is vetted once a directory; a key that expires is looked at each time.
+            lasting = sender.expires_at is None
+            head.vetted = (self.coordinator.active.directory, path, sender) if lasting else None
         return None
 
     def serve(self, request: HttpRequest, connection: ClientConnection) -> Answering | None:

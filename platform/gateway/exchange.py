@@ -133,7 +133,7 @@ class Exchange:
         plane.live.add(self)
         kept = plane.replicas.pool(dispatch.replica).take()
         if kept is not None:
-            self._send(kept)
+            self._send(kept, now)
         else:
             self._connect()
 
@@ -281,29 +281,30 @@ class Exchange:
         if self.over or self._dispatch is None:
             upstream.abort()
         else:
-            self._send(upstream)
+            self._send(upstream, self._plane.clock.now())
 
     def _unreachable(self, _: str) -> None:
         self._connecting = None
         if not self.over:
             self._attempt_failed("connect")
 
-    def _send(self, upstream: ReplicaConnection) -> None:
-        assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer
+    def _send(self, upstream: ReplicaConnection, now: int) -> None:
+        dispatch, plane, request_id = self._dispatch, self._plane, self.request.request_id
+        assert dispatch is not None  # noqa: S101 - only between dispatch and answer
         self._upstream = upstream
-        self._explanation.sent = self._plane.clock.now()
-        if not self._plane.accounts.begin(self._explanation, self._dispatch):
+        self._explanation.sent = now
+        if not plane.accounts.begin(self._explanation, dispatch):
             self._explanation.sent = 0
             self._settle("aborted", Usage(0, 0, 0), "failed")
             self._end_with(UNRECORDED)
             return
         head = upstream.pool.heads[self._endpoint.path]
-        if self._plane.credentials.lines:
-            head += self._plane.credentials.lines.get(self._dispatch.pool, b"")
+        if plane.credentials.lines:
+            head += plane.credentials.lines.get(dispatch.pool, b"")
         upstream.send(
             self,
             b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-            % (head, len(self._body), self.request.request_id.encode()),
+            % (head, len(self._body), request_id.encode()),
             self._body,
         )
 
@@ -349,22 +350,22 @@ class Exchange:
         self._connection.finish(rest)
 
     def _answer_whole(self, body: bytes) -> None:
-        dispatch, status = self._dispatch, self._status
+        dispatch, status, plane = self._dispatch, self._status, self._plane
         assert dispatch is not None  # noqa: S101 - a replica spoke
-        now = self._explanation.first_byte = self._plane.clock.now()
+        now = self._explanation.first_byte = plane.clock.now()
         if status == 200:
             usage = self._believed(self._endpoint.usage(body), 0)
             self._settle(
                 "completed", usage or self._counted(), "completed", by_engine=usage is not None, now=now
             )
             if body[:1] == b"{" and body[-1:] in b"}\n":
-                tier = self._plane.tier_name(dispatch.decision.tier)
+                tier = plane.tier_name(dispatch.decision.tier)
                 body = set_member(body, body.rfind(b"}"), b'"service_tier"', b'"%b"' % tier.encode())
         else:  # the engine refused it: it is well, and no work was done
-            self._plane.coordinator.first_byte(dispatch)
+            plane.coordinator.first_byte(dispatch)
             self._settle("aborted", Usage(0, 0, 0), "failed", by_engine=True)
-        fields = self._plane.answer_fields(self._explanation, dispatch, now)
-        self._finish("completed", status)
+        fields = plane.answer_fields(self._explanation, dispatch, now)
+        self._finish("completed", status, now)
         self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
 
     def _attempt_failed(self, reason: FailReason) -> None:
@@ -442,14 +443,13 @@ class Exchange:
         dispatch, self._dispatch = self._dispatch, None
         if dispatch is None:
             return
-        explanation = self._explanation
-        charge = explanation.charge = self._plane.coordinator.settle(
-            dispatch, usage, outcome, now or self._plane.clock.now()
-        )
+        explanation, plane = self._explanation, self._plane
+        now = now or plane.clock.now()
+        charge = explanation.charge = plane.coordinator.settle(dispatch, usage, outcome, now)
         if explanation.sent:
             by_engine = by_engine or (self._events is not None and self._events.usage is not None)
             counted_by: CountedBy = "engine" if by_engine else "gateway"
-            self._plane.accounts.settled(explanation, dispatch, charge, ended, counted_by)
+            plane.accounts.settled(explanation, dispatch, charge, ended, counted_by, now)
 
     def _release(self) -> None:
         """Let go of the replica, whatever it is doing."""
@@ -462,18 +462,20 @@ class Exchange:
         if connecting is not None:
             connecting.cancel()
 
-    def _finish(self, outcome: str, status: int) -> None:
+    def _finish(self, outcome: str, status: int, now: int = 0) -> None:
+        """Whoever asked is about to be answered, or has left. ``now``: the clock, if it was just read."""
+        plane = self._plane
         self.over = True
         if self._cell is not None:
             self._cell.holders -= 1
             self._cell = None
         self.deadline = 0
-        self._plane.live.discard(self)
+        plane.live.discard(self)
         self._body = b""
         explanation = self._explanation
         explanation.outcome = outcome
         explanation.status = status
-        explanation.finished = self._plane.clock.now()
-        self._plane.metrics.finished(explanation)
-        self._plane.teller.note(explanation)
+        explanation.finished = now or plane.clock.now()
+        plane.metrics.finished(explanation)
+        plane.teller.note(explanation)
         self.request.blocks = ()

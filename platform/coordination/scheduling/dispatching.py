@@ -18,7 +18,7 @@ from coordination.scheduling.bands import next_band, served
 from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
 from coordination.scheduling.leaves import Leaf
-from coordination.scheduling.placement import Below, estimate_here, place, release_after
+from coordination.scheduling.placement import Below, choose, estimate_here, place, release_after
 from coordination.scheduling.pools import PoolState, residual
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
@@ -74,8 +74,34 @@ def _ask(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) ->
     if queue.ageing and queue.ageing[0][0] <= now:
         queue.age(now)
     if queue.wanting:
-        _find_homes(pool, queue, now)
+        if queue.depth == 1:
+            choice = _alone(pool, queue, reserve, now)
+            if choice is not None:
+                return choice
+        else:
+            _find_homes(pool, queue, now)
     return _next(pool, queue, reserve, now)
+
+
+def _alone(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -> Choice | None:
+    """The only request of a queue, if it may go at once: as from ``_find_homes`` and ``_next``, without being
+    parked at its home in between. None: it has its home, if there is one, and is asked for as any other."""
+    leaf = queue.wanting[0]
+    if len(queue.wanting) > 1 or leaf.line is not None or len(leaf.rest) != 1 or leaf.homed:
+        _find_homes(pool, queue, now)
+        return None
+    ticket = leaf.rest[0]
+    home = choose(pool, queue, ticket, now)
+    if home is None:
+        return None
+    leaf.rest.clear()
+    leaf.listed = False
+    queue.wanting.clear()
+    if home.mask & pool.open_mask & pool.usable_mask and _may_use(pool, queue, ticket, reserve):
+        return _at_home(pool, ticket, home, now)
+    queue.park(ticket, home)
+    pool.moved(home)
+    return None
 
 
 def _find_homes(pool: PoolState, queue: Queue, now: Micros) -> None:

@@ -32,9 +32,19 @@ FULL_PENALTY: Final[Micros] = MILLION
 
 def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
     """Give a waiting request its home. False when no replica may be chosen at all."""
+    home = choose(pool, queue, ticket, now)
+    if home is None:
+        return False
+    queue.park(ticket, home)
+    pool.moved(home)
+    return True
+
+
+def choose(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> Replica | None:
+    """Which home a request takes, with what it will find there; it is not parked. None: there is none."""
     among = pool.usable_mask & ~ticket.excluded or pool.usable_mask
     if not among:
-        return False
+        return None
     strategy = ticket.route.record.placement.strategy
     below = pool.below(queue)
     if strategy == "balanced":
@@ -57,9 +67,7 @@ def place(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> bool:
     ticket.home_prefill = prefill
     ticket.home_estimate = home.ahead(below) + prefill
     ticket.homed_at = now
-    queue.park(ticket, home)
-    pool.moved(home)
-    return True
+    return home
 
 
 def sticky_depth(blocks: int) -> int:

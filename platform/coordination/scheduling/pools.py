@@ -142,14 +142,14 @@ class PoolState:
         looked up again when somebody asks for that order."""
         if replica.retired:
             return
-        if (
+        spec = self.pool
+        is_open = (
             replica.backlog_us <= GATE_US
-            and replica.sequences + replica.foreign_sequences < self.pool.sequences
-            and replica.kv_tokens + replica.foreign_kv_tokens < self.pool.kv_tokens
-        ):
-            self.open_mask |= replica.mask
-        else:
-            self.open_mask &= ~replica.mask
+            and replica.sequences + replica.foreign_sequences < spec.sequences
+            and replica.kv_tokens + replica.foreign_kv_tokens < spec.kv_tokens
+        )
+        if is_open != (self.open_mask & replica.mask != 0):
+            self.open_mask ^= replica.mask
         self._moved.add(replica)
 
     def moved(self, replica: Replica) -> None:
@@ -175,6 +175,8 @@ class PoolState:
         if self._moved:
             self._reorder()
         replicas = self.replicas
+        if among.bit_count() == len(self._order):
+            return [replicas[key & BIT_MASK] for key in self._order[:count]]
         found: list[Replica] = []
         for key in self._order:
             replica = replicas[key & BIT_MASK]

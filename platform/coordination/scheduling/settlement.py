@@ -70,31 +70,31 @@ def settle(
                 real = usage.computed + usage.cached_input
                 predicted = ticket.cached * real // max(1, ticket.request.prompt_tokens)
                 pool.index.correct(replica.bit, predicted, usage.cached_input)
-            if replica.health.state != "healthy":
+            if replica.health.state != "healthy" or replica.health.score:
                 replica.health.succeeded()
                 pool.refresh_health(now)
         elif replica.health.state == "probing":
             replica.health.abandoned(now)
             pool.refresh_health(now)
         pool.computed(replica, usage.computed - ticket.uncached)
-    _account(ticket, usage, now)
+    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
+    cost = _account(ticket, usage, now)
     _release(ticket)
     ticket.chain.release()
     _closed(state, ticket)
     ticket.status = OVER
+    request = ticket.request
     if outcome == "completed":
-        state.expected_output(ticket.request.tenant, ticket.request.model).add(usage.generated)
-    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
-    cost = ticket.scope.model.cost(uncached, cached, output)
+        state.expected_output(request.tenant, request.model).add(usage.generated)
     done = Charge(
-        ticket.request.request_id,
+        request.request_id,
         dispatch.attempt,
         usage,
         cost,
         ticket.reservation.name if ticket.reservation else None,
         ticket.amounts[4],
         ticket.decision.tier,
-        uncached + cached + output - sum(held),
+        uncached + cached + output - held[0] - held[1] - held[2],
     )
     dispatch.charge = done
     ticket.decision.trace.append(
@@ -236,10 +236,11 @@ def _release(ticket: Ticket) -> None:
     pool.refresh(replica)
 
 
-def _account(ticket: Ticket, usage: Usage, now: Micros) -> None:
-    """Move every currency from what was charged so far to these tokens."""
+def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
+    """Move every currency from what was charged so far to these tokens. Returns their fairness cost."""
     old = ticket.amounts
     uncached, cached, output = usage.computed, usage.cached_input, usage.generated
+    cost = ticket.scope.model.cost(uncached, cached, output)
     price = ticket.price
     spend = 0 if price is None else price.spend(ticket.decision.tier, usage)
     prompt = uncached + cached
@@ -251,10 +252,9 @@ def _account(ticket: Ticket, usage: Usage, now: Micros) -> None:
         burnt = burn(ticket.reservation, usage)
         ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
         ticket.burn = burnt
-        return
-    cost = ticket.scope.model.cost(uncached, cached, output)
-    if ticket.leaf is not None and cost != ticket.charged_cost:
+    elif ticket.leaf is not None and cost != ticket.charged_cost:
         _charge(ticket, cost)
+    return cost
 
 
 def _charge(ticket: Ticket, cost: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.downstream.request import HttpRequest
 from gateway.heads import KnownHead, cut
 
@@ -15,7 +17,7 @@ _MARK = b"ength:"
 class RequestHead(KnownHead):
     """A request's head, and what it was parsed into."""
 
-    __slots__ = ("_headers", "_method", "_path")
+    __slots__ = ("_headers", "_method", "_path", "vetted")
 
     def __init__(
         self, before: bytes, after: bytes, method: str, path: bytes, headers: dict[bytes, bytes]
@@ -24,6 +26,8 @@ class RequestHead(KnownHead):
         self._method = method
         self._path = path
         self._headers = headers
+        self.vetted: Any = None
+        """What the service found of a request under this head, for the next; its own business."""
 
     @classmethod
     def of(cls, buffer: bytearray, nbytes: int, request: HttpRequest, path: bytes) -> RequestHead | None:
@@ -41,7 +45,10 @@ class RequestHead(KnownHead):
 
     def request(self) -> HttpRequest:
         """A fresh one; its body is still to be set, and its headers do not state a length."""
-        return HttpRequest(method=self._method, path=self._path, headers=self._headers, keep_alive=True)
+        request = HttpRequest(self._method, self._path, self._headers)
+        request.keep_alive = True
+        request.head = self
+        return request
 
 
 class RequestHeads:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Problem
+
+if TYPE_CHECKING:
+    from gateway.downstream.heads import RequestHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class Limits:
     """Unsent response bytes at which the upstream is paused."""
 
 
-class HttpRequest(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class HttpRequest:
     """One request. ``headers`` has lower-case names; a repeated field keeps its last value."""
 
     method: str = ""
     path: bytes = b""
-    headers: dict[bytes, bytes] = msgspec.field(default_factory=dict)
+    headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
     keep_alive: bool = False
     http_1_0: bool = False
@@ -42,3 +44,5 @@ class HttpRequest(msgspec.Struct, eq=False):
     """Why it cannot be served: found while reading it, answered in its turn."""
     sender: Any = None
     """Whom the service took the sender to be when it vetted the head; its own business."""
+    head: RequestHead | None = None
+    """That it was not parsed from, because it had come before."""
