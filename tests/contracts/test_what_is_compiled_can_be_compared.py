@@ -46,7 +46,7 @@ def left_over(tree: dict[str, Any], fields: Fields, path: str) -> Iterator[str]:
             yield f"{path}{name}"
             continue
         notation: Notation = known[name].notation
-        if isinstance(notation, Items) and isinstance(value, list):
+        if isinstance(notation, Items) and isinstance(value, list) and value:
             notation, value = notation.of, value[0]
         if isinstance(notation, Fields) and isinstance(value, dict):
             yield from left_over(value, notation, f"{path}{name}.")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
-from coordination.compiler.catalogue import Catalogue, Entry
+from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.timed import Timed, timed
 from coordination.compiler.windows import (
     A_DAY,
     Clocks,
@@ -20,7 +21,6 @@ from coordination.compiler.windows import (
     readings,
 )
 from coordination.program.records import Micros
-from coordination.spec.kinds import Reservation
 from coordination.spec.zones import zone_info
 
 ONE_DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ ONE_DAY = timedelta(days=1)
 class Odd(NamedTuple):
     """A time of a day that the clocks of a zone do not show just once."""
 
-    reservation: Entry[Reservation]
+    timed: Timed
     edge: Literal["begins", "ends"]
     local: datetime
     zone: str
@@ -41,20 +41,19 @@ class Odd(NamedTuple):
     @property
     def place(self) -> str:
         """The pointer of what says the time."""
-        window = self.reservation.spec.window
-        return "/spec/window/recurs" if window.at is None else "/spec/window/at"
+        return f"{self.timed.place}/{'recurs' if self.timed.window.at is None else 'at'}"
 
 
 def odd_times(catalogue: Catalogue, kind: Literal["skipped", "twice"]) -> Iterator[Odd]:
-    """The first of each edge of each reservation, with the number of those to come."""
-    at, horizon, in_force = catalogue.at, catalogue.horizon, catalogue.windows
-    for reservation in catalogue.reservations.values():
-        clocks = clocks_of(reservation.spec.window)
+    """The first of each edge of each window, with the number of those to come."""
+    at, horizon = catalogue.at, catalogue.horizon
+    for each in timed(catalogue):
+        clocks = clocks_of(each.window)
         if clocks is None or clocks.zone == "UTC":
             continue
-        start, end = bounds(reservation.spec.window)
+        start, end = bounds(each.window)
         since, until = max(start, at), min(end, horizon)
-        windows = in_force[reservation.name]
+        windows = each.in_force(catalogue)
         for edge in ("begins", "ends"):
             found = [
                 (local, instant)
@@ -63,7 +62,7 @@ def odd_times(catalogue: Catalogue, kind: Literal["skipped", "twice"]) -> Iterat
             ]
             if found:
                 (local, instant), more = found[0], len(found) - 1
-                yield Odd(reservation, edge, local, clocks.zone, instant, more)
+                yield Odd(each, edge, local, clocks.zone, instant, more)
 
 
 def _within(windows: tuple[Interval, ...], instant: Micros) -> bool:

@@ -5,11 +5,12 @@ One function a kind; all of them total: what could fail has been refused by a ru
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.dividing import Division
-from coordination.compiler.windows import Interval
+from coordination.compiler.windows import Interval, intervals
 from coordination.program.records import (
     AuthRecord,
     BurnVector,
@@ -33,6 +34,7 @@ from coordination.program.records import (
     RouteMatch,
     RouteRecord,
     RouteTarget,
+    ScheduledRecord,
     TenantRecord,
     TierQueue,
     TierRecord,
@@ -54,7 +56,7 @@ def lower(catalogue: Catalogue, *, environment: str) -> ProgramRecords:
         tenants=tuple(map(tenant, catalogue.tenants.values())),
         tiers=tuple(map(tier, catalogue.tiers.values())),
         reservations=tuple(r for r in reservations if r.intervals),
-        quotas=tuple(map(quota, catalogue.quotas.values())),
+        quotas=tuple(quota(e, catalogue) for e in catalogue.quotas.values()),
         price_books=tuple(map(price_book, catalogue.price_books.values())),
         routes=tuple(route(e, catalogue) for e in catalogue.routes.values()),
     )
@@ -182,7 +184,7 @@ def in_sight(
     )
 
 
-def quota(entry: Entry[kinds.Quota]) -> QuotaRecord:
+def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
     spec = entry.spec
     return QuotaRecord(
         name=entry.name,
@@ -190,12 +192,12 @@ def quota(entry: Entry[kinds.Quota]) -> QuotaRecord:
         tiers=spec.scope.tiers,
         models=spec.scope.models,
         weight_ppm=spec.weight,
-        limits=tuple(map(limit, spec.limits)),
+        limits=tuple(limit(each, catalogue) for each in spec.limits),
         concurrency=spec.concurrency,
     )
 
 
-def limit(spec: Any) -> LimitRecord:
+def limit(spec: Any, catalogue: Catalogue) -> LimitRecord:
     return LimitRecord(
         of=spec.of,
         per=spec.per,
@@ -204,7 +206,16 @@ def limit(spec: Any) -> LimitRecord:
         borrow=_amount(spec.borrow),
         lend=_amount(spec.lend),
         shadow=spec.shadow,
+        scheduled=tuple(_scheduled(spec, catalogue)),
     )
+
+
+def _scheduled(spec: Any, catalogue: Catalogue) -> Iterator[ScheduledRecord]:
+    """Every change, with the times within sight at which it holds, if any."""
+    at, horizon = catalogue.at, catalogue.horizon
+    for change in spec.scheduled:
+        found = in_sight(intervals(change.window, at, horizon), at, horizon)
+        yield ScheduledRecord(intervals=found, limit=_amount(change.limit))
 
 
 def _amount(written: Any) -> Any:

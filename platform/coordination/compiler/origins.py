@@ -112,6 +112,11 @@ def _sources(document: Document, record: Any) -> Iterator[Steps]:
     if document.kind == "Reservation" and document.spec.window.recurs is not None:
         yield ("intervals",)
         record = msgspec.structs.replace(record, intervals=())
+    if document.kind == "Quota":
+        for i, limit in enumerate(document.spec.limits):
+            for j, change in enumerate(limit.scheduled):
+                place = ("limits", i, "scheduled", j, "intervals")
+                yield from [place] if change.window.recurs is not None else [(*place, 0, 0), (*place, 0, 1)]
     yield from _numbers(msgspec.to_builtins(record), ())
 
 
@@ -121,7 +126,8 @@ def _numbers(value: Any, steps: Steps) -> Iterator[Steps]:
         yield steps
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _numbers(inner, (*steps, key))
+            if key != "intervals" or not steps:  # of a scheduled limit: see ``_sources``
+                yield from _numbers(inner, (*steps, key))
     elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
             yield from _numbers(inner, (*steps, i))
@@ -134,6 +140,8 @@ def _written(kind: str, steps: Steps, order: tuple[int, ...]) -> Steps:
         return moved
     if kind == "Reservation" and steps[0] == "portions":
         return ("throughput", *PORTION[steps[2:]])
+    if kind == "Quota" and "intervals" in steps:
+        return (*steps[:4], "window", "recurs" if len(steps) == 5 else ("from", "until")[int(steps[-1])])
     if kind == "PriceBook":
         if steps[0] == "tier_multipliers_ppm":
             return ("tier_multipliers", *steps[1:])

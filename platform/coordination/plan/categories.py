@@ -109,6 +109,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "limits/*/borrow": "more",
         "limits/*/lend": "moves",
         "limits/*/shadow": "moves",
+        "limits/*/scheduled": "moves",
         "concurrency": "more",
         "run": "moves",
         "run/tokens": "more",

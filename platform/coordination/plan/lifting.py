@@ -48,8 +48,8 @@ def _documents(records: ProgramRecords, currency: str) -> Iterator[Document]:
                 serving = [pools[portion.pool] for portion in record.portions]
                 tree |= {"model": serving[0].model, "regions": sorted({pool.region for pool in serving})}
                 del tree["pool"]
-            of = tree.get("currency", currency)
-            spec = block(NOTATIONS[kind], tree, of)
+            paid_in = tree.get("currency", currency)
+            spec = block(NOTATIONS[kind], tree, paid_in)
             yield Document(kind, Metadata(name=record.name), spec, Positions(NOWHERE, ""))
 
 
@@ -68,6 +68,12 @@ def shaped(kind: str, tree: Tree) -> Tree:
             }
             del tree["intervals"]
         case "Quota":
+            for limit in tree["limits"]:
+                limit["scheduled"] = [
+                    {"limit": change["limit"], "window": {"from": start, "until": end}}
+                    for change in limit.get("scheduled") or ()
+                    for start, end in change["intervals"] or ()
+                ]
             tree["scope"] = {"tiers": tree.pop("tiers"), "models": tree.pop("models")}
         case "PriceBook":
             for entry in tree["entries"]:
@@ -81,13 +87,17 @@ def shaped(kind: str, tree: Tree) -> Tree:
     return tree
 
 
-def block(fields: Fields, tree: Mapping[str, Any], currency: str) -> Block:
-    """The block whose fields a tree holds; what it lacks has its default."""
+def block(fields: Fields, tree: Mapping[str, Any], currency: str, of: str = "") -> Block:
+    """The block whose fields a tree holds; what it lacks has its default.
+
+    ``of``: what the limit is of in which it stands.
+    """
+    of = tree.get("of", of)
     values: dict[str, Any] = {}
     for field in fields.fields.values():
         name = name_in(tree, field)
         if name is not None:
-            values[field.attribute] = _value(field.notation, tree[name], tree, currency)
+            values[field.attribute] = _value(field.notation, tree[name], currency, of)
     return fields.block(**values)
 
 
@@ -96,23 +106,22 @@ def name_in(tree: Mapping[str, Any], field: Field) -> str | None:
     return next((name for suffix in SUFFIXES if (name := f"{field.name}{suffix}") in tree), None)
 
 
-def _value(notation: Notation, held: Any, beside: Mapping[str, Any], currency: str) -> Any:
-    """``beside``: the tree it stands in."""
+def _value(notation: Notation, held: Any, currency: str, of: str) -> Any:
     if held is None:
         return None
     match notation:
         case Fields():
-            return block(notation, held, currency)
+            return block(notation, held, currency, of)
         case Items():
-            return tuple(_value(notation.of, each, {}, currency) for each in held)
+            return tuple(_value(notation.of, each, currency, of) for each in held)
         case Table():
-            return {key: _value(notation.of, each, {}, currency) for key, each in held.items()}
+            return {key: _value(notation.of, each, currency, of) for key, each in held.items()}
         case OverflowNotation():
             return Overflow(held["action"], held["tier"])
         case Price():
             return Money(held, currency)
         case Amount():
-            return Money(held, currency) if beside["of"] == "spend" else held
+            return Money(held, currency) if of == "spend" else held
     return held
 
 

@@ -21,7 +21,7 @@ from coordination.plan.impact import Key, guarantees
 from coordination.plan.in_force import Intervals, cut, gained, hours_of
 from coordination.plan.lifting import lift
 from coordination.program.index import load
-from coordination.program.records import Micros, ProgramRecords, ReservationRecord
+from coordination.program.records import Micros, ProgramRecords, QuotaRecord, ReservationRecord
 from coordination.program.source_map import SourceMap
 from coordination.spec import Document
 from coordination.spec.kinds.reservation import Window
@@ -67,7 +67,12 @@ class _View:
         recurring = {e.name for e in compiled.source_map.entries if "/intervals" in e.fields}
         held = (_in_view(r, since, until, r.name in recurring) for r in compiled.records.reservations)
         self.records = msgspec.structs.replace(
-            compiled.records, at=since, reservations=tuple(r for r in held if r.intervals)
+            compiled.records,
+            at=since,
+            reservations=tuple(r for r in held if r.intervals),
+            quotas=tuple(
+                _limits_in_view(q, compiled.source_map, since, until) for q in compiled.records.quotas
+            ),
         )
         self.since = since
 
@@ -87,6 +92,32 @@ class _View:
 def _in_view(record: ReservationRecord, since: Micros, until: Micros, recurs: bool) -> ReservationRecord:
     """The horizon ends what recurs, so nothing is made of an end that lies there."""
     return msgspec.structs.replace(record, intervals=cut(record.intervals, since, until, ends=recurs))
+
+
+def _limits_in_view(record: QuotaRecord, source_map: SourceMap, since: Micros, until: Micros) -> QuotaRecord:
+    if not any(limit.scheduled for limit in record.limits):
+        return record
+    entry = source_map.find("Quota", record.name)
+    fields = entry.fields if entry else {}
+    limits = [
+        msgspec.structs.replace(
+            limit,
+            scheduled=tuple(
+                msgspec.structs.replace(
+                    change,
+                    intervals=cut(
+                        change.intervals,
+                        since,
+                        until,
+                        ends=f"/limits/{i}/scheduled/{j}/intervals" in fields,
+                    ),
+                )
+                for j, change in enumerate(limit.scheduled)
+            ),
+        )
+        for i, limit in enumerate(record.limits)
+    ]
+    return msgspec.structs.replace(record, limits=tuple(limits))
 
 
 def _changes(key: Key, old: _View, new: _View, at: Micros) -> Iterator[Change]:

@@ -11,7 +11,9 @@ from typing import Any
 from coordination.plan.comparing import Spot
 from coordination.program.records import Micros
 from coordination.spec import Document
-from coordination.spec.declaration import Fields
+from coordination.spec.declaration import Fields, notation_of
+from coordination.spec.kinds.quota import Amount
+from coordination.spec.kinds.reservation import Window
 from coordination.spec.notation import Items, Notation, Rate
 from coordination.spec.plain import Plain
 from coordination.spec.quantities import EPOCH
@@ -51,12 +53,31 @@ def of_spot(after: Document, spot: Spot, at: Micros) -> str:
         return f"{head} added{_entry(spot.notation, spot.after)}"
     if spot.how == "removed":
         return f"{head} removed{_entry(spot.notation, spot.before)}"
+    if spot.shape.endswith("/scheduled"):
+        return f"{head} {_times(spot.before)} -> {_times(spot.after)}"
     if isinstance(spot.notation, Items) and not isinstance(spot.notation.of, Fields):
         return f"{head} {_sets(spot)}"
     unit = f" {spot.notation.unit}" if isinstance(spot.notation, Rate) else ""
     shown = [_shown(spot.notation, value, unit) for value in (spot.before, spot.after)]
     since = _since(after, at) if after.kind == "Reservation" and not spot.shape.startswith("window") else ""
     return f"{head} {shown[0]} -> {shown[1]}{unit}{since}"
+
+
+def _times(changes: Any) -> str:
+    """``3M from 2026-12-01T00:00:00Z until ...``, for each change of a limit."""
+    said = []
+    for change in changes or ():
+        window = [
+            f"{'on' if field.name == 'recurs' else field.name} {field.notation.write(held)}"
+            for field in notation_of(Window).fields.values()
+            if (held := getattr(change.window, field.attribute)) is not None
+        ]
+        said.append(" ".join([str(Amount().write(change.limit)), *window]))
+    return _cut(", ".join(said) or NOTHING)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _subject(document: Document) -> str:
@@ -146,7 +167,7 @@ def _plain(value: Plain) -> str:
             text = "yes" if value else "no"
         case _:
             text = str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return _cut(text)
 
 
 def _since(document: Document, at: Micros) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
 
-from coordination.program.guarantees import pledges
+import msgspec
+
+from coordination.program.guarantees import LimitKey, Pledge, pledges
 from coordination.program.records import (
     MILLION,
+    LimitRecord,
     Micros,
     ModelRecord,
     PoolRecord,
@@ -38,6 +40,7 @@ from coordination.program.resolved import (
     Tier,
     TokenClasses,
 )
+from coordination.program.timeline import boundaries, changing, holds, limits_at
 
 MINUTE: Micros = 60 * MILLION
 LEAST_WEIGHT: Ppm = 1
@@ -70,6 +73,8 @@ class Program:
 
     __slots__ = (
         "_boundaries",
+        "_changing",
+        "_pledges",
         "_quotas_of",
         "_routes_by_model",
         "_scopes",
@@ -79,7 +84,6 @@ class Program:
         "match_headers",
         "models",
         "models_by_client_name",
-        "pledges",
         "pools",
         "quotas",
         "records",
@@ -141,8 +145,8 @@ class Program:
             )
             for i, r in enumerate(records.quotas)
         }
-        self.pledges = pledges(records.quotas)
-        """Of limits that tenants share, each one's part (R9)."""
+        self._pledges = pledges(records.quotas)
+        self._changing = changing(records.quotas)
         self._quotas_of: dict[str, list[Quota]] = {}
         for quota in self.quotas.values():
             self._quotas_of.setdefault(quota.tenant, []).append(quota)
@@ -154,7 +158,7 @@ class Program:
         """Some route asks for more than a scope and a length."""
         self.match_headers = frozenset(name for r in by_rank for name in r.match.headers)
         """Headers that some route looks at."""
-        self._boundaries = _boundaries(records)
+        self._boundaries = boundaries(records)
         self._routes_by_model: dict[str, tuple[Route, ...]] = {}
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._segments: dict[int, Segment] = {}
@@ -239,14 +243,34 @@ class Program:
         lanes: dict[tuple[str, str, str], tuple[Reservation, ...]] = {}
         reserved: dict[str, Reserve] = {}
         for reservation in self.reservations.values():
-            if _holds(reservation.record.intervals, start):
+            if holds(reservation.record.intervals, start):
                 key = (reservation.pool, reservation.tier, reservation.tenant)
                 lanes[key] = (*lanes.get(key, ()), reservation)
                 kept = reserved.get(reservation.pool, Reserve(0, ()))
                 part = reservation.share_ppm
                 lent = ((reservation.record.reclaim_within, part),) * reservation.record.lend_when_idle
                 reserved[reservation.pool] = Reserve(kept.kept_ppm + part, kept.lent + lent)
-        return Segment(start, end, lanes, reserved, _prices(self.records.price_books, start))
+        limits = limits_at(self._changing, start)
+        return Segment(
+            start,
+            end,
+            lanes,
+            reserved,
+            _prices(self.records.price_books, start),
+            limits,
+            self._pledges_under(limits),
+        )
+
+    def _pledges_under(self, limits: Mapping[str, tuple[LimitRecord, ...]]) -> Mapping[LimitKey, Pledge]:
+        if not limits:
+            return self._pledges
+        quotas = self.records.quotas
+        return pledges(
+            [
+                msgspec.structs.replace(each, limits=limits[each.name]) if each.name in limits else each
+                for each in quotas
+            ]
+        )
 
 
 def load(records: ProgramRecords) -> Program:
@@ -385,30 +409,6 @@ def _arms(route: RouteRecord) -> tuple[int, ...]:
 def _selective(route: RouteRecord) -> bool:
     match = route.match
     return bool(match.regions or match.headers or match.session is not None)
-
-
-def _boundaries(records: ProgramRecords) -> list[Micros]:
-    """Every instant at which something starts or stops being in force."""
-    instants: set[Micros] = set()
-    # Compiled together, reservations of the same hours hold the same tuple: each is gone through once.
-    distinct = {id(held.intervals): held.intervals for held in records.reservations}
-    for intervals in distinct.values():
-        for since, until in intervals:
-            instants.add(since)
-            if until is not None:
-                instants.add(until)
-    for book in records.price_books:
-        instants.update(entry.start for entry in book.entries)
-    return sorted(instants)
-
-
-def _holds(intervals: tuple[tuple[Micros, Micros | None], ...], now: Micros) -> bool:
-    """Whether one of the intervals, sorted and disjoint, holds an instant."""
-    position = bisect_right(intervals, now, key=itemgetter(0)) - 1
-    if position < 0:
-        return False
-    until = intervals[position][1]
-    return until is None or now < until
 
 
 def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:

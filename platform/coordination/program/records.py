@@ -180,6 +180,14 @@ class ReservationRecord(Record, frozen=True, omit_defaults=True):
     """How soon what was lent must be back: only requests that will be over by then are lent to."""
 
 
+class ScheduledRecord(Record, frozen=True):
+    """Another limit for some stretches of time."""
+
+    intervals: tuple[tuple[Micros, Micros | None], ...]
+    """Half-open, in UTC, sorted, disjoint; ``None`` = open end."""
+    limit: int
+
+
 class LimitRecord(Record, frozen=True, omit_defaults=True):
     """At most so much in a period. Amounts in requests, tokens, or nano-units of money, by ``of``."""
 
@@ -194,6 +202,8 @@ class LimitRecord(Record, frozen=True, omit_defaults=True):
     """Of what is guaranteed, what others may take while it is idle."""
     shadow: bool = False
     """Counted, and never enforced."""
+    scheduled: tuple[ScheduledRecord, ...] = ()
+    """Changes of ``limit``; no two at once."""
 
     @property
     def ceiling(self) -> int:

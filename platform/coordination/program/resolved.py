@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
     MILLION,
     LimitRecord,
@@ -233,6 +234,14 @@ class Segment:
     reserves: dict[str, Reserve]
     """Pool -> what is reserved of it; pools without reservations are not there."""
     prices: dict[str, Price]
+    limits: Mapping[str, tuple[LimitRecord, ...]]
+    """Quota -> its limits as they are now, for quotas of which one is ever changed."""
+    pledges: Mapping[LimitKey, Pledge]
+    """Of limits that tenants share, each one's part (R9)."""
+
+    def limits_of(self, quota: Quota) -> tuple[LimitRecord, ...]:
+        """The limits of a quota that hold now."""
+        return self.limits.get(quota.name, quota.limits)
 
     def lanes_for(self, pool: str, scope: Scope) -> tuple[Reservation, ...]:
         """Reservations the request may use, its own tenant's first."""

@@ -128,13 +128,13 @@ def _start(meter: QuotaMeter) -> Micros:
 
 def _lasting_limits(state: State) -> dict[MeterKey, tuple[int, str, bool]]:
     """Key -> size, zone, and whether it is a part of a limit that tenants share."""
-    program = state.program
+    program, segment = state.program, state.segment
     found: dict[MeterKey, tuple[int, str, bool]] = {}
     for quota in program.quotas.values():
-        for limit in quota.limits:
+        for limit in segment.limits_of(quota):
             if limit.per in LASTING:
                 found[quota_key(quota.name, limit.of, limit.per)] = (limit.ceiling, quota.zone, False)
-    for pledge in program.pledges.values():
+    for pledge in segment.pledges.values():
         if pledge.per in LASTING:
             zone = program.quotas[pledge.quota].zone
             for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):

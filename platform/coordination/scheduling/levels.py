@@ -73,11 +73,11 @@ class Levels:
 
 def levels(state: State, tenant: str, now: Micros) -> Levels:
     """Of ``tenant`` and of all below it; empty for a tenant the policy lacks."""
-    program = state.program
+    program, segment = state.program, state.at(now)
     limits: list[LimitLevel] = []
     places: list[Places] = []
     for quota in program.quotas_within(tenant):
-        for limit in quota.limits:
+        for limit in segment.limits_of(quota):
             key = quota_key(quota.name, limit.of, limit.per)
             meter = state.meters.get(key)
             used = limit.ceiling - meter.remaining(now) if meter else 0
@@ -101,7 +101,7 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
         if quota.concurrency is not None:
             slots = state.slots.get(quota.name)
             places.append(Places(quota.name, quota.tenant, slots.used if slots else 0, quota.concurrency))
-    in_force = {held.name for lanes in state.at(now).lanes.values() for held in lanes}
+    in_force = {held.name for lanes in segment.lanes.values() for held in lanes}
     lanes = [
         LaneLevel(
             name,
@@ -120,7 +120,7 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
 
 def _part_of(state: State, quota: str, limit: LimitRecord, now: Micros) -> tuple[int | None, int | None]:
     """What is guaranteed to the tenant, and the most that may pass: of what it has, or of one above."""
-    pledge = state.program.pledges.get((quota, limit.of, limit.per))
+    pledge = state.at(now).pledges.get((quota, limit.of, limit.per))
     if pledge is None:
         return None, None
     most, through, one = 0, NEVER, pledge

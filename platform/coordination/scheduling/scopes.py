@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from coordination.program.guarantees import Pledge
-from coordination.program.index import Program, Scope
+from coordination.program.index import Program, Scope, Segment
 from coordination.program.records import Micros
 from coordination.scheduling.lending import Parts, Path, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, quota_meter
@@ -172,6 +172,7 @@ class Chain:
 def build_chain(
     scope: Scope,
     program: Program,
+    segment: Segment,
     meters: dict[MeterKey, QuotaMeter],
     shares: dict[MeterKey, QuotaMeter],
     slots: dict[str, Slots],
@@ -190,7 +191,7 @@ def build_chain(
             if held is None:
                 held = slots[quota.name] = Slots(quota.name, quota.concurrency)
             ceilings.append(held)
-        for limit in quota.limits:
+        for limit in segment.limits_of(quota):
             key = quota_key(quota.name, limit.of, limit.per)
             meter = meters.get(key)
             if meter is None:
@@ -203,7 +204,7 @@ def build_chain(
                 spends.append(meter)
             else:
                 rates.append((dimension, meter))
-            pledge = program.pledges.get((quota.name, limit.of, limit.per))
+            pledge = segment.pledges.get((quota.name, limit.of, limit.per))
             if pledge is not None:  # quotas come outermost first: the last of a tree is whose it is
                 nearest.pop(pledge.parent, None)
                 nearest[pledge] = (dimension, pledge)

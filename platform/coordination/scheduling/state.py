@@ -94,7 +94,11 @@ class State:
         """The timeline segment in force (R1)."""
         segment = self.segment
         if now < segment.start or (segment.end is not None and now >= segment.end):
-            segment = self.segment = self.program.segment_at(now)
+            before, segment = segment, self.program.segment_at(now)
+            self.segment = segment
+            if segment.limits != before.limits:
+                self.chains.clear()
+                _resize(self, now)
         return segment
 
     def chain(self, scope: Scope, now: Micros) -> Chain:
@@ -102,7 +106,7 @@ class State:
         if found is None:
             ramp = self._ramp(scope, now)
             found = self.chains[scope] = build_chain(
-                scope, self.program, self.meters, self.shares, self.slots, ramp, now
+                scope, self.program, self.at(now), self.meters, self.shares, self.slots, ramp, now
             )
         return found
 
@@ -196,20 +200,7 @@ def activate(state: State, program: Program, now: Micros) -> None:
     state.program = program
     state.segment = program.segment_at(now)
     state.chains.clear()
-    for quota in program.quotas.values():
-        slots = state.slots.get(quota.name)
-        if slots is not None and quota.concurrency is not None:
-            slots.limit = quota.concurrency
-        for limit in quota.limits:
-            meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
-            if meter is not None:
-                resized(meter, limit.ceiling, quota.zone, now)
-    for pledge in program.pledges.values():
-        zone = program.quotas[pledge.quota].zone
-        for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):
-            meter = state.shares.get(meter_key(kind, pledge))
-            if meter is not None:
-                resized(meter, size, zone, now)
+    _resize(state, now)
     for (tenant, tier), ramp in list(state.ramps.items()):
         record = program.tiers[tier].ramp if tier in program.tiers and tenant in program.tenants else None
         if record is None:
@@ -230,6 +221,25 @@ def activate(state: State, program: Program, now: Micros) -> None:
                 queue.reorder()
     for name in [name for name in state.pools if name not in program.pools]:
         del state.pools[name]
+
+
+def _resize(state: State, now: Micros) -> None:
+    """Give meters the limits of the segment in force; their levels stay, clipped (R3)."""
+    program, segment = state.program, state.segment
+    for quota in program.quotas.values():
+        slots = state.slots.get(quota.name)
+        if slots is not None and quota.concurrency is not None:
+            slots.limit = quota.concurrency
+        for limit in segment.limits_of(quota):
+            meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
+            if meter is not None:
+                resized(meter, limit.ceiling, quota.zone, now)
+    for pledge in segment.pledges.values():
+        zone = program.quotas[pledge.quota].zone
+        for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):
+            meter = state.shares.get(meter_key(kind, pledge))
+            if meter is not None:
+                resized(meter, size, zone, now)
 
 
 def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> None:

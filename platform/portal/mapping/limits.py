@@ -78,6 +78,8 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
         for limit in quota.limits:
             level = limits.get((document.name, limit.of, limit.per))
             most = limit.limit.nano if isinstance(limit.limit, Money) else limit.limit
+            if limit.scheduled and level is not None:
+                most = level.limit  # as it is now
             currency = limit.limit.currency if isinstance(limit.limit, Money) else ""
             used = None if level is None else level.used
             found.append(

@@ -18,6 +18,15 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         for i, limit in enumerate(quota.spec.limits):
             where = f"/spec/limits/{i}"
             held, lent = limit.guaranteed, limit.lend
+            for j, change in enumerate(limit.scheduled):
+                if held is not None and size(change.limit) < size(held):
+                    yield report(
+                        RULE,
+                        quota.document,
+                        f"{where}/scheduled/{j}/limit",
+                        f"{shown(held)} are guaranteed of a limit of {shown(change.limit)} at that time",
+                        related=(see(quota.document, f"{where}/guaranteed", "what is guaranteed"),),
+                    )
             if held is not None and size(held) > size(limit.limit):
                 yield report(
                     RULE,

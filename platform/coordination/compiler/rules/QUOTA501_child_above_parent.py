@@ -42,7 +42,7 @@ def _compare(quota: Entry[Quota], above: Entry[Quota]) -> Iterator[Diagnostic]:
     theirs = {(limit.of, limit.per): (i, limit) for i, limit in enumerate(above.spec.limits)}
     for i, limit in enumerate(quota.spec.limits):
         found = theirs.get((limit.of, limit.per))
-        if found is None or size(limit.limit) <= size(found[1].limit):
+        if found is None or size(limit.limit) <= max(map(size, found[1].amounts)):
             continue
         j, ceiling = found
         yield report(

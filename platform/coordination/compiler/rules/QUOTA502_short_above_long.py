@@ -21,7 +21,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
             for j, long in limits:
                 if short.of != long.of or PERIODS.index(short.per) >= PERIODS.index(long.per):
                     continue
-                if size(short.limit) > size(long.limit):
+                if size(short.limit) > max(map(size, long.amounts)):
                     yield report(
                         RULE,
                         quota.document,

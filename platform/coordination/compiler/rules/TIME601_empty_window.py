@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report, see
+from coordination.compiler.timed import timed
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_instant
 
@@ -14,16 +15,16 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    for reservation in catalogue.reservations.values():
-        start, end = reservation.spec.window.from_, reservation.spec.window.until
+    for each in timed(catalogue):
+        start, end = each.window.from_, each.window.until
         if start is None or end is None or start < end:
             continue
         yield report(
             RULE,
-            reservation.document,
-            "/spec/window/until",
-            f"the window of `{reservation.name}` is empty: it begins {write_instant(start)} "
+            each.document,
+            f"{each.place}/until",
+            f"the window of {each.name} is empty: it begins {write_instant(start)} "
             f"and ends {write_instant(end)}",
-            related=(see(reservation.document, "/spec/window/from", "it begins here"),),
+            related=(see(each.document, f"{each.place}/from", "it begins here"),),
             notes=("A window holds its first instant and not its last.",),
         )

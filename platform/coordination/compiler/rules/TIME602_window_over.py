@@ -1,4 +1,4 @@
-"""TIME602: a reservation whose window is over: it promises nothing any more."""
+"""TIME602: a window that is over: what it stands for never holds again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report
+from coordination.compiler.timed import timed
 from coordination.compiler.windows import bounds
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_instant
@@ -16,14 +17,14 @@ NEEDS_WHOLE = False
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     at = catalogue.at
-    for reservation in catalogue.reservations.values():
-        start, end = bounds(reservation.spec.window)
+    for each in timed(catalogue):
+        start, end = bounds(each.window)
         if end > at or end <= start:
             continue
         yield report(
             RULE,
-            reservation.document,
-            "/spec/window/until",
-            f"reservation `{reservation.name}` ended {write_instant(end)}",
+            each.document,
+            f"{each.place}/until",
+            f"{each.name} ended {write_instant(end)}",
             notes=(f"The policy is checked at {write_instant(catalogue.at)}.",),
         )

@@ -1,4 +1,4 @@
-"""TIME604: a window recurs on no day in sight: it promises nothing for as far as a build looks."""
+"""TIME604: a window recurs on no day in sight: it never holds for as far as a build looks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report
+from coordination.compiler.timed import timed
 from coordination.compiler.windows import bounds
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_instant
@@ -15,20 +16,19 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    in_force = catalogue.windows
-    for reservation in catalogue.reservations.values():
-        recurs = reservation.spec.window.recurs
-        if recurs is None or in_force[reservation.name]:
+    for each in timed(catalogue):
+        recurs = each.window.recurs
+        if recurs is None or each.in_force(catalogue):
             continue
-        start, end = bounds(reservation.spec.window)
+        start, end = bounds(each.window)
         since, until = max(start, catalogue.at), min(end, catalogue.horizon)
         if since >= until:
             continue
         yield report(
             RULE,
-            reservation.document,
-            "/spec/window/recurs",
-            f"`{reservation.name}` is in force at no instant between {write_instant(since)} "
+            each.document,
+            f"{each.place}/recurs",
+            f"{each.name} is in force at no instant between {write_instant(since)} "
             f"and {write_instant(until)}",
             notes=(
                 f"No day named by `{recurs}` has its hours in that time.",

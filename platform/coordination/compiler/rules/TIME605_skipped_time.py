@@ -19,9 +19,9 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         more = f", and on {odd.more} more {'day' if odd.more == 1 else 'days'} in sight" if odd.more else ""
         yield report(
             RULE,
-            odd.reservation.document,
+            odd.timed.document,
             odd.place,
             f"on {odd.local:%Y-%m-%d}{more} clocks in {odd.zone} skip {odd.local:%H:%M}, "
-            f"when `{odd.reservation.name}` {odd.edge}",
+            f"when {odd.timed.name} {odd.edge}",
             notes=(f"That day it {odd.edge} {write_instant(odd.instant)}, as the clocks go on.",),
         )

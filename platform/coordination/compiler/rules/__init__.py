@@ -58,6 +58,7 @@ from coordination.compiler.rules import (
     TIME604_never_recurs,
     TIME605_skipped_time,
     TIME606_time_twice,
+    TIME607_two_at_once,
 )
 
 MODULES = cast(
@@ -117,6 +118,7 @@ MODULES = cast(
         TIME604_never_recurs,
         TIME605_skipped_time,
         TIME606_time_twice,
+        TIME607_two_at_once,
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from coordination.spec.declaration import Block, Blocks
 from coordination.spec.finding import Finding, Misread
+from coordination.spec.kinds.reservation import Window
 from coordination.spec.notation import (
     Choice,
     Count,
@@ -72,6 +73,13 @@ class Amount(Notation):
         return "a number such as `2M`, or money such as `20000 USD`"
 
 
+class ScheduledLimit(Block, frozen=True, kw_only=True):
+    """Another limit for a time: from an instant until another, or on some days."""
+
+    window: Annotated[Window, "When it holds in place of `limit`."]
+    limit: Annotated[int | Money, Amount(), "The most of it in the period, then."]
+
+
 class Limit(Block, frozen=True, kw_only=True):
     """At most so much of something in a period."""
 
@@ -94,13 +102,33 @@ class Limit(Block, frozen=True, kw_only=True):
         int | Money | None, Amount(), "How much of what is guaranteed others may take while it is idle."
     ] = None
     shadow: Annotated[bool, Flag(), "Whether it is counted only, and nobody is refused for it."] = False
+    scheduled: Annotated[
+        tuple[ScheduledLimit, ...],
+        Blocks(ScheduledLimit, most=100),
+        "Changes of `limit` that gateways make by themselves as their time comes, and take back as it ends.",
+    ] = ()
+
+    @property
+    def amounts(self) -> tuple[int | Money, ...]:
+        """What the limit is at one time or another."""
+        return (self.limit, *(change.limit for change in self.scheduled))
 
     @classmethod
     def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        for i, change in enumerate(values.get("scheduled", ())):
+            place = (((path, "scheduled"), i), "limit")
+            for misread in _unit_of(values["of"], change.limit):
+                found.append(Finding(misread, place))
+            found += (Finding(misread, place) for misread in _same_currency(values["limit"], change.limit))
         for name in AMOUNTS:
             if values.get(name) is not None:
                 for misread in _unit_of(values["of"], values[name]):
                     found.append(Finding(misread, (path, name)))
+
+
+def _same_currency(limit: int | Money, changed: int | Money) -> Iterator[Misread]:
+    if isinstance(limit, Money) and isinstance(changed, Money) and limit.currency != changed.currency:
+        yield SPEC007_unit.wrong(write_money(changed), f"{limit.currency}, as `limit` is", write_money(limit))
 
 
 def _unit_of(of: str, limit: int | Money) -> Iterator[Misread]:

@@ -17,14 +17,14 @@ CASES = [
     Case(
         "it would begin within the jump",
         RESERVATION % '{recurs: "FREQ=DAILY", at: "02:30-06:00", zone: Europe/Berlin}',
-        (("9:38", "on 2026-03-29 clocks in Europe/Berlin skip 02:30, when `office` begins"),),
+        (("9:38", "on 2026-03-29 clocks in Europe/Berlin skip 02:30, when reservation `office` begins"),),
         notes=("begins 2026-03-29T01:00:00Z",),
         also=("TIME606",),
     ),
     Case(
         "it would end within the jump",
         RESERVATION % '{recurs: "FREQ=DAILY", at: "22:00-02:30", zone: Europe/Berlin}',
-        (("9:38", "when `office` ends"),),
+        (("9:38", "when reservation `office` ends"),),
         notes=("ends 2026-03-29T01:00:00Z",),
         also=("TIME606",),
     ),
@@ -37,7 +37,7 @@ CASES = [
     Case(
         "a day without a midnight",
         RESERVATION % '{recurs: "FREQ=WEEKLY;BYDAY=SU", zone: Asia/Beirut}',
-        (("9:20", "on 2026-03-29 clocks in Asia/Beirut skip 00:00, when `office` begins"),),
+        (("9:20", "on 2026-03-29 clocks in Asia/Beirut skip 00:00, when reservation `office` begins"),),
     ),
     Case(
         "day upon day without a midnight between",
@@ -47,8 +47,8 @@ CASES = [
         "nothing is left of the hours that day",
         RESERVATION % '{recurs: "FREQ=DAILY", at: "02:15-02:45", zone: Europe/Berlin}',
         (
-            ("9:38", "skip 02:15, when `office` begins"),
-            ("9:38", "skip 02:45, when `office` ends"),
+            ("9:38", "skip 02:15, when reservation `office` begins"),
+            ("9:38", "skip 02:45, when reservation `office` ends"),
         ),
         also=("TIME606",),
     ),

@@ -17,13 +17,18 @@ CASES = [
     Case(
         "it begins at the first",
         RESERVATION % '{recurs: "FREQ=WEEKLY;BYDAY=SU", at: "01:30-06:00", zone: America/New_York}',
-        (("9:48", "on 2026-11-01 clocks in America/New_York show 01:30 twice, when `office` begins"),),
+        (
+            (
+                "9:48",
+                "on 2026-11-01 clocks in America/New_York show 01:30 twice, when reservation `office` begins",
+            ),
+        ),
         notes=("The first of the two counts: it begins 2026-11-01T05:30:00Z.",),
     ),
     Case(
         "and ends at the second",
         RESERVATION % '{recurs: "FREQ=DAILY", at: "20:00-01:30", zone: America/New_York}',
-        (("9:38", "show 01:30 twice, when `office` ends"),),
+        (("9:38", "show 01:30 twice, when reservation `office` ends"),),
         notes=("The second of the two counts: it ends 2026-11-01T06:30:00Z.",),
     ),
     Case(
