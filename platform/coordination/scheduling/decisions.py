@@ -14,12 +14,12 @@ import msgspec
 from coordination.program.index import Price, Reservation, Route, Scope
 from coordination.program.records import Micros
 from coordination.scheduling.reasons import TraceLine, render
+from coordination.scheduling.replicas import Replica, load_in, recent_in
 from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
 
 if TYPE_CHECKING:
     from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
-    from coordination.scheduling.replicas import Replica
     from coordination.scheduling.reservations import LaneBuckets
     from coordination.scheduling.scopes import Chain, Drawn
     from coordination.scheduling.turns import Turn
@@ -50,7 +50,32 @@ class Considered(NamedTuple):
     usable: bool
 
 
-ConsideredTuple = tuple["Replica", int, int, int, int, bool, bool]
+ConsideredTuple = tuple[Replica, int, int, int, int, bool, bool]
+
+
+class Level(NamedTuple):
+    """The least loaded replicas, looked at for a prompt of which none holds anything; best first."""
+
+    replicas: list[Replica]
+    keys: list[int]
+    """Of each, with its load and its recent tokens at that instant (``Replica.key``)."""
+    prefill_us: int
+    open_mask: int
+    troubled: frozenset[int]
+
+    def spelled_out(self) -> tuple[ConsideredTuple, ...]:
+        return tuple(
+            (
+                one,
+                load_in(key),
+                self.prefill_us,
+                0,
+                recent_in(key),
+                self.open_mask & one.mask != 0,
+                one.bit not in self.troubled,
+            )
+            for one, key in zip(self.replicas, self.keys, strict=True)
+        )
 
 
 @dataclass(slots=True, eq=False)  # not a struct: setting a member of one takes ten times as long
@@ -99,9 +124,14 @@ class Dispatch(msgspec.Struct, eq=False):
     """1 for the first."""
     queue_us: Micros
     sent_at: Micros
-    considered: tuple[ConsideredTuple, ...]
+    seen: tuple[ConsideredTuple, ...] | Level
     ticket: Ticket
     charge: Charge | None = None
+
+    @property
+    def considered(self) -> tuple[ConsideredTuple, ...]:
+        """The replicas looked at."""
+        return self.seen.spelled_out() if isinstance(self.seen, Level) else self.seen
 
 
 class Ticket:
@@ -115,7 +145,6 @@ class Ticket:
         "cached",
         "chain",
         "charged_cost",
-        "considered",
         "cost",
         "decision",
         "drawn",
@@ -146,6 +175,7 @@ class Ticket:
         "reservation",
         "route",
         "scope",
+        "seen",
         "status",
         "timed",
         "turn",
@@ -206,7 +236,8 @@ class Ticket:
         self.home_prefill = 0
         self.home_estimate = 0
         self.homed_at: Micros = 0
-        self.considered: tuple[ConsideredTuple, ...] = ()
+        self.seen: tuple[ConsideredTuple, ...] | Level = ()
+        """The replicas looked at when it took its home."""
         self.matches: list[tuple[int, int]] = []
         """Deepest prefix matches, as of version ``matched_at`` of the pool's index."""
         self.matched_at = (-1, -1)

@@ -15,7 +15,7 @@ from coordination.program.index import Program, Reserve
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling import reasons
 from coordination.scheduling.bands import next_band, served
-from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
+from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Level, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
 from coordination.scheduling.leaves import Leaf
 from coordination.scheduling.placement import Below, choose, estimate_here, place, release_after
@@ -153,8 +153,12 @@ def _next(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -
 
 
 def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Choice:
-    if ticket.matched_at[0] == pool.index.version:
-        for one in ticket.considered:
+    seen = ticket.seen
+    if isinstance(seen, Level):
+        if not ticket.request.blocks or ticket.matched_at[0] == pool.index.version:
+            return ticket, home, ticket.home_prefill, 0
+    elif ticket.matched_at[0] == pool.index.version:
+        for one in seen:
             if one[0] is home:
                 if not one[3] and ticket.matches:
                     break  # beyond where the search ended: it may hold a little all the same
@@ -310,6 +314,6 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
         ticket.attempt,
         queue_us,
         now,
-        ticket.considered,
+        ticket.seen,
         ticket,
     )

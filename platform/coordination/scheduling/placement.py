@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
-from coordination.scheduling.decisions import ConsideredTuple, Ticket
+from coordination.scheduling.decisions import ConsideredTuple, Level, Ticket
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.replicas import Replica
@@ -26,6 +26,7 @@ Below = list[dict[int, int]]
 """By lower band: bit of a replica -> prefill of what waits for it there (``PoolState.below``)."""
 NOT_YET: Final[Micros] = 1 << 62
 NO_MATCHES: Final[list[tuple[int, int]]] = []
+NOBODY: Final[frozenset[int]] = frozenset()
 FULL_PENALTY: Final[Micros] = MILLION
 """Estimated wait for a place at a replica that has none left, or no KV memory."""
 
@@ -53,7 +54,7 @@ def choose(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> Replic
         home = _in_turn(pool, among) if strategy == "round_robin" else _least_outstanding(pool, among)
         matched = pool.index.depth(ticket.request.blocks, home.bit) if ticket.request.blocks else 0
         prefill = pool.prefill_us(_uncached(ticket, matched))
-        ticket.considered = (
+        ticket.seen = (
             (
                 home,
                 home.ahead(below),
@@ -116,11 +117,15 @@ def _balanced(
     if not found and least[0].mask & opened:
         # The prefill is the same everywhere, so the least loaded of the open is the best of them.
         prefill = prompt * pace // 1000
-        ticket.considered = tuple(
+        if not below:
+            keys = [one.key for one in least]  # up to date: they were just put in order
+            ticket.seen = Level(least, keys, prefill, opened, frozenset(troubled) if troubled else NOBODY)
+            return least[0], prefill
+        ticket.seen = tuple(
             [
                 (
                     one,
-                    one.ahead(below) if below else one.backlog_us + one.parked_us,
+                    one.ahead(below),
                     prefill,
                     0,
                     one.recent,
@@ -153,7 +158,7 @@ def _balanced(
             best, best_us, best_prefill = replica, score, prefill
         if depth == deepest and (score < stay_us or (score == stay_us and recent < stay.recent)):
             stay, stay_us, stay_prefill = replica, score, prefill
-    ticket.considered = tuple(considered)
+    ticket.seen = tuple(considered)
     if sticky and stay is not best and stay_us <= best_us + (release_after(queue, ticket) or 0):
         return stay, stay_prefill
     return best, best_prefill

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from heapq import heappop
-from typing import Final
 
 from coordination.program.index import Pool
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling.decisions import WAITING, Ticket
 from coordination.scheduling.estimates import Throughput
 from coordination.scheduling.prefix_index import PrefixIndex
-from coordination.scheduling.replicas import GATE_US, RECENT_SLICE, RECENT_SLICES, STALE_AFTER, Replica
+from coordination.scheduling.replicas import (
+    BIT_MASK,
+    BIT_SPACE,
+    GATE_US,
+    RECENT_SLICE,
+    RECENT_SLICES,
+    RECENT_SPACE,
+    STALE_AFTER,
+    Replica,
+)
 from coordination.scheduling.waiting import LANE_BAND, Queue
-
-BIT_SPACE: Final = 16
-BIT_MASK: Final = (1 << BIT_SPACE) - 1
-RECENT_SPACE: Final = 44
 
 
 class PoolState:

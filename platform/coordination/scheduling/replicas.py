@@ -18,6 +18,10 @@ STALE_AFTER: Final[Micros] = 3 * MILLION
 RECENT_SLICE: Final[Micros] = 10 * MILLION
 RECENT_SLICES: Final = 6
 """Six slices of ten seconds: the last minute of R21's tie-break."""
+BIT_SPACE: Final = 16
+BIT_MASK: Final = (1 << BIT_SPACE) - 1
+RECENT_SPACE: Final = 44
+_RECENT_MASK: Final = (1 << RECENT_SPACE) - 1
 
 
 class Replica:
@@ -62,7 +66,8 @@ class Replica:
         self.health = Health()
         self.retired = False
         self.key = -1
-        """Its current key in the pool's heap of least loaded replicas."""
+        """Its place in the pool's order of least loaded replicas, as of when that was last asked for: load,
+        recent tokens and bit in one integer."""
 
     def ahead(self, below: list[dict[int, int]]) -> Micros:
         """Prefill ahead of a request that came now: in flight and parked, but for what waits ``below`` it."""
@@ -90,3 +95,11 @@ class Replica:
             self.sequences + self.foreign_sequences < sequences
             and self.kv_tokens + self.foreign_kv_tokens < kv_tokens
         )
+
+
+def load_in(key: int) -> Micros:
+    return key >> BIT_SPACE + RECENT_SPACE
+
+
+def recent_in(key: int) -> int:
+    return key >> BIT_SPACE & _RECENT_MASK

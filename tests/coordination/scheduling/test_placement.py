@@ -195,3 +195,19 @@ def test_a_prompt_nobody_holds_goes_to_the_least_loaded_of_the_open_the_idlest_o
         best = min((load + prefill, recent) for _, load, prefill, _, recent, _, _ in opened)
         home = next(one for one in opened if one[0].url == sent.replica)
         assert (home[1] + home[2], home[4]) == best
+
+
+def test_what_was_seen_of_replicas_is_what_they_showed_then_whatever_becomes_of_them():
+    fleet = VirtualFleet(one_pool(replicas=3).load())
+    for at, prompt in enumerate((900, 300, 600, 50)):
+        fleet.request(at=at, prompt=prompt, max_tokens=8)
+    fleet.run(until=2)  # three prefill, one on each
+    shown = {
+        one.url: (one.backlog_us + one.parked_us, one.recent)
+        for one in fleet.state.pools["p"].replicas.values()
+    }
+    fleet.run()
+    sent = fleet.sent[3]
+    assert {one[0].url: (one[1], one[4]) for one in sent.considered} == shown
+    assert sorted(load for load, _ in shown.values())[0] > 0
+    assert {(one[3], one[5], one[6]) for one in sent.considered} == {(0, True, True)}
