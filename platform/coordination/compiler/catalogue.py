@@ -276,7 +276,7 @@ def _entries(documents: Iterable[Document], known: Mapping[str, Entry[Any]]) -> 
     entries: dict[str, Entry[Any]] = {}
     for document in documents:
         same = known.get(document.name)
-        entry = same if same is not None and same.document is document else Entry[Any](document)
+        entry: Entry[Any] = same if same is not None and same.document is document else Entry(document)
         entries.setdefault(document.name, entry)
     return entries
 

@@ -7,7 +7,7 @@ whoever holds the policy set can ask it for file, line and column.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -107,30 +107,34 @@ def _trace(kind: str, steps: Steps, order: tuple[int, ...]) -> _Trace:
     return _Trace(_pointer(steps), written, _pointer(("spec", *written)))
 
 
-def _sources(document: Document, record: Any) -> Iterator[Steps]:
+def _sources(document: Document, record: Any) -> list[Steps]:
     """Where the numbers of a record are; those that one rule gave rise to together, as one place."""
+    found: list[Steps] = []
     if document.kind == "Reservation" and document.spec.window.recurs is not None:
-        yield ("intervals",)
+        found.append(("intervals",))
         record = msgspec.structs.replace(record, intervals=())
     if document.kind == "Quota":
         for i, limit in enumerate(document.spec.limits):
             for j, change in enumerate(limit.scheduled):
-                place = ("limits", i, "scheduled", j, "intervals")
-                yield from [place] if change.window.recurs is not None else [(*place, 0, 0), (*place, 0, 1)]
-    yield from _numbers(msgspec.to_builtins(record), ())
+                place: Steps = ("limits", i, "scheduled", j, "intervals")
+                recurs = change.window.recurs is not None
+                found += [place] if recurs else [(*place, 0, 0), (*place, 0, 1)]
+    _add_numbers(msgspec.to_builtins(record).items(), (), found)
+    return found
 
 
-def _numbers(value: Any, steps: Steps) -> Iterator[Steps]:
-    """Where the numbers of a record are."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        yield steps
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key != "intervals" or not steps:  # of a scheduled limit: see ``_sources``
-                yield from _numbers(inner, (*steps, key))
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(value):
-            yield from _numbers(inner, (*steps, i))
+def _add_numbers(parts: Iterable[tuple[str | int, Any]], steps: Steps, found: list[Steps]) -> None:
+    """Where the numbers below a place are, in order; ``parts`` is what stands there."""
+    for step, value in parts:
+        kind = type(value)
+        if kind is int:
+            found.append((*steps, step))
+        elif step == "intervals" and steps:
+            continue  # of a scheduled limit: see ``_sources``
+        elif kind is dict:
+            _add_numbers(value.items(), (*steps, step), found)
+        elif kind is list or kind is tuple:
+            _add_numbers(enumerate(value), (*steps, step), found)
 
 
 def _written(kind: str, steps: Steps, order: tuple[int, ...]) -> Steps:

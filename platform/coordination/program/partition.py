@@ -8,15 +8,21 @@ larger than ``MAX_SHARD`` cannot be split and gets a shard to itself.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 MAX_SHARD = 32 * 1024
 """Bytes. Small enough to decode between two requests without anyone noticing."""
 WHOLE = "all"
 """Name of the shard that holds everything: the empty prefix."""
+DIGITS = "0123456789abcdef"
+PAST = "g"
+"""Behind every digit."""
 
 
 class Item(NamedTuple):
@@ -27,35 +33,42 @@ class Item(NamedTuple):
     data: bytes
 
 
+Hashed = tuple[str, Item]
+_hash_of = itemgetter(0)
+
+
 def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> dict[str, bytes]:
     """Files ``<folder>/<prefix>.json``: each ``{"<Kind>": [object, ...], ...}``, sorted by (kind, name).
 
     Kinds must be plain ASCII identifiers; (kind, name) must be unique. No items, no files.
     """
     hashed = sorted((sha256(f"{item.kind}/{item.name}".encode()).hexdigest(), item) for item in items)
+    sums = [0, *accumulate(len(item.data) for _, item in hashed)]
     files: dict[str, bytes] = {}
-    pending = [("", hashed)] if hashed else []
+    pending = [("", 0, len(hashed))] if hashed else []
     while pending:
-        prefix, members = pending.pop()
-        if _size(members) <= limit or len(members) == 1:
-            files[f"{folder}/{prefix or WHOLE}.json"] = _encode(members)
+        prefix, start, stop = pending.pop()
+        if stop - start == 1 or _fits(hashed[start:stop], sums[stop] - sums[start], limit):
+            files[f"{folder}/{prefix or WHOLE}.json"] = _encode(hashed[start:stop])
             continue
-        groups: defaultdict[str, list[tuple[str, Item]]] = defaultdict(list)
-        for member in members:
-            groups[member[0][: len(prefix) + 1]].append(member)
-        pending.extend(groups.items())
+        for digit in DIGITS:  # what begins alike stands together
+            until = bisect_left(hashed, prefix + digit + PAST, start, stop, key=_hash_of)
+            if until > start:
+                pending.append((prefix + digit, start, until))
+            start = until
     return dict(sorted(files.items()))
 
 
-def _size(members: Sequence[tuple[str, Item]]) -> int:
-    """Bytes of the shard, without building it."""
+def _fits(members: Sequence[Hashed], objects: int, limit: int) -> bool:
+    """Whether the shard keeps to the limit, without building it; ``objects`` is the bytes of its objects."""
+    commas = len(members) - 1
+    if 2 + objects + commas > limit:
+        return False
     kinds = {item.kind for _, item in members}
-    objects = sum([len(item.data) for _, item in members])
-    commas = len(members) - len(kinds) + len(kinds) - 1
-    return 2 + objects + commas + sum(len(kind) + len('"":[]') for kind in kinds)
+    return 2 + objects + commas + sum(len(kind) + len('"":[]') for kind in kinds) <= limit
 
 
-def _encode(members: Sequence[tuple[str, Item]]) -> bytes:
+def _encode(members: Sequence[Hashed]) -> bytes:
     by_kind: defaultdict[str, list[bytes]] = defaultdict(list)
     for item in sorted(item for _, item in members):
         by_kind[item.kind].append(item.data)

@@ -14,14 +14,23 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Unset
-from coordination.spec.notation import Items, Notation, Reference, Schema, Table
+from coordination.spec.notation import (
+    MOST_KNOWN,
+    Bounded,
+    Instant,
+    Items,
+    Notation,
+    Reference,
+    Schema,
+    Table,
+)
 from coordination.spec.plain import Path, Plain
 from coordination.spec.rules import (
     SPEC005_unknown_field,
@@ -59,6 +68,10 @@ class Field(msgspec.Struct, frozen=True):
         return schema
 
 
+NO_READER: tuple[str, Mapping[Any, Any], Field | None] = ("", {}, None)
+"""Of a field that does not exist."""
+
+
 class Fields(Notation):
     """The notation of a block: a mapping with the block's fields."""
 
@@ -67,6 +80,11 @@ class Fields(Notation):
         self.owner = owner or f"`{_spaced(block.__name__)}`"
         self.fields = {field.name: field for field in fields_of(block)}
         self.required = [field for field in self.fields.values() if isinstance(field.default, Unset)]
+
+    @functools.cached_property
+    def readers(self) -> dict[str, tuple[str, Mapping[Any, Any], Field | None]]:
+        """Of each field: its attribute, what was read before, and itself."""
+        return {name: (field.attribute, field.notation.known, field) for name, field in self.fields.items()}
 
     @functools.cached_property
     def mentioning(self) -> list[Field]:
@@ -82,9 +100,13 @@ class Fields(Notation):
         before = len(found)
         values: dict[str, Any] = {}
         meant: set[str] = set()
-        fields = self.fields
+        readers = self.readers
         for key, item in value.items():
-            field = fields.get(key)
+            attribute, known, field = readers.get(key, NO_READER)
+            kind = type(item)
+            if (kind is str or kind is int) and item in known:
+                values[attribute] = known[item]
+                continue
             if len(found) > MOST_FINDINGS:
                 return UNSET
             if field is None:
@@ -95,7 +117,7 @@ class Fields(Notation):
             elif item is None and field.default is None:
                 continue
             else:
-                values[field.attribute] = field.notation.read(item, (path, key), found)
+                values[attribute] = field.notation.read(item, (path, key), found)
         for field in self.required:
             if field.name not in value and field.name not in meant:
                 misread = SPEC013_missing_field.missing(field.name, self.owner, field.doc)
@@ -131,7 +153,7 @@ class Fields(Notation):
     def writers(self) -> list[tuple[str, str, Any, Callable[[Any], Plain] | None]]:
         """Of each field: name, attribute, default, and how it is written unless as it is held."""
         return [
-            (name, f.attribute, f.default, None if f.notation.writes_as_held else f.notation.write)
+            (name, f.attribute, f.default, None if f.notation.writes_as_held else _writer(f.notation))
             for name, f in self.fields.items()
         ]
 
@@ -304,6 +326,13 @@ def _collect_table(
 def _collect_mentions(notation: Any, value: Any, named: Named) -> None:
     for mention in notation.mentions(value, None):
         named[mention.kind].add(mention.name)
+
+
+def _writer(notation: Notation) -> Callable[[Any], Plain]:
+    """How values are written; numbers with a unit recur, and are looked up once they have been written."""
+    if isinstance(notation, Bounded | Instant):
+        return functools.lru_cache(MOST_KNOWN)(notation.write)
+    return notation.write
 
 
 def _spaced(name: str) -> str:

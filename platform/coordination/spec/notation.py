@@ -51,22 +51,26 @@ class Notation(ABC):
     def read(self, value: Plain, path: Path, found: list[Finding]) -> Any:
         """The value, or ``UNSET`` after adding to ``found`` what is wrong with it.
 
-        Sets of policies say the same things over and over: texts that were read before are looked up.
+        Sets of policies say the same things over and over: texts and numbers that were read before are
+        looked up.
         """
-        if type(value) is str and value in self.known:
+        kind = type(value)
+        if (kind is str or kind is int) and value in self.known:
             return self.known[value]
         try:
             made = self.parse(value)
         except Misread as misread:
             found.append(Finding(misread, path))
             return UNSET
-        if type(value) is str and len(value) <= LONGEST_KNOWN and len(self.known) < MOST_KNOWN:
+        if len(self.known) < MOST_KNOWN and (
+            kind is int or (isinstance(value, str) and len(value) <= LONGEST_KNOWN)
+        ):
             self.known[value] = made
         return made
 
     @functools.cached_property
-    def known(self) -> dict[str, Any]:
-        """Text -> what it was read as: immutable, and the same whoever asks."""
+    def known(self) -> dict[Plain, Any]:
+        """Text or whole number -> what it was read as: immutable, and the same whoever asks."""
         return {}
 
     @abstractmethod
@@ -398,14 +402,19 @@ class Items(Notation):
         except Misread as misread:
             found.append(Finding(misread, path))
             return UNSET
-        read = []
+        read: list[Any] = []
+        known, before = self.of.known, len(found)
         for i, item in enumerate(items):
+            kind = type(item)
+            if (kind is str or kind is int) and item in known:
+                read.append(known[item])
+                continue
             read.append(self.of.read(item, (path, i), found))
             if len(found) > MOST_FINDINGS:
                 return UNSET
-        if any(isinstance(item, Unset) for item in read):
+        if len(found) > before and any(isinstance(item, Unset) for item in read):
             return UNSET
-        if self.distinct and len(read) > 1:
+        if self.distinct and len(set(read)) < len(read):
             self._report_repeats(read, path, found)
         return tuple(read)
 

@@ -64,16 +64,15 @@ def scale_and_unit(rest: str) -> tuple[int, str]:
 
 def whole(number: Decimal, written: Plain, least: int, most: int, grain: str) -> int:
     """An exact decimal as an integer within bounds. ``grain`` names the smallest step."""
-    shown = text_of(written)
     if number.adjusted() > 30:
-        raise SPEC008_out_of_range.above(shown, f"{most:,}")
+        raise SPEC008_out_of_range.above(text_of(written), f"{most:,}")
     if number != number.to_integral_value():
-        raise SPEC008_out_of_range.too_fine(shown, grain)
+        raise SPEC008_out_of_range.too_fine(text_of(written), grain)
     result = int(number)
     if result < least:
-        raise SPEC008_out_of_range.below(shown, f"{least:,}")
+        raise SPEC008_out_of_range.below(text_of(written), f"{least:,}")
     if result > most:
-        raise SPEC008_out_of_range.above(shown, f"{most:,}")
+        raise SPEC008_out_of_range.above(text_of(written), f"{most:,}")
     return result
 
 
@@ -117,11 +116,10 @@ def read_duration(value: Plain, least: int, most: int) -> int:
     if unit not in DURATIONS:
         raise SPEC007_unit.wrong(text_of(value), "us, ms, s, m, h or d", "400ms")
     exact = number * DURATIONS[unit]
-    shown = text_of(value)
     if exact < least:
-        raise SPEC008_out_of_range.below(shown, write_duration(least))
+        raise SPEC008_out_of_range.below(text_of(value), write_duration(least))
     if exact > most:
-        raise SPEC008_out_of_range.above(shown, write_duration(most))
+        raise SPEC008_out_of_range.above(text_of(value), write_duration(most))
     return whole(exact, value, least, most, "1us")
 
 
@@ -131,11 +129,10 @@ def read_ppm(value: Plain, least: int, most: int) -> int:
     if unit not in ("", "%"):
         raise SPEC007_unit.wrong(text_of(value), "a plain number or %", "10%")
     exact = number * (10_000 if unit else MILLION)
-    shown = text_of(value)
     if exact < least:
-        raise SPEC008_out_of_range.below(shown, write_ppm(least))
+        raise SPEC008_out_of_range.below(text_of(value), write_ppm(least))
     if exact > most:
-        raise SPEC008_out_of_range.above(shown, write_ppm(most))
+        raise SPEC008_out_of_range.above(text_of(value), write_ppm(most))
     return whole(exact, value, least, most, "0.000001")
 
 

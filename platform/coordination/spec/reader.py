@@ -154,7 +154,6 @@ def _document(draft: Draft, reading: _Reading) -> None:
         _report(found, draft, None, reading)
         return
     kind = tree.get("kind")
-    ref = _named(tree)
     _envelope(tree, found)
     metadata: Any = _metadata(tree, kind, found)
     spec: Any = None
@@ -163,12 +162,16 @@ def _document(draft: Draft, reading: _Reading) -> None:
     if not found and isinstance(kind, str):
         reading.documents.append(Document(kind, metadata, spec, draft.positions))
         return
+    ref = _named(tree)
     if ref is not None:
         reading.broken.add(ref)
     _report(found, draft, ref, reading)
 
 
 def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
+    kind = tree.get("kind")
+    if tree.keys() == ENVELOPE.keys() and tree["apiVersion"] == API_VERSION and kind in NOTATIONS:
+        return
     for key in tree:
         if key not in ENVELOPE:
             misread = SPEC005_unknown_field.unknown(key, "a document", list(ENVELOPE), tree)
@@ -181,7 +184,6 @@ def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
             found.append(Finding(SPEC013_missing_field.missing(key, "the document", doc, added=added), None))
     if "apiVersion" in tree and tree["apiVersion"] != API_VERSION:
         found.append(Finding(SPEC011_api_version.unsupported(tree["apiVersion"]), (None, "apiVersion")))
-    kind = tree.get("kind")
     if "kind" in tree and (not isinstance(kind, str) or kind not in KINDS):
         found.append(Finding(SPEC012_kind.unsupported(kind, list(KINDS)), (None, "kind")))
 

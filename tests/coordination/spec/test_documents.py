@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import jsonschema
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 
 from coordination.spec import KINDS, Document, SourceFile, read
-from coordination.spec.declaration import Fields, fields_of
+from coordination.spec.declaration import Fields, collector, fields_of
+from coordination.spec.finding import UNSET, Finding
 from coordination.spec.kinds import NOTATIONS
 from coordination.spec.kinds.quota import Amount, Limit
-from coordination.spec.notation import Items
+from coordination.spec.notation import Items, Whole
 from coordination.spec.plain import Plain
 from tests.support.policies import quickstart, quickstart_files
 from tests.support.written import documents
@@ -33,6 +35,25 @@ def test_reading_the_canonical_form_gives_the_same_document_and_the_same_bytes(p
     assert second.spec == first.spec
     assert second.metadata == first.metadata
     assert second.canonical() == first.canonical()
+
+
+@given(documents())
+@settings(max_examples=60, deadline=None)
+def test_the_names_collected_are_those_mentioned(plain: dict[str, Any]):
+    document = read_plain(plain)
+    named: defaultdict[str, set[str]] = defaultdict(set)
+    collector(NOTATIONS[document.kind])(document.spec, named)
+    mentioned = {(mention.kind, mention.name) for mention in document.mentions()}
+    assert {(kind, name) for kind, names in named.items() for name in names} == mentioned
+
+
+def test_what_was_read_before_is_not_taken_for_what_is_equal_to_it():
+    notation = Whole()
+    found: list[Finding] = []
+    assert notation.read(1, None, found) == 1
+    assert notation.read(True, None, found) is UNSET
+    assert notation.read("1", None, found) == notation.read(1, None, []) == 1
+    assert [finding.misread.message for finding in found] == ["expected a whole number, found true"]
 
 
 @given(documents())

@@ -8,6 +8,7 @@ numbers, so that exactly full is allowed and one token more is not.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -96,13 +97,12 @@ def oversold(
     for windows, parts in promises:
         _, sum_so_far = together.get(id(windows), (windows, 0))
         together[id(windows)] = windows, sum_so_far + parts  # alike windows are one object: see windows.py
-    changes: dict[Micros, int] = {}
+    changes: defaultdict[Micros, int] = defaultdict(int)
     for windows, parts in together.values():
         for start, end in windows:
             if end > at:
-                since = max(start, at)
-                changes[since] = changes.get(since, 0) + parts
-                changes[end] = changes.get(end, 0) - parts
+                changes[start if start > at else at] += parts
+                changes[end] -= parts
     found: list[Oversold] = []
     total = 0
     begun: Micros | None = None
