@@ -6,16 +6,18 @@ A directory only goes forward: each has the next serial, and a rollback takes th
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from coordination.bundle.directory import Directory, KeyEntry, read_directory
+from coordination.bundle.directory import Credit, Directory, KeyEntry, read_directory
 from delivery.models import DirectoryVersion
 from delivery.pointers import Movement, advance
 from fleet.models import Environment
 from fleet.selectors import rings
 from foundation.locking import locked
-from tenancy.models import ApiKey, TeamShare
+from tenancy.models import ApiKey, LimitCredit, TeamShare
 
 
 def current(environment: Environment) -> DirectoryVersion:
@@ -52,6 +54,7 @@ def refresh(*, environment: str) -> bool:
 def _make(environment: Environment, *, serial: int) -> Directory:
     keys = ApiKey.objects.filter(environment=environment.name)
     shares = TeamShare.objects.filter(environment=environment.name)
+    given = LimitCredit.objects.filter(environment=environment.name, ends_at__gt=timezone.now())
     return Directory(
         environment=environment.name,
         serial=serial,
@@ -67,7 +70,15 @@ def _make(environment: Environment, *, serial: int) -> Directory:
             for key in keys.iterator()
         },
         shares={share.tenant: share.weight_ppm for share in shares.iterator()},
+        credits=tuple(map(_credit, given.order_by("made_at", "id"))),
     )
+
+
+def _credit(row: LimitCredit) -> Credit:
+    of: Any = row.of
+    per: Any = row.per
+    made_at = _micros(row.made_at) or 0
+    return Credit(id=row.id, quota=row.quota, of=of, per=per, amount=row.amount, made_at=made_at)
 
 
 def _micros(at: datetime | None) -> int | None:

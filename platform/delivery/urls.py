@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from delivery.api import directory, gateways, releases
+from delivery.api import directory, gateways, limit_credits, releases
 
 ENVIRONMENT = r"^environments/(?P<environment>[a-z0-9][a-z0-9.-]{0,62})"
 KEY = r"(?P<key>[a-z2-7]{10})"
@@ -27,6 +27,7 @@ urlpatterns = [
     re_path(rf"{ENVIRONMENT}/keys\Z", directory.Keys.as_view(), name="keys"),
     re_path(rf"{ENVIRONMENT}/keys/{KEY}\Z", directory.OneKey.as_view(), name="key"),
     re_path(rf"{ENVIRONMENT}/keys/{KEY}/rotate\Z", directory.RotateKey.as_view(), name="rotate-key"),
+    re_path(rf"{ENVIRONMENT}/credits\Z", limit_credits.Credits.as_view(), name="credits"),
     re_path(rf"{ENVIRONMENT}/shares\Z", directory.Shares.as_view(), name="shares"),
     re_path(rf"{ENVIRONMENT}/shares/{TENANT}\Z", directory.OneShare.as_view(), name="share"),
 ]

@@ -27,6 +27,7 @@ from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
 from gateway.clock import PolicyClock
+from gateway.log import log
 
 FailReason = Literal["connect", "status_503", "timeout", "reset"]
 Outcome = Literal["completed", "aborted"]
@@ -52,6 +53,8 @@ class Coordinator:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self.active = active
+        self.credited: dict[str, int] = {}
+        """Credits that were carried out, and when each was made."""
         self._program: Program = active.program
         self._program.follow(active.directory.shares)
         self._state = scheduling.new_state(
@@ -69,6 +72,7 @@ class Coordinator:
             scheduling.activate(self._state, active.program, self._clock.now())
         self.active = active
         self._program = active.program
+        self.follow_credits()
         self._salts = {}
         for pool in self._program.pools:
             self.pump(pool)
@@ -83,11 +87,27 @@ class Coordinator:
         """What a restart must know of the limits used since the last call (R26)."""
         return scheduling.remember(self._state, now)
 
-    def rehydrate(self, remembered: Iterable[Remembered], used: Iterable[Used]) -> tuple[int, int]:
-        """Put back what was remembered, and count what was used since: limits, attempts."""
+    def rehydrate(
+        self, remembered: Iterable[Remembered], used: Iterable[Used], credited: dict[str, int]
+    ) -> tuple[int, int]:
+        """Put back what was remembered, and count what was used since: limits, attempts. ``credited``: the
+        credits that are in it."""
+        self.credited = credited
         now = self._clock.now()
         restored = scheduling.restore(self._state, remembered, now)
         return restored, scheduling.recount(self._state, used, now)
+
+    def follow_credits(self) -> None:
+        """Carry out what credits of the directory are new."""
+        known = self.credited
+        for one in self.active.directory.credits:
+            if one.id not in known:
+                now = self._clock.now()
+                done = scheduling.credit(
+                    self._state, one.quota, one.of, one.per, one.amount, one.made_at, now
+                )
+                log("limit_credited", credit=one.id, quota=one.quota, of=one.of, per=one.per, done=done)
+                known[one.id] = one.made_at
 
     def shadowed(self) -> list[tuple[str, str, str, int]]:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""

@@ -35,6 +35,8 @@ class Written(msgspec.Struct, array_like=True):
     segment: int
     offset: int
     limits: list[Remembered]
+    credited: dict[str, int] = {}
+    """Credits that are in it, not to be given again, and when each was made."""
 
 
 class Memory:
@@ -72,9 +74,10 @@ class Memory:
             self._known[one.key] = one
         oldest = now - FORGOTTEN_AFTER_US
         self._known = {key: one for key, one in self._known.items() if one.since > oldest}
-        kept = list(self._known.values())
+        credited = {one: made for one, made in self._coordinator.credited.items() if made > oldest}
+        kept = Written(*position, list(self._known.values()), credited)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._save, position, kept)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._save, kept)
         except OSError as error:
             if not self._failing:
                 log("limits_not_written", message=f"{error.strerror or error} ({self._path})")
@@ -90,9 +93,9 @@ class Memory:
             await self.write()
             await asyncio.sleep(PERIOD)
 
-    def _save(self, position: Position, kept: list[Remembered]) -> None:
+    def _save(self, kept: Written) -> None:
         fresh = self._path.with_name(f".{FILE}-new")
-        fresh.write_bytes(msgspec.json.encode(Written(*position, kept)))
+        fresh.write_bytes(msgspec.json.encode(kept))
         fresh.replace(self._path)
 
     def _put_back(self) -> None:
@@ -112,7 +115,7 @@ class Memory:
             log("limits_not_read", message=str(error))
             ended = []
         restored, counted = self._coordinator.rehydrate(
-            written.limits, [_used(event) for event in ended if event.kind != "failed"]
+            written.limits, [_used(event) for event in ended if event.kind != "failed"], written.credited
         )
         if restored or counted:
             log("limits_restored", limits=restored, attempts=counted)

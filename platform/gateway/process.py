@@ -64,6 +64,7 @@ class GatewayProcess:
         self.replicas = Replicas(tls)
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
         self.books.restore(self.coordinator)
+        self.coordinator.follow_credits()
         self.telling = Telling(clock, feed.post) if feed.post is not None else None
         self.recording = Recording(settings.record, clock) if settings.record is not None else None
         tellers = [teller for teller in (self.telling, self.recording) if teller is not None]

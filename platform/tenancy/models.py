@@ -110,6 +110,32 @@ class TeamShare(models.Model):
         return f"{self.tenant}: {self.weight_ppm} ppm"
 
 
+class LimitCredit(models.Model):
+    """More of a limit, once, for the period in which it was given; kept for good, as a record."""
+
+    id = models.CharField(primary_key=True, max_length=29)
+    environment = models.CharField(max_length=63)
+    tenant = models.CharField(max_length=512, help_text="Whose limit it is.")
+    quota = models.CharField(max_length=63)
+    of = models.CharField(max_length=16)
+    per = models.CharField(max_length=8)
+    amount = models.PositiveBigIntegerField(
+        null=True,
+        help_text="Requests, tokens or nano-units of money, by `of`; null: all of it again.",
+    )
+    reason = models.CharField(max_length=500)
+    made_at = models.DateTimeField()
+    ends_at = models.DateTimeField(help_text="Its period is over by then; gateways are not told any more.")
+    made_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering: ClassVar = ["-made_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["environment", "ends_at"], name="credit_in_force")]
+
+    def __str__(self) -> str:
+        return f"{self.quota}: {self.of} per {self.per}"
+
+
 class ServiceToken(models.Model):
     """A program's sign-in to the REST API: scoped, expiring, kept as a digest."""
 

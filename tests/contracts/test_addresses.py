@@ -36,6 +36,7 @@ GUARDED = (
     "fleet.Environment",
     "tenancy.ApiKey",
     "tenancy.TeamShare",
+    "tenancy.LimitCredit",
     "tenancy.ServiceToken",
     "tenancy.Membership",
     "simulations.Trace",

@@ -6,17 +6,21 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from coordination.bundle.directory import read_directory
 from coordination.wire.status import StatusError
+from delivery import directories
 from delivery.models import DirectoryVersion, Pointer, Release
-from fleet.models import EnrolmentToken
+from fleet.models import EnrolmentToken, Environment
 from foundation.actors import SYSTEM
 from foundation.audit.models import AuditEntry
 from foundation.http.models import IdempotentRequest
 from policies.models import Bundle
 from tenancy import credentials
-from tenancy.models import ApiKey, Membership
+from tenancy.models import ApiKey, LimitCredit, Membership
 from tests.delivery.conftest import change, drain, join, report
+from tests.policies.conftest import put
 from tests.policies.test_rest import refused, send
 
 BASE = "/api/v1/environments/dev"
@@ -264,6 +268,55 @@ def test_a_share_is_moved_against_the_version_that_was_seen(api):
     assert row["weight_ppm"] == 3_000_000
     refused(send(api, "PUT", f"{BASE}/shares/nobody", {"weight_ppm": 1}), 422, "unknown_tenant")
     refused(send(api, "PUT", f"{BASE}/shares/acme", {"weight_ppm": 2**53}), 422, "invalid_request")
+
+
+@pytest.fixture
+def limited(api):
+    """``api``, with a quota of acme's."""
+    put("acme", "spec: {tenant: acme, limits: [{of: requests, per: day, limit: 100}]}", kind="Quota")
+    drain()
+    return api
+
+
+MORE = {"quota": "acme", "of": "requests", "per": "day", "reason": "a launch"}
+
+
+def test_a_limit_is_credited_for_its_period_told_to_gateways_and_recorded(limited):
+    builds = Bundle.objects.count()
+    made = send(limited, "POST", f"{BASE}/credits", MORE | {"amount": 60})
+    assert made.status_code == 201
+    assert (made.json()["tenant"], made.json()["amount"]) == ("acme", 60)
+    reset = send(limited, "POST", f"{BASE}/credits", MORE).json()
+    drain()
+    told = read_directory(bytes(DirectoryVersion.objects.latest("serial").content))
+    assert [(one.id, one.quota, one.amount) for one in told.credits] == [
+        (made.json()["id"], "acme", 60),
+        (reset["id"], "acme", None),
+    ]
+    assert Bundle.objects.count() == builds
+    listed = limited.get(f"{BASE}/credits?tenant=acme").json()["items"]
+    assert {row["id"] for row in listed} == {made.json()["id"], reset["id"]}
+    assert limited.get(f"{BASE}/credits?tenant=globex").json()["items"] == []
+    said = AuditEntry.objects.filter(object_kind="Quota", action__startswith="limit.")
+    assert set(said.values_list("action", flat=True)) == {"limit.credited", "limit.reset"}
+
+
+def test_a_credit_is_for_a_limit_there_is_and_at_most_as_large(limited):
+    refused(send(limited, "POST", f"{BASE}/credits", MORE | {"per": "month"}), 422, "unknown_limit")
+    refused(send(limited, "POST", f"{BASE}/credits", MORE | {"quota": "nobody"}), 422, "unknown_limit")
+    refused(send(limited, "POST", f"{BASE}/credits", MORE | {"amount": 0}), 422, "invalid_request")
+    assert send(limited, "POST", f"{BASE}/credits", MORE | {"amount": 60}).status_code == 201
+    refused(send(limited, "POST", f"{BASE}/credits", MORE | {"amount": 41}), 409, "credit_too_large")
+    assert send(limited, "POST", f"{BASE}/credits", MORE | {"amount": 40}).status_code == 201
+
+
+def test_gateways_are_told_of_a_credit_as_long_as_its_period_may_last(limited):
+    send(limited, "POST", f"{BASE}/credits", MORE)
+    drain()
+    place = Environment.objects.get(name="dev")
+    assert read_directory(bytes(directories.current(place).content)).credits
+    LimitCredit.objects.update(ends_at=timezone.now())
+    assert not read_directory(bytes(directories.current(place).content)).credits
 
 
 # -- who may ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from coordination.bundle.apikeys import mint
-from coordination.bundle.directory import Directory, new_entry
+from coordination.bundle.directory import Credit, Directory, new_entry
 from coordination.bundle.keys import SigningKey
 from coordination.bundle.pack import PackedBundle, pack
 from coordination.bundle.state_folder import make_embedded_state
@@ -177,7 +177,10 @@ def bundle(policy: ProgramRecords, tests: list[Vector] | None = None) -> PackedB
 
 
 def directory(
-    serial: int = 1, revoked: tuple[str, ...] = (), shares: dict[str, int] | None = None
+    serial: int = 1,
+    revoked: tuple[str, ...] = (),
+    shares: dict[str, int] | None = None,
+    credits: tuple[Credit, ...] = (),  # noqa: A002 - the field's name
 ) -> Directory:
     keys = {}
     for name, (full, key_id) in KEYS.items():
@@ -190,7 +193,14 @@ def directory(
                 sha256=entry.sha256, tenant=owner, scopes=scopes, expires_at=None, revoked_at=1
             )
         keys[key_id] = entry
-    return Directory(environment="dev", serial=serial, route_salt="ab" * 16, keys=keys, shares=shares or {})
+    return Directory(
+        environment="dev",
+        serial=serial,
+        route_salt="ab" * 16,
+        keys=keys,
+        shares=shares or {},
+        credits=credits,
+    )
 
 
 def state_files(
@@ -199,10 +209,11 @@ def state_files(
     serial: int = 1,
     revoked: tuple[str, ...] = (),
     shares: dict[str, int] | None = None,
+    credits: tuple[Credit, ...] = (),  # noqa: A002 - the field's name
 ) -> dict[str, bytes]:
     return make_embedded_state(
         bundle=packed,
-        directory=directory(serial, revoked, shares),
+        directory=directory(serial, revoked, shares, credits),
         key=SIGNER,
         ring="0",
         serial=serial,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import time
+from typing import Any
 
 import msgspec
 import pytest
 
+from coordination.bundle.directory import Credit
 from coordination.program.records import LimitRecord, ProgramRecords
 from gateway.memory import FILE
 from tests.gateway.console import Console
-from tests.gateway.policy import quota
+from tests.gateway.policy import bundle, quota, records, state_files
 from tests.gateway.raw_client import until
-from tests.gateway.running import admin, error_code, gateway, post
+from tests.gateway.running import admin, error_code, gateway, post, write_state
 from tests.gateway.upstream import replicas
 
 
@@ -69,3 +72,36 @@ async def test_what_the_console_has_taken_is_known_all_the_same(tmp_path):
             await until(lambda: console.events)
         async with gateway(tmp_path, [one.url], own=own, post=console, change=four_a_day) as gw:
             assert await used(gw) == [1, 14]
+
+
+async def test_a_credit_of_the_directory_is_carried_out_once_whatever_follows(tmp_path):
+    own = tmp_path / "own"
+    one_more = Credit(
+        id="cr_" + "a" * 26,
+        quota="acme-all",
+        of="requests",
+        per="day",
+        amount=1,
+        made_at=time.time_ns() // 1000,
+    )
+
+    def tell(url: str, serial: int, **more: Any) -> None:
+        packed = bundle(four_a_day(records([url])))
+        write_state(tmp_path / "state", state_files(packed, serial=serial, credits=(one_more,), **more))
+
+    async with replicas() as (one,):
+        async with gateway(tmp_path, [one.url], own=own, change=four_a_day) as gw:
+            for _ in range(4):
+                assert (await post(gw)).status == 200
+            assert error_code(await post(gw)) == "rate_limit_exceeded"
+            tell(one.url, 2)
+            await until(lambda: gw.active.directory.serial == 2)
+            assert (await post(gw)).status == 200
+            assert error_code(await post(gw)) == "rate_limit_exceeded"
+            tell(one.url, 3, shares={"acme": 2_000_000})
+            await until(lambda: gw.active.directory.serial == 3)
+            assert error_code(await post(gw)) == "rate_limit_exceeded"
+        async with gateway(tmp_path, [one.url], own=own, change=four_a_day) as gw:
+            tell(one.url, 4)
+            await until(lambda: gw.active.directory.serial == 4)
+            assert error_code(await post(gw)) == "rate_limit_exceeded"

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from coordination.bundle.apikeys import parse
 from coordination.bundle.refusals import refuse
-from coordination.bundle.values import Count, Digest, Instant, Name, Value, check, convert, encode
+from coordination.bundle.values import Count, Digest, Instant, Name, Value, check, convert
 from coordination.program.canonical import NotCanonicalError, canonical_bytes, sha256_digest
-from coordination.program.records import Micros
+from coordination.program.records import LimitOf, LimitPer, Micros
 
 FILE = "directory.json"
 MAX_DIRECTORY = 128 * 1024 * 1024
@@ -44,6 +45,18 @@ class KeyEntry(Value, frozen=True):
     """Set means revoked, whatever a gateway's clock says."""
 
 
+class Credit(Value, frozen=True):
+    """More of a limit, once, for the period in which it was given. A gateway carries out each id once."""
+
+    id: Annotated[str, Meta(pattern=r"^cr_[0-9a-z]{26}\Z")]
+    quota: Name
+    of: LimitOf
+    per: LimitPer
+    amount: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None
+    """Requests, tokens or nano-units of money, by ``of``; None: nothing of the limit is used any more."""
+    made_at: Instant
+
+
 class Directory(Value, frozen=True, kw_only=True):
     """One environment's keys and shares. ``digest`` names the exact bytes of ``to_json``."""
 
@@ -56,10 +69,15 @@ class Directory(Value, frozen=True, kw_only=True):
     keys: dict[KeyId, KeyEntry]
     shares: dict[Path, Share]
     """Tenant -> weight its parent gave it, in ppm; gateways clamp to the program's bounds."""
+    credits: tuple[Credit, ...] = ()
+    """Those whose period may not be over, oldest first; left out of the bytes when there is none."""
 
     def to_json(self) -> bytes:
         """Canonical bytes; ``ValueError`` if a value breaks its own rules."""
-        return encode(check(self))
+        value = msgspec.to_builtins(check(self))
+        if not self.credits:
+            del value["credits"]
+        return canonical_bytes(value)
 
     @property
     def digest(self) -> str:

@@ -8,6 +8,7 @@ of the scheduling design.
 
 from coordination.scheduling.admission import admit
 from coordination.scheduling.classification import block_hashes, classify, salt
+from coordination.scheduling.credits import credit
 from coordination.scheduling.decisions import Decision, Dispatch
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.explain import explain
@@ -69,6 +70,7 @@ __all__ = [
     "block_hashes",
     "cancel",
     "classify",
+    "credit",
     "decide",
     "dispatch",
     "evaluate",

@@ -55,7 +55,9 @@ def remember(state: State, now: Micros) -> list[Remembered]:
             elif ticket.held_at >= meter.start:
                 held[id(meter)] += amount
     meters = {id(meter): meter for chain in state.touched for meter in chain.lasting_meters()}
+    meters |= {id(meter): meter for key, meter in state.credited.items() if key[3] in LASTING}
     state.touched = {ticket.chain for ticket in state.open}
+    state.credited = {}
     return [_remembered(meter, held[id(meter)], now) for meter in meters.values()]
 
 
@@ -112,7 +114,7 @@ def _remembered(meter: QuotaMeter, held: int, now: Micros) -> Remembered:
     if isinstance(meter, Gcra):
         return Remembered(meter.key, now, max(0, meter.empty_at - now * meter.limit - held))
     meter.remaining(now)  # a period that is over ends here
-    return Remembered(meter.key, meter.start, max(0, meter.used - held))
+    return Remembered(meter.key, meter.start, meter.used - held)
 
 
 def _count(meter: QuotaMeter, amount: int, one: Used) -> None:

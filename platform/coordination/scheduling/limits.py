@@ -109,6 +109,14 @@ class Gcra:
         level = self.empty_at - now * self.limit
         return -(-level // self.limit) if level > 0 else 0
 
+    def give(self, amount: int | None, now: Micros) -> None:
+        """Take ``amount`` off the level, or all of it. Holds that were taken before give nothing back."""
+        floor = now * self.limit
+        left = floor if amount is None else self.empty_at - amount * self.period
+        if left <= floor:
+            self.was_empty, left = now, floor
+        self.empty_at = left
+
     def resize(self, limit: int, burst: int, now: Micros) -> None:
         """New limit, same level, clipped to the new burst (R3)."""
         level = min(max(0, self.empty_at - now * self.limit), burst * self.period)
@@ -128,6 +136,7 @@ class CalendarCounter:
         self.per = per
         self.zone = zone
         self.used = 0
+        """Below 0: more was credited than used."""
         self.start, self.end = calendar_period(zone, per, now)
 
     @property
@@ -140,7 +149,7 @@ class CalendarCounter:
         if now >= self.end:
             self._roll(now)
         left = self.limit - self.used
-        return left if left >= amount or (left == self.limit and self.limit) else -1
+        return left if left >= amount or (left >= self.limit and self.limit) else -1
 
     def wait(self, amount: int, now: Micros) -> Micros:
         if now >= self.end:
@@ -159,7 +168,7 @@ class CalendarCounter:
         if now >= self.end:
             self._roll(now)
         if taken_at >= self.start:
-            self.used = max(0, self.used + delta)
+            self.used = max(min(0, self.used), self.used + delta)
 
     def remaining(self, now: Micros) -> int:
         if now >= self.end:
@@ -168,6 +177,10 @@ class CalendarCounter:
 
     def reset(self, now: Micros) -> Micros:
         return max(0, self.end - now)
+
+    def give(self, amount: int | None) -> None:
+        """So much more may be used in this period; None: as much as at its start."""
+        self.used = 0 if amount is None else self.used - amount
 
     def resize(self, limit: int, zone: str, now: Micros) -> None:
         """New limit or zone; what was used stays used (R3)."""

@@ -30,6 +30,7 @@ class State:
         "_expiry",
         "_order",
         "chains",
+        "credited",
         "delaying",
         "displaced",
         "lanes",
@@ -74,6 +75,8 @@ class State:
         """Requests that wait, by id."""
         self.open: set[Ticket] = set()
         """Requests admitted and not over that hold something of a limit by the hour, day or month."""
+        self.credited: dict[MeterKey, QuotaMeter] = {}
+        """Meters that were credited since they were last remembered."""
         self.touched: set[Chain] = set()
         """Chains with such limits that were used since they were last remembered (R26)."""
         self.delaying: list[PoolState] = []

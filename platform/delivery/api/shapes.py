@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as s
 
+from coordination.program.records import LimitOf, LimitPer
 from delivery.models import Release
 from delivery.selectors import Seen
 from fleet.models import EnrolmentToken
 from fleet.services import TOKEN_LIFE
 from tenancy.credentials import LONGEST_OVERLAP
-from tenancy.models import ApiKey, TeamShare
+from tenancy.models import ApiKey, LimitCredit, TeamShare
 
 MOST_GATEWAYS = 10_000
 LARGEST_WEIGHT = 2**53 - 1
@@ -272,6 +273,39 @@ class NewShare(s.Serializer[Any]):
     weight_ppm = s.IntegerField(min_value=0, max_value=LARGEST_WEIGHT, help_text="1,000,000 is one.")
 
 
+class CreditRow(s.ModelSerializer[LimitCredit]):
+    class Meta:
+        model = LimitCredit
+        fields = (
+            "id",
+            "environment",
+            "tenant",
+            "quota",
+            "of",
+            "per",
+            "amount",
+            "reason",
+            "made_at",
+            "ends_at",
+            "made_by_name",
+        )
+
+
+class NewCredit(s.Serializer[Any]):
+    quota = s.RegexField(NAME)
+    of = s.ChoiceField(get_args(LimitOf))
+    per = s.ChoiceField(get_args(LimitPer))
+    amount = s.IntegerField(
+        min_value=1,
+        max_value=LARGEST_WEIGHT,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Requests, tokens or thousand-millionths of money, by `of`; null: all of the limit again.",
+    )
+    reason = s.CharField(max_length=500)
+
+
 # -- pages ----------------------------------------------------------------------------------------
 
 
@@ -292,6 +326,11 @@ class TokenPage(s.Serializer[Any]):
 
 class KeyPage(s.Serializer[Any]):
     items = KeyRow(many=True)
+    next = s.CharField(allow_null=True)
+
+
+class CreditPage(s.Serializer[Any]):
+    items = CreditRow(many=True)
     next = s.CharField(allow_null=True)
 
 
