@@ -12,6 +12,7 @@ from policies.models import (
     Bundle,
     BundleFile,
     ChangeSet,
+    Check,
     Document,
     EnvironmentHead,
     Head,
@@ -157,6 +158,11 @@ def change_set(number: int) -> ChangeSet | None:
 
 def operations(proposed: ChangeSet) -> QuerySet[Operation]:
     return proposed.operations.select_related("new_document").order_by("kind", "name")
+
+
+def checks(proposed: ChangeSet) -> QuerySet[Check]:
+    """Of its operations as they are now; what was found out about earlier ones is left behind."""
+    return proposed.checks.filter(head_digest=proposed.head_digest).order_by("name")
 
 
 # -- what was built -------------------------------------------------------------------------------

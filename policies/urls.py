@@ -33,6 +33,7 @@ urlpatterns = [
         name="operation",
     ),
     path("change-sets/<int:number>/diagnostics", change_sets.Diagnostics.as_view(), name="diagnostics"),
+    path("change-sets/<int:number>/checks", change_sets.Checks.as_view(), name="checks"),
     path("change-sets/<int:number>/merge", change_sets.Merge.as_view(), name="merge"),
     path("change-sets/<int:number>/close", change_sets.Close.as_view(), name="close"),
 ]

@@ -13,12 +13,13 @@ from typing import Any
 
 from celery import shared_task
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from foundation import outbox
 from policies.models import Build
 from simulations import events, leases, work
-from simulations.models import OPEN, ReleasedRevision, Run, Simulation
+from simulations.models import OPEN, ReleasedRevision, Run, Simulation, State
 from simulations.services import settle
 
 QUEUE = "simulations"
@@ -44,7 +45,9 @@ def sweep() -> int:
     over = Simulation.objects.filter(state__in=OPEN).exclude(runs__state__in=OPEN)
     for simulation in over.values_list("pk", flat=True):
         settle(simulation=simulation)
-    waiting = Run.objects.filter(leases.free(now), woken_at__lt=now - TOLD_AGAIN).order_by("id")
+    forgotten = Q(state=State.QUEUED, woken_at__lt=now - TOLD_AGAIN)
+    dropped = Q(state=State.RUNNING, lease_until__lt=now)
+    waiting = Run.objects.filter(forgotten | dropped).order_by("id")
     return _wake(list(waiting.values_list("pk", flat=True)))
 
 

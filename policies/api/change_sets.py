@@ -111,6 +111,28 @@ class Diagnostics(PolicyView):
         return Response({"ok": not has_errors(found), "diagnostics": findings.as_json(found)})
 
 
+class Checks(PolicyView):
+    @extend_schema(operation_id="list_checks", responses={200: shapes.Checks, **REFUSALS})
+    def get(self, request: Request, number: int) -> Response:  # noqa: ARG002
+        """What was found out about the proposal as it is now."""
+        rows = selectors.checks(the_change_set(number))
+        return Response({"items": shapes.CheckRow(rows, many=True).data})
+
+    @extend_schema(
+        operation_id="report_check",
+        parameters=[IDEMPOTENCY_KEY],
+        request=shapes.NewCheck,
+        responses={200: shapes.CheckRow, **REFUSALS},
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """Say what was found out, in place of what this check said of the same operations before."""
+        asked = shapes.NewCheck(data=request.data)
+        asked.is_valid(raise_exception=True)
+        change_set = the_change_set(number)
+        check = services.report_check(actor=self.actor, change_set=change_set, **asked.validated_data)
+        return Response(shapes.CheckRow(check).data)
+
+
 class Merge(PolicyView):
     @extend_schema(
         operation_id="merge_change_set",

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from policies.models import ChangeSet, Head, Operation, Revision
+from policies.models import ChangeSet, Check, Head, Operation, Revision
 
 LONGEST_FILE = 16 * 1024 * 1024
 MOST_FILES = 10_000
@@ -82,6 +82,28 @@ class ChangeSetDetail(ChangeSetRow):
 
     class Meta(ChangeSetRow.Meta):
         fields = (*ChangeSetRow.Meta.fields, "operations")  # type: ignore[assignment]
+
+
+class CheckRow(s.ModelSerializer[Check]):
+    """``head_digest``: the operations it is about. Any edit of the change set leaves it behind."""
+
+    class Meta:
+        model = Check
+        fields = ("name", "state", "head_digest", "url", "summary", "reporter_name", "at")
+
+
+class Checks(s.Serializer[Any]):
+    items = CheckRow(many=True)
+
+
+class NewCheck(s.Serializer[Any]):
+    """``head_digest``: what was looked at; what is there now when it is left out."""
+
+    name = s.CharField(max_length=100)
+    state = s.ChoiceField(choices=Check.State.choices)
+    head_digest = s.RegexField(r"^sha256:[0-9a-f]{64}\Z", required=False, default="")
+    url = s.CharField(max_length=500, required=False, allow_blank=True, default="")
+    summary = s.CharField(max_length=1000, required=False, allow_blank=True, default="")
 
 
 class NewChangeSet(s.Serializer[Any]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.models.builds import Build, Bundle, BundleFile
-from policies.models.changes import ChangeSet, Operation
+from policies.models.changes import ChangeSet, Check, Operation
 from policies.models.current import EnvironmentHead, Head, Reference
 from policies.models.kinds import (
     ExpectationHead,
@@ -23,6 +23,7 @@ __all__ = [
     "Bundle",
     "BundleFile",
     "ChangeSet",
+    "Check",
     "Document",
     "EnvironmentHead",
     "ExpectationHead",

@@ -1,4 +1,4 @@
-"""What is proposed: change sets, and what each of them would do to which document."""
+"""What is proposed: change sets, what each would do to which document, and what was found out about it."""
 
 from __future__ import annotations
 
@@ -67,3 +67,31 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{'write' if self.new_document_id else 'delete'} {self.kind} {self.name}"
+
+
+class Check(models.Model):
+    """What somebody found out about a change set's operations, as they were under ``head_digest``."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Being found out"
+        PASSED = "passed", "Passed"
+        FAILED = "failed", "Failed"
+        NEUTRAL = "neutral", "For information"
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="checks")
+    head_digest = models.CharField(max_length=DIGEST_LENGTH)
+    name = models.CharField(max_length=100)
+    state = models.CharField(max_length=7, choices=State.choices)
+    url = models.CharField(max_length=500, blank=True, help_text="Where there is more.")
+    summary = models.CharField(max_length=1000, blank=True)
+    reporter_name = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["change_set", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["change_set", "head_digest", "name"], name="check_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.state}"

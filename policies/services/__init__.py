@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policies.services.builds import build_revision
 from policies.services.change_sets import close_change_set, drop_operation, open_change_set, put_operation
+from policies.services.checks import report_check
 from policies.services.environments import create_environment
 from policies.services.folders import apply, load_folder
 from policies.services.heads import rebuild_head
@@ -23,6 +24,7 @@ __all__ = [
     "plan",
     "put_operation",
     "rebuild_head",
+    "report_check",
     "save_document",
     "validate",
 ]

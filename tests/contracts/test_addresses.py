@@ -27,6 +27,7 @@ GUARDED = (
     "policies.Head",
     "policies.ChangeSet",
     "policies.Operation",
+    "policies.Check",
     "policies.Revision",
     "delivery.Pointer",
     "delivery.Release",

@@ -8,8 +8,9 @@ from coordination.spec import SourceFile
 from foundation.actors import SYSTEM
 from foundation.http import Forbidden, Invalid, NotFound, Refused
 from foundation.outbox.models import OutboxEvent
+from policies import selectors
 from policies import services as policy
-from simulations import services, tasks, work
+from simulations import leases, services, tasks, work
 from simulations.mapping.inputs import Ask
 from simulations.mapping.policies import Wanted
 from simulations.models import ReleasedRevision, Run, State
@@ -154,6 +155,28 @@ def test_the_queue_of_an_environment_is_bounded(dev, monkeypatch):
     )
 
 
+def test_a_change_set_s_reviewers_see_how_its_simulation_stands(dev):
+    made = change_set()
+    wanted = Wanted("change_set", change_set=made.pk)
+
+    def told():
+        return [(check.name, check.state) for check in selectors.checks(made)]
+
+    simulation = start(policy=wanted)
+    assert told() == [("simulation: hour.jsonl", "pending")]
+    check = selectors.checks(made)[0]
+    assert check.url == f"/e/dev/simulations/{simulation.pk}/"
+    services.cancel(actor=SYSTEM, simulation=simulation)
+    assert told() == [("simulation: hour.jsonl", "neutral")]
+    again = start(policy=wanted)
+    lease = leases.claim(again.runs.get().pk, "a worker")
+    assert lease is not None
+    leases.fail(lease, "out_of_memory", "it needed too much")
+    services.settle(simulation=again.pk)
+    assert told() == [("simulation: hour.jsonl", "failed")]
+    assert "too much" in selectors.checks(made)[0].summary
+
+
 @pytest.mark.slow
 def test_two_policies_meet_the_same_arrivals_and_are_compared(dev):
     made = change_set()
@@ -164,6 +187,8 @@ def test_two_policies_meet_the_same_arrivals_and_are_compared(dev):
     assert result["inputs"]["policy"] != result["against"]["inputs"]["policy"]
     assert result["difference"]["completed"]["certain"] is not None
     assert result["seeds"]["count"] == 2
+    check = selectors.checks(made).get()
+    assert (check.state, check.summary.startswith("20 of 20 completed")) == ("neutral", True)
     assert OutboxEvent.objects.filter(topic="simulations.ended", key=str(simulation.pk)).count() == 1
 
 

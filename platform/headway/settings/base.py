@@ -198,6 +198,7 @@ SPECTACULAR_SETTINGS = {
     # Fields of one name with other choices in each schema: generated clients get a name for each.
     "ENUM_NAME_OVERRIDES": {
         "ChangeSetState": "policies.models.changes.ChangeSet.State",
+        "CheckState": "policies.models.changes.Check.State",
         "SimulationState": "simulations.models.State",
         "ReleaseState": "delivery.models.Release.State",
         "StageState": "delivery.models.Stage.State",

@@ -13,6 +13,7 @@ from simulations import events
 from simulations.mapping.results import result_of
 from simulations.models import OPEN, Simulation, State
 from simulations.permissions import require_simulator
+from simulations.services import checks
 
 
 @transaction.atomic
@@ -59,6 +60,7 @@ def _end(held: Simulation, state: State, actor: Actor) -> None:
     held.state, held.ended_at = state, now
     held.save(update_fields=["state", "ended_at", "result", "error_code", "error_detail"])
     events.ended(held)
+    checks.ended(held)
     details = {"error": held.error_code} if held.error_code else {}
     if held.result is not None and "inputs" in held.result:
         details["inputs"] = held.result["inputs"]["digest"]

@@ -15,6 +15,7 @@ from simulations.mapping.inputs import Ask, fit, runs_of
 from simulations.mapping.policies import Chosen, choose
 from simulations.models import CompiledPolicy, Run, Scenario, Simulation, Trace
 from simulations.permissions import require_simulator
+from simulations.services import checks
 from simulations.services.traces import adopt_example
 
 MOST_OPEN = 20
@@ -76,6 +77,7 @@ def start(*, actor: Actor, environment: str, ask: Ask) -> Simulation:
             run.simulation, run.woken_at = made, now
         Run.objects.bulk_create(runs)
         events.started(made)
+        checks.started(made)
         audit.record(
             actor=actor,
             action="simulations.started",
