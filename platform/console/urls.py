@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from console.views import (
+    changes,
     editor,
     explain,
     gateways,
@@ -16,7 +17,9 @@ from console.views import (
     releases,
     saving,
     settings,
+    simulations,
     start,
+    traces,
     trial,
     usage,
 )
@@ -43,6 +46,15 @@ of_an_environment = [
     path("releases/<int:version>/", releases.release, name="release"),
     path("releases/<int:version>/roll-back/", releases.roll_back, name="roll-back"),
     path("following/<int:number>/", releases.following, name="following"),
+    path("changes/", changes.listing, name="changes"),
+    path("changes/<int:number>/", changes.change_set, name="change-set"),
+    path("simulations/", simulations.listing, name="simulations"),
+    path("simulations/new/", simulations.simulate, name="simulate"),
+    path("simulations/compare/", simulations.compare, name="compare-simulations"),
+    path("simulations/<int:number>/", simulations.simulation, name="simulation"),
+    path("simulations/<int:number>/cancel/", simulations.cancel, name="cancel-simulation"),
+    path("traces/", traces.traces, name="traces"),
+    path("traces/<int:number>/remove/", traces.remove, name="remove-trace"),
     path("gateways/", gateways.gateways, name="gateways"),
     path("gateways/enrol/", gateways.enrol, name="enrol"),
     path("gateways/<slug:gateway>/retire/", gateways.retire, name="retire"),

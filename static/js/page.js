@@ -1,5 +1,5 @@
 // What every page of the console can do: copy buttons, toasts that leave, keys, a session that ended.
-const GO = { o: "Overview", l: "Live", p: "Policies", r: "Releases", w: "Gateways", a: "Audit", s: "Settings" };
+const GO = { o: "Overview", l: "Live", p: "Policies", m: "Simulations", r: "Releases", w: "Gateways", a: "Audit", s: "Settings" };
 const TOAST_STAYS = 10_000;
 const CHORD = 1_200;
 

@@ -15,6 +15,7 @@ from policies.mapping.documents import as_json
 from tenancy import credentials
 from tenancy.models import Membership, Role, User
 from tests.console.accounted import live_a_while
+from tests.console.simulated import simulate_a_while
 from tests.delivery.conftest import drain, join, report
 from tests.support.policies import QUICKSTART
 
@@ -27,6 +28,7 @@ def quickstart(db, tmp_path, settings):
     settings.HEADWAY_KEYS = str(tmp_path / "keys")
     settings.HEADWAY_GATEWAY_ADMIN_URL = "http://127.0.0.1:9"
     settings.HEADWAY_PROCESSES = tmp_path / "processes.json"
+    settings.HEADWAY_TRACES = tmp_path / "traces"
     trust.ensure_embedded_root()
     ensure_environment(actor=SYSTEM, name=ENVIRONMENT)
     services.create_environment(actor=SYSTEM, environment=ENVIRONMENT)
@@ -70,6 +72,7 @@ def lived_in(running):
     credentials.revoke_key(actor=ada, key=old.row)
     drain()
     live_a_while(running[0])
+    simulate_a_while(ada)
     return ada, key
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from policies.models import ChangeSet
+from simulations.models import Simulation
 from tenancy.models import ApiKey, Role
 from tests.console.accounted import FORGOTTEN, REFUSED, SERVED
 from tests.e2e.conftest import ARTIFACTS
@@ -34,6 +36,16 @@ SCREENS = {
     "releases": "/e/dev/releases/",
     "release": "/e/dev/releases/3/",
     "roll-back": "/e/dev/releases/1/roll-back/",
+    "changes": "/e/dev/changes/",
+    "change-set": "/e/dev/changes/CHANGE/",
+    "simulations": "/e/dev/simulations/",
+    "simulate": "/e/dev/simulations/new/?change_set=CHANGE",
+    "simulated": "/e/dev/simulations/SIMULATION1/",
+    "simulated-against": "/e/dev/simulations/SIMULATION2/",
+    "simulated-sweep": "/e/dev/simulations/SIMULATION3/",
+    "simulating": "/e/dev/simulations/SIMULATION4/",
+    "simulations-compared": "/e/dev/simulations/compare/?of=SIMULATION1&of=SIMULATION2",
+    "traces": "/e/dev/traces/",
     "gateways": "/e/dev/gateways/",
     "usage": "/e/dev/usage/",
     "usage-by-key": "/e/dev/usage/?step=month&by=tenant&by=key_id",
@@ -56,13 +68,18 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = sign_in("olga", Role.OPERATOR, color_scheme=theme)
-    key = ApiKey.objects.filter(revoked_at=None)[0].key_id
+    named = {"KEY": ApiKey.objects.filter(revoked_at=None)[0].key_id}
+    named["CHANGE"] = ChangeSet.objects.filter(state=ChangeSet.State.OPEN)[0].pk
+    for at, number in enumerate(Simulation.objects.order_by("pk").values_list("pk", flat=True), start=1):
+        named[f"SIMULATION{at}"] = number
     folder = ARTIFACTS / "screens" / theme
     folder.mkdir(parents=True, exist_ok=True)
     axe = Axe()
     found = {}
     for name, path in SCREENS.items():
-        page.goto(live_server.url + path.replace("KEY", key))
+        for part, value in named.items():
+            path = path.replace(part, str(value))
+        page.goto(live_server.url + path)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / f"{name}.png", full_page=True)
         grave = [

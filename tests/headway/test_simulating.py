@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from tests.support import services
 from tests.support.console import ENVIRONMENT, Console, Process, set_up, until
 from tests.support.postgres import fresh_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PREFIX = f"{services.REDIS_PREFIX}{CHECKOUT}:{os.getpid()}:simulating:"
+PATIENCE = 180
+"""Seconds for a worker to start where many others do; only against hanging."""
 AWHILE, ENDLESS = 15_000, 10_000_000
 """Requests: a second or three of simulation, and more than any test waits for."""
 
@@ -35,7 +38,11 @@ class Simulator(Process):
             *more,
         )
         before = self.said.count("ready.")
-        until(lambda: self.said.count("ready.") > before, "a worker that is ready")
+        for _ in range(PATIENCE):
+            if self.said.count("ready.") > before:
+                return
+            time.sleep(1)
+        raise AssertionError(f"a worker that is never ready: {self.said}")
 
 
 def children_of(process: Process) -> list[int]:

@@ -57,6 +57,9 @@ def _fixed(desk: Desk) -> list[Offer]:
     pages = [
         Offer("page", "Overview", to("overview")),
         *(Offer("policies", kind.title, to("listing", kind.slug)) for kind in kinds.ALL),
+        Offer("page", "Changes", to("changes")),
+        Offer("page", "Simulations", to("simulations")),
+        Offer("page", "Traces", to("traces")),
         Offer("page", "Releases", to("releases")),
         Offer("page", "Gateways", to("gateways")),
         Offer("page", "Usage", to("usage")),
@@ -68,5 +71,6 @@ def _fixed(desk: Desk) -> list[Offer]:
         Offer("page", "Status", reverse("console:status")),
     ]
     if desk.may_change:
+        pages.append(Offer("new", "Simulate", to("simulate")))
         pages += [Offer("new", f"New {kind.one}", to("new", kind.slug)) for kind in kinds.ALL]
     return pages

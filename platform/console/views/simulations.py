@@ -1,0 +1,188 @@
+"""What was simulated, what would be, and how do simulations compare?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console.forms.simulating import SimulationForm
+from console.mapping import simulated
+from console.views import toasts
+from console.views.desk import DeskRequest, for_operators, for_staff, show
+from console.views.listing import next_page
+from foundation.http import Refused
+from foundation.http.once import new_token, once
+from foundation.http.pages import page
+from policies import selectors as policy
+from simulations import selectors, services
+from simulations.mapping.results import compared
+from simulations.models import Simulation, State
+
+PAGE = 50
+MOST_OFFERED = 200
+
+
+@require_safe
+@for_staff
+def listing(request: DeskRequest) -> HttpResponse:
+    rows = selectors.simulations(request.desk.environment)
+    found = page(rows, order=("-id",), cursor=request.GET.get("cursor"), limit=PAGE)
+    context = {
+        "simulations": [(each, simulated.STATES[State(each.state)]) for each in found.items],
+        "next": next_page(request, found.next),
+        "paged": "cursor" in request.GET,
+    }
+    return show(request, "console/simulations/list.html", "simulations", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_operators
+def simulate(request: DeskRequest) -> HttpResponse:
+    """Ask a question; whatever will not do is said at its field, and nothing typed is lost."""
+    environment = request.desk.environment
+    form = (
+        SimulationForm(request.POST) if request.method == "POST" else SimulationForm(initial=_begin(request))
+    )
+    notice, errors, status = "", (), 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                with once(request) as attempt:
+                    if attempt.earlier is not None:
+                        return redirect(attempt.earlier)
+                    made = services.start(actor=request.desk.user, environment=environment, ask=form.ask())
+                    attempt.leads_to = reverse("console:simulation", args=[environment, made.pk])
+            except Refused as refused:
+                notice, errors, status = refused.detail, refused.errors, refused.http_status
+            else:
+                return redirect(attempt.leads_to)
+    context = {
+        "form": form,
+        "notice": notice,
+        "errors": errors,
+        "token": new_token(),
+        "policies": _policies(environment),
+        "traces": list(selectors.traces(environment)[:MOST_OFFERED]),
+        "examples": selectors.examples(),
+        "knobs": ("replicas", "speed", "host_tokens", "release_after"),
+        "chosen": _chosen(str(form["traffic"].value() or "")),
+    }
+    return show(request, "console/simulations/new.html", "simulations", context, status=status)
+
+
+def _chosen(traffic: str) -> int | None:
+    """The trace that is chosen, of those kept here."""
+    kind, _, which = traffic.partition(":")
+    return int(which) if kind == "trace" and which.isascii() and which.isdigit() else None
+
+
+def _begin(request: DeskRequest) -> dict[str, Any]:
+    """What the page that led here had in mind."""
+    environment = request.desk.environment
+    change_set, trace = request.GET.get("change_set", ""), request.GET.get("trace", "")
+    released = selectors.released(environment) is not None
+    first = selectors.traces(environment).first()
+    return {
+        "policy": f"change_set:{change_set}" if change_set.isdigit() else "current",
+        "against": ("released" if released else "current") if change_set.isdigit() else "",
+        "traffic": f"trace:{trace}"
+        if trace.isdigit()
+        else f"trace:{first.pk}"
+        if first
+        else "example:quickstart",
+    }
+
+
+def _policies(environment: str) -> list[tuple[str, str]]:
+    """(value, what it is called) of the policies that can be chosen."""
+    offered = []
+    current = policy.current_revision(environment)
+    if current is not None:
+        offered.append(("current", f"Current: revision {current.number}"))
+    if selectors.released(environment) is not None:
+        offered.append(("released", "Released: what gateways are told to run"))
+    proposals = policy.change_sets(environment, "open")[:MOST_OFFERED]
+    for each in proposals:
+        offered.append(
+            (f"change_set:{each.pk}", f"Change set {each.pk}: {each.reason[:60] or 'no reason given'}")
+        )
+    return offered
+
+
+@require_safe
+@for_staff
+def simulation(request: DeskRequest, number: int) -> HttpResponse:
+    """How far it is; once it is done, its report."""
+    found = _found(request, number)
+    runs = selectors.runs(found)
+    context: dict[str, Any] = {
+        "simulation": found,
+        "scenario": found.scenario,
+        "state": simulated.STATES[State(found.state)],
+        "runs": runs,
+        "progress": simulated.progress_of(found, runs),
+        "alone": found.state == State.QUEUED and bool(settings.REDIS_URL) and not selectors.anybody_works(),
+    }
+    if request.htmx and not found.ended:
+        return show(request, "console/simulations/_progress.html", "simulations", context)
+    if found.result is not None:
+        context |= _shown(found.result)
+    return show(request, "console/simulations/one.html", "simulations", context)
+
+
+def _shown(result: dict[str, Any]) -> dict[str, Any]:
+    swept = "tried" in result
+    return {
+        "result": result,
+        "swept": swept,
+        "minutes": "" if swept else simulated.written("µs", result["simulated_seconds"] * 1_000_000),
+        "tables": [simulated.tried(result)] if swept else simulated.tables(result),
+        "plots": simulated.plots(result),
+        "differences": simulated.differences(result),
+        "worst": [] if swept else simulated.worst(result),
+        "refused": []
+        if swept
+        else [(side, sum(one["refused"].values()), one["refused"]) for side, one in simulated.sides(result)],
+    }
+
+
+@require_POST
+@for_operators
+def cancel(request: DeskRequest, number: int) -> HttpResponse:
+    found = _found(request, number)
+    try:
+        services.cancel(actor=request.desk.user, simulation=found)
+    except Refused as refused:
+        toasts.refused(request, refused)
+    else:
+        toasts.say(request, f"Simulation {found.pk} is cancelled.")
+    return redirect("console:simulation", request.desk.environment, found.pk)
+
+
+@require_safe
+@for_staff
+def compare(request: DeskRequest) -> HttpResponse:
+    """Up to four, side by side; what was asked for is in the address."""
+    context: dict[str, Any] = {}
+    status = 200
+    try:
+        found = compared(request.desk.environment, request.GET.getlist("of"))
+    except Refused as refused:
+        context["problem"], status = refused.detail, refused.http_status
+    else:
+        context["found"] = found
+        context["rows"] = simulated.side_by_side([one.figures for one in found.columns])
+    return show(request, "console/simulations/compare.html", "simulations", context, status=status)
+
+
+def _found(request: DeskRequest, number: int) -> Simulation:
+    found = selectors.simulation(request.desk.environment, number)
+    if found is None:
+        raise Http404(number)
+    return found

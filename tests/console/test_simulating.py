@@ -1,0 +1,133 @@
+"""The screens of simulation: asked, followed, ended, read, compared; and traces brought and refused."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from console.mapping import simulated
+from policies.models import ChangeSet
+from simulations.models import Simulation, Trace
+from tests.simulations.conftest import mooncake
+from tests.support.found import found
+
+BASE = "/e/dev"
+ASKED = {"policy": "current", "traffic": "example:quickstart", "speed": "1", "seed": "1", "seeds": "1"}
+
+
+def ask(client, **more):
+    return client.post(f"{BASE}/simulations/new/", {"token": "t1", **ASKED, **more})
+
+
+def test_a_question_is_asked_once_and_followed_to_its_page(quickstart, operator):
+    first = ask(operator)
+    assert first.status_code == 302, first.content
+    assert ask(operator)["Location"] == first["Location"]
+    made = Simulation.objects.get()
+    page = operator.get(first["Location"])
+    assert f'data-simulation="{made.pk}"' in page.content.decode()
+    part = operator.get(first["Location"], headers={"HX-Request": "true"}).content.decode()
+    assert "0 of 120 requests" in part
+    assert "<html" not in part
+    operator.post(f"{BASE}/simulations/{made.pk}/cancel/")
+    assert "Cancelled" in operator.get(first["Location"]).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"policy": "yesterday"}, "Choose a policy"),
+        ({"traffic": "trace:x"}, "Choose a trace"),
+        ({"mix": "acme=lots"}, "not like acme:priority=3"),
+        ({"mix": "nobody=1"}, "no tenant"),
+        ({"replicas": "chat-a"}, "not like chat-a=4"),
+        ({"replicas": "nowhere=4"}, "no pool nowhere"),
+        ({"knob": "speed", "values": "fast"}, "Numbers, such as"),
+        ({"knob": "speed"}, "a knob"),
+        ({"speed": "0"}, "greater than or equal"),
+        ({"policy": "change_set:999"}, "no change set 999"),
+    ],
+)
+def test_what_will_not_do_is_said_and_what_was_typed_stays(quickstart, operator, wrong, says):
+    answer = ask(operator, **{"limit": "77", **wrong})
+    page = answer.content.decode()
+    assert answer.status_code in (404, 422)
+    assert says in page
+    assert 'name="limit" value="77"' in page
+    assert not Simulation.objects.exists()
+
+
+def test_viewers_look_and_have_no_buttons(lived_in, viewer):
+    for path in ("simulations/", "simulations/2/", "simulations/3/", "simulations/4/", "traces/", "changes/"):
+        page = viewer.get(f"{BASE}/{path}")
+        assert page.status_code == 200
+        assert '<form method="post" action="/e/' not in page.content.decode()
+    assert viewer.get(f"{BASE}/simulations/new/").status_code == 403
+    assert viewer.post(f"{BASE}/simulations/4/cancel/").status_code == 403
+    refused = viewer.post(f"{BASE}/traces/", {"file": SimpleUploadedFile("a", mooncake(2))})
+    assert refused.status_code == 403
+
+
+def test_a_report_says_what_the_result_says(lived_in, operator):
+    result = found(Simulation.objects.get(pk=2).result)
+    page = operator.get(f"{BASE}/simulations/2/").content.decode()
+    assert f"<dd>{result['requests']:,}</dd>" in page
+    for row in simulated.differences(result):
+        assert row[0] in page
+    assert result["worst"][0]["steps"][0]["rule"] in page
+    assert result["inputs"]["digest"] in page
+    assert len(simulated.plots(result)) == 5
+    compared = operator.get(f"{BASE}/simulations/compare/?of=1&of=2").content.decode()
+    assert "Time to first token, p99" in compared
+    assert operator.get(f"{BASE}/simulations/compare/?of=1").status_code == 400
+    assert operator.get(f"{BASE}/simulations/compare/?of=1&of=3").status_code == 409
+
+
+def test_a_change_set_shows_its_checks_and_leads_to_its_simulation(lived_in, operator):
+    proposed = ChangeSet.objects.get(state="open")
+    page = operator.get(f"{BASE}/changes/{proposed.pk}/").content.decode()
+    assert f"/e/dev/simulations/new/?change_set={proposed.pk}" in page
+    assert "simulation: quickstart" in page
+    assert "/e/dev/simulations/2/" in page
+    assert "/spec/queue/max_wait" in page
+    form = operator.get(f"{BASE}/simulations/new/?change_set={proposed.pk}").content.decode()
+    assert f'<option value="change_set:{proposed.pk}" selected>' in form
+    assert '<option value="released" selected>' in form
+
+
+def test_a_trace_is_brought_refused_line_by_line_and_taken_away(quickstart, operator):
+    def bring(data, name="hour.jsonl"):
+        return operator.post(f"{BASE}/traces/", {"file": SimpleUploadedFile(name, data), "name": ""})
+
+    bad = bring(mooncake(2) + b"{}\nx\n")
+    assert bad.status_code == 422
+    assert "<b>line 3</b>" in bad.content.decode()
+    assert "<b>line 4</b>" in bad.content.decode()
+    assert operator.post(f"{BASE}/traces/", {}).status_code == 422
+    assert bring(mooncake(5)).status_code == 302
+    made = Trace.objects.get()
+    assert (made.name, made.requests) == ("hour.jsonl", 5)
+    assert (
+        f'<option value="trace:{made.pk}" selected>'
+        in operator.get(f"{BASE}/simulations/new/").content.decode()
+    )
+    operator.post(f"{BASE}/traces/{made.pk}/remove/")
+    assert "No trace was brought yet" in operator.get(f"{BASE}/traces/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "text"),
+    [
+        ("µs", None, "–"),
+        ("µs", 0, "0 µs"),
+        ("µs", 850, "850 µs"),
+        ("µs", 12_400, "12.4 ms"),
+        ("µs", 1_250_000, "1.25 s"),
+        ("µs", 1_200_000_000, "20.00 min"),
+        ("%", 12.34, "12.3 %"),
+        ("count", 12_345, "12,345"),
+        ("ratio", 1.0, "1.000"),
+    ],
+)
+def test_figures_carry_their_units(unit, value, text):
+    assert simulated.written(unit, value) == text
