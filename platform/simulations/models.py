@@ -29,12 +29,13 @@ class Trace(models.Model):
     class Format(models.TextChoices):
         MOONCAKE = "mooncake", "Mooncake JSON lines"
         AZURE = "azure", "Azure CSV"
+        RECORDING = "recording", "A gateway's recording"
         WORKLOAD = "workload", "Traffic to be drawn"
 
     environment = models.CharField(max_length=ENVIRONMENT_LENGTH)
     name = models.CharField(max_length=LABEL_LENGTH)
     source = models.CharField(max_length=8, choices=Source.choices)
-    format = models.CharField(max_length=8, choices=Format.choices)
+    format = models.CharField(max_length=9, choices=Format.choices)
     digest = models.CharField(max_length=DIGEST_LENGTH)
     size = models.PositiveBigIntegerField(help_text="Bytes.")
     requests = models.PositiveBigIntegerField()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-SUFFIXES = {"mooncake": ".jsonl", "azure": ".csv", "workload": ".json"}
+SUFFIXES = {"mooncake": ".jsonl", "azure": ".csv", "recording": ".jsonl", "workload": ".json"}
 
 
 class TooLarge(Exception):

@@ -69,16 +69,16 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
 
     page = sign_in("olga", Role.OPERATOR, color_scheme=theme)
     named = {"KEY": ApiKey.objects.filter(revoked_at=None)[0].key_id}
-    named["CHANGE"] = ChangeSet.objects.filter(state=ChangeSet.State.OPEN)[0].pk
+    named["CHANGE"] = str(ChangeSet.objects.filter(state=ChangeSet.State.OPEN)[0].pk)
     for at, number in enumerate(Simulation.objects.order_by("pk").values_list("pk", flat=True), start=1):
-        named[f"SIMULATION{at}"] = number
+        named[f"SIMULATION{at}"] = str(number)
     folder = ARTIFACTS / "screens" / theme
     folder.mkdir(parents=True, exist_ok=True)
     axe = Axe()
     found = {}
     for name, path in SCREENS.items():
         for part, value in named.items():
-            path = path.replace(part, str(value))
+            path = path.replace(part, value)
         page.goto(live_server.url + path)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / f"{name}.png", full_page=True)
@@ -87,7 +87,9 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
             for each in axe.run(page).response["violations"]
             if each["impact"] in ("serious", "critical")
         ]
-        if grave or page.problems:
-            found[name] = [*grave, *page.problems]
+        # This server has no sockets: a page that wants one does without.
+        problems = [each for each in page.problems if "/ws/live" not in each]
+        if grave or problems:
+            found[name] = [*grave, *problems]
         page.problems.clear()
     assert not found, "\n".join(f"{name}: {problems}" for name, problems in found.items())

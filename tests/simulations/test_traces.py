@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from coordination.traces.recorded import Recorded, line, opening
 from foundation.actors import SYSTEM
 from foundation.http import Conflict, Forbidden, NotFound, Refused
 from policies import services as policy
@@ -46,6 +47,13 @@ def test_a_sound_trace_is_kept_under_its_digest_for_its_owner_alone(dev, traces_
     assert (trace.name, trace.format, trace.requests) == ("My hour.jsonl", "mooncake", 20)
     assert (trace.span_us, trace.input_tokens, trace.output_tokens) == (9_500_000, 8000, 400)
     assert path.read_bytes() == mooncake(20)
+
+
+def test_a_gateway_s_recording_is_traffic_too(dev):
+    sent = Recorded(at=5, ended=9, tenant="acme", model="llama", input_tokens=600, output_tokens=3)
+    trace = upload(opening(1_000) + line(sent), "yesterday.jsonl")
+    assert (trace.format, trace.requests) == ("recording", 1)
+    assert start(trace).runs.get().requests == 1
 
 
 def test_the_same_bytes_are_the_same_trace(dev, traces_folder):

@@ -34,6 +34,15 @@ NAMES = {
     "cache.token_hit": "Prompt tokens found cached",
     "imbalance.computed": "Computed tokens, most loaded replica over the mean",
 }
+SHORT = {
+    "ttft.mean": "TTFT mean",
+    "ttft.p90": "TTFT p90",
+    "ttft.p99": "TTFT p99",
+    "itl.p99": "ITL p99",
+    "queue.p99": "Queue p99",
+    "refused": "Refused",
+    "cache.token_hit": "Cached",
+}
 STATES = {
     State.QUEUED: "unknown",
     State.RUNNING: "warn",
@@ -219,10 +228,13 @@ def differences(result: Report) -> list[tuple[str, str, str, str, str]]:
         unit = figure(name, None).unit
         scale = {"µs": 1_000_000, "%": 100}.get(unit, 1)
         # A report says other - this; people ask what their change does.
-        change = written(unit, -one["difference"] * scale, "+")
+        changed = 0.0 - one["difference"] * scale  # 0.0 first: no minus before a nought
+        change = written(unit, changed, "+" if changed else "")
         if one["plus_minus"] is not None:
             change += f" ± {written(unit, one['plus_minus'] * scale)}"
         sure = {None: "one seed", True: "certain", False: "could be chance"}[one["certain"]]
+        if not changed and not one["plus_minus"]:
+            sure = "the same"
         ours, others = (figure(name, one[key]).text for key in ("a", "b"))
         rows.append((NAMES.get(name, name), ours, others, change, sure))
     return rows
@@ -235,7 +247,7 @@ def tried(result: Report) -> Table:
         (f"{one['value']:g}", "", tuple(figure(name, one["figures"][name]).text for name in shown))
         for one in result["tried"]
     ]
-    return Table(f"By {result['sweep']}", tuple(NAMES[name] for name in shown), tuple(rows))
+    return Table(f"By {result['sweep']}", tuple(SHORT[name] for name in shown), tuple(rows))
 
 
 def side_by_side(figures: Sequence[Mapping[str, float | None]]) -> list[tuple[str, list[str]]]:

@@ -15,7 +15,7 @@ from console.mapping import simulated
 from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import next_page
-from foundation.http import Refused
+from foundation.http import FieldError, Refused
 from foundation.http.once import new_token, once
 from foundation.http.pages import page
 from policies import selectors as policy
@@ -48,7 +48,8 @@ def simulate(request: DeskRequest) -> HttpResponse:
     form = (
         SimulationForm(request.POST) if request.method == "POST" else SimulationForm(initial=_begin(request))
     )
-    notice, errors, status = "", (), 200
+    notice, status = "", 200
+    errors: tuple[FieldError, ...] = ()
     if request.method == "POST":
         status = 422
         if form.is_valid():

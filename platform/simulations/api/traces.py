@@ -49,7 +49,7 @@ class Traces(SimulationView):
         responses={200: shapes.TraceRow, 201: shapes.TraceRow, **REFUSALS},
     )
     def post(self, request: Request, environment: str) -> Response:
-        """Keep the body as a trace: Mooncake JSON lines, Azure CSV, or JSON that describes traffic.
+        """Keep the body as a trace: Mooncake lines, Azure CSV, a recording, or JSON that describes traffic.
 
         It is read through first; 422 ``unreadable_trace`` tells each bad line. The same bytes again are the
         trace that is there (200), so a repeat needs no Idempotency-Key.
