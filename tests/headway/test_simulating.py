@@ -1,48 +1,18 @@
-"""Processes that simulate die in the middle of it: embedded the console, scaled a worker. It is done all the
-same, once; and what is cancelled stops, wherever it runs.
-"""
+"""A console that simulates dies in the middle of it: it is done all the same; and what is cancelled stops."""
 
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 
 import pytest
-import redis
 
-from headway.place import CHECKOUT
-from tests.support import services
 from tests.support.console import ENVIRONMENT, Console, Process, set_up, until
-from tests.support.postgres import fresh_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-PREFIX = f"{services.REDIS_PREFIX}{CHECKOUT}:{os.getpid()}:simulating:"
-PATIENCE = 180
-"""Seconds for a worker to start where many others do; only against hanging."""
 AWHILE, ENDLESS = 15_000, 10_000_000
 """Requests: a second or three of simulation, and more than any test waits for."""
-
-
-class Simulator(Process):
-    """A worker of the queue of simulations; or with ``beat``, what sends the sweeps and who does them."""
-
-    def start(self, *, beat: bool = False) -> None:
-        schedule = str(self.log.with_suffix(".schedule"))
-        more = ["--beat", "--schedule", schedule] if beat else ["-Q", "simulations"]
-        self.spawn(
-            *("celery", "-A", "headway.celery", "worker", "--pool", "threads", "--concurrency", "1"),
-            *("--loglevel", "INFO", "-n", f"{self.log.stem}@%h"),
-            *more,
-        )
-        before = self.said.count("ready.")
-        for _ in range(PATIENCE):
-            if self.said.count("ready.") > before:
-                return
-            time.sleep(1)
-        raise AssertionError(f"a worker that is never ready: {self.said}")
 
 
 def children_of(process: Process) -> list[int]:
@@ -121,63 +91,3 @@ def test_embedded_a_killed_console_s_simulation_is_done_by_the_next(tmp_path):
         until(lambda: gone(child), "the child's end")
     finally:
         console.stop()
-
-
-@pytest.mark.postgres
-@pytest.mark.redis
-@pytest.mark.xdist_group("scaled")
-def test_scaled_a_killed_worker_s_run_is_done_by_another(tmp_path):
-    assert services.REDIS is not None
-    started: list[Process] = []
-    with fresh_database() as database:
-        environment, token = set_up(
-            tmp_path,
-            "http://127.0.0.1:9",
-            DATABASE_URL=database,
-            REDIS_URL=services.REDIS,
-            HEADWAY_REDIS_PREFIX=PREFIX,
-        )
-        console = Console(tmp_path, environment, token)
-        beat = Simulator("beat", tmp_path, environment)
-        workers = [Simulator(f"simulator-{n}", tmp_path, environment) for n in (1, 2)]
-        try:
-            started += [console, beat, *workers]
-            console.start()
-            beat.start(beat=True)
-            for worker in workers:
-                worker.start()
-            place = begin(console, AWHILE)
-            busy = until(lambda: [each for each in workers if children_of(each)], "a worker's child")[0]
-            child = children_of(busy)[0]
-            busy.kill()
-            until(lambda: gone(child), "the child's end")
-            wait_done(console, place, AWHILE)
-            busy.start()
-
-            place = begin(console, ENDLESS)
-            wait_running(console, place)
-            found = [child for each in workers for child in children_of(each)]
-            assert len(found) == 1
-            cancel(console, place)
-            until(lambda: gone(found[0]), "the cancelled child's end")
-
-            values = [1.0, 1.5, 2.0, 2.5, 3.0]
-            swept = console.post(
-                f"{ENVIRONMENT}/simulations",
-                policy={"source": "current"},
-                example="quickstart",
-                mix=[{"tenant": "acme"}],
-                sweep={"knob": "speed", "values": values},
-            )
-            place = f"{ENVIRONMENT}/simulations/{swept['id']}"
-            until(lambda: console.get(place)["state"] == "done", "every point of the sweep")
-            told = console.get(place)
-            assert [each["value"] for each in told["result"]["tried"]] == values
-            done = sum(worker.said.count("Task simulations.run") for worker in workers)
-            assert done >= len(values)
-        finally:
-            for process in reversed(started):
-                process.stop()
-            with redis.Redis.from_url(services.REDIS) as server:
-                for key in server.scan_iter(f"{PREFIX}*"):
-                    server.delete(key)
