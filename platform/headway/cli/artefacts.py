@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 COULD_NOT_RUN = 2
+STDIN = Path("-")
 LARGEST = 512 * 1024 * 1024
 """Bytes: above every limit of the readers, so that theirs are what refuses."""
 
@@ -36,9 +37,12 @@ def reporting(command: str) -> Iterator[None]:
 
 
 def read_file(path: Path) -> bytes:
-    """The file's bytes; refuses what could not be one of ours without reading it all."""
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
+    """The file's bytes, ``-`` being stdin; refuses what could not be one of ours without reading it all."""
+    if path == STDIN:
+        data = sys.stdin.buffer.read(LARGEST + 1)
+    else:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise CouldNotRun(f"{path} is larger than {LARGEST} bytes")
     return data

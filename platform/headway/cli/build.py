@@ -18,6 +18,7 @@ from coordination.diagnostics import Diagnostic, in_reading_order, render_text
 from coordination.spec import read
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, envelope_of, iso, read_file, reporting, write_file
+from headway.cli.working import working
 
 ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
@@ -35,7 +36,8 @@ def command(
     """
     with reporting("build"):
         key = _signing_key(sign) if sign is not None else None
-        bundle, instant = _compile(path, environment, at)
+        with working("building"):
+            bundle, instant = _compile(path, environment, at)
         write_file(out, bundle.tar)
         if key is not None:
             write_file(envelope_of(out), dsse.sign(bundle.manifest, dsse.BUNDLE, [key]))

@@ -29,6 +29,7 @@ from coordination.spec.quantities import read_instant
 from coordination.spec.source.text import LARGEST_FILE
 from headway.cli.mending import mend_files, replace_file
 from headway.cli.terminal import wants_colour
+from headway.cli.working import working
 
 SUFFIXES = {".yaml", ".yml", ".json"}
 COULD_NOT_RUN = 2
@@ -62,7 +63,8 @@ def command(
     except CouldNotRun as problem:
         print(f"headway check: {problem}", file=sys.stderr)
         raise typer.Exit(COULD_NOT_RUN) from None
-    policy_set, diagnostics = diagnose(files, instant)
+    with working(f"checking {len(files)} files"):
+        policy_set, diagnostics = diagnose(files, instant)
     ok = is_ok(diagnostics, strict=strict)
     print(rendered(output, diagnostics, policy_set, ok=ok), end="")
     if output is OutputFormat.text and not diagnostics:

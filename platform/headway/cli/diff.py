@@ -13,6 +13,7 @@ from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
 from headway.cli.compared import Side, console_for, side_of
 from headway.cli.terminal import wants_colour
+from headway.cli.working import working
 
 ENVIRONMENT = "dev"
 """What ``build`` builds for unless told otherwise."""
@@ -55,7 +56,10 @@ def command(
     with reporting("diff"):
         if before == after == "-":
             raise CouldNotRun("standard input can be one of the two only")
-        with console_for((before, after), "diff", server, token, environment) as console:
+        with (
+            console_for((before, after), "diff", server, token, environment) as console,
+            working("comparing"),
+        ):
             found = _difference([side_of(each, console) for each in (before, after)], environment, at)
     if output is OutputFormat.json:
         print(json.dumps(found.as_json(), indent=2, default=str))

@@ -31,7 +31,7 @@ class OutputFormat(enum.StrEnum):
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A bundle.")],
+    file: Annotated[Path, typer.Argument(help="A bundle, or - for stdin.")],
     output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
 ) -> None:
     """Show what a bundle holds. Exit 0 shown, 1 not a sound bundle, 2 could not run."""

@@ -16,6 +16,7 @@ import typer
 import uvloop
 
 from coordination.traces import TraceError, read_trace
+from headway.cli.terminal import wants_progress
 from simfleet.workload.client import Client, ExchangeFailed, Target
 from simfleet.workload.keys import Keys, KeysUnreadable, TenantKey, read_keys
 from simfleet.workload.replay import ReplayPlan, replay
@@ -88,7 +89,7 @@ def command(
         )
     except (CouldNotRun, KeysUnreadable, TraceError) as problem:
         _give_up(str(problem))
-    if sys.stderr.isatty():
+    if wants_progress():
         print("\r\033[K", end="", file=sys.stderr)  # the progress line
     if output is OutputFormat.json:
         print(msgspec.json.format(msgspec.json.encode(summary.as_json()), indent=2).decode())
@@ -134,7 +135,7 @@ async def _run(trace: Path, plan: ReplayPlan) -> Summary:
     served = await _served_models(plan)
     chosen = dataclasses.replace(plan, model=plan.model or served[0])
     return await replay(
-        read_trace(trace), chosen, stop=stop, progress=_progress if sys.stderr.isatty() else None
+        read_trace(trace), chosen, stop=stop, progress=_progress if wants_progress() else None
     )
 
 

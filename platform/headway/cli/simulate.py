@@ -47,6 +47,7 @@ from coordination.traces import TraceError
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
 from headway.cli.simulate_text import render, render_study
+from headway.cli.terminal import wants_progress
 
 INTERRUPTED = 130
 
@@ -275,7 +276,7 @@ def _compiled(path: str, environment: str, at: str) -> Policy:
 def _simulated(jobs: list[Study]) -> list[dict[str, Any]]:
     """Reports in the order of the jobs: here if there is one, else in a process for each core."""
     next(jobs[0].arrivals())  # an unreadable trace is told before anything else
-    shown = sys.stderr.isatty()
+    shown = wants_progress()
     if len(jobs) == 1:
         report = simulate(jobs[0], _progress if shown else None)
         _clear(shown)

@@ -22,6 +22,7 @@ from coordination.spec import PolicySet, read
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
 from headway.cli.terminal import wants_colour
+from headway.cli.working import working
 
 
 class OutputFormat(enum.StrEnum):
@@ -60,7 +61,8 @@ def command(
         wanted: tuple[str | None, ...] = (environment,) if environment else tuple(policy_set.environments)
         catalogues = [Catalogue(policy_set, each, instant) for each in wanted or (None,)]
         _require_sound(policy_set, misread, catalogues)
-    tested = [outcome for catalogue in catalogues for outcome in _outcomes(catalogue)]
+    with working(f"asking the policy of {len(files)} files"):
+        tested = [outcome for catalogue in catalogues for outcome in _outcomes(catalogue)]
     print(_as_json(tested) if output is OutputFormat.json else _as_text(tested), end="")
     raise typer.Exit(0 if all(each.holds for each in tested) else 1)
 

@@ -16,7 +16,7 @@ from headway.cli.artefacts import CouldNotRun, envelope_of, iso, read_file, repo
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A bundle.")],
+    file: Annotated[Path, typer.Argument(help="A bundle, or - for stdin (with --envelope).")],
     key: Annotated[list[Path], typer.Option("--key", help="Public key (KEY.pub); repeat for several.")],
     envelope: Annotated[Path | None, typer.Option(help="Its signatures; by default FILE.dsse.json.")] = None,
     threshold: Annotated[int, typer.Option(min=1, help="How many of the keys must have signed.")] = 1,
