@@ -14,6 +14,7 @@ BENCHMARKS = {
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
     "stages": "where the processor time of a request goes: the data path without sockets, stage by stage",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",
+    "swap": "for how long activating a policy of 10,000 tenants holds decisions up",
     "startup": "`headway up` to the first answered request",
     "live": "event to screen, many sockets, the live page; the cost of metering",
     "ledger": "20,000 requests through three kills, held against the fleet's own book",

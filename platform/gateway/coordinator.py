@@ -52,6 +52,7 @@ class Coordinator:
         self._waiting: dict[str, tuple[Waiter, Decision]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
+        self._switch: scheduling.Switch | None = None
         self.active = active
         self.credited: dict[str, int] = {}
         """Credits that were carried out, and when each was made."""
@@ -69,15 +70,25 @@ class Coordinator:
         """Enforce another policy, or other team shares, from the next decision on; levels are kept (R3)."""
         moved = active.program.follow(active.directory.shares)
         if moved or active.program is not self._program:
-            scheduling.activate(self._state, active.program, self._clock.now())
+            salts, self._salts = self._salts, {}
+            under_way = self._switch is not None
+            self._switch = scheduling.Switch(self._state, active.program, self._clock.now(), salts)
+            if not under_way:
+                self._loop.call_soon(self._go_on)
         self.active = active
         self._program = active.program
         self.follow_credits()
-        self._salts = {}
         for pool in self._program.pools:
             self.pump(pool)
         if self._waiting:
             self._arm()  # requests whose pool or tenant is gone expire now
+
+    def _go_on(self) -> None:
+        """Some of what an activation leaves to be done, then whatever else waits for the loop."""
+        if self._switch is not None and self._switch.step(self._clock.now()):
+            self._loop.call_soon(self._go_on)
+        else:
+            self._switch = None
 
     def levels(self, tenant: str) -> Levels:
         """How full every limit and reservation of ``tenant`` and of all below it is."""
@@ -211,6 +222,7 @@ class Coordinator:
         return found
 
     def close(self) -> None:
+        self._switch = None
         if self._timer is not None:
             self._timer.cancel()
 

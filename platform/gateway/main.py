@@ -28,6 +28,9 @@ from subscriber.identity import NoIdentity
 
 REFUSED = 2
 """Exit code: the policy may not be served, or the arguments make no sense."""
+SWITCH_SECONDS = 0.0005
+"""How long another thread of the process may keep the interpreter when the loop wants it: a policy is
+loaded in one, and requests must not wait for that."""
 PORT_TAKEN = 3
 """Exit code: a port could not be bound."""
 
@@ -74,6 +77,7 @@ def run(settings: GatewaySettings) -> int:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+        sys.setswitchinterval(SWITCH_SECONDS)
         _announce(gateway, settings)
         await stopping.wait()
         await gateway.stop()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from coordination.bundle import dsse
 from coordination.bundle.keys import SigningKey
@@ -19,6 +21,7 @@ from tests.gateway.running import (
     admin,
     chat_body,
     chat_request,
+    explanation,
     gateway,
     post,
     write_state,
@@ -178,6 +181,41 @@ async def test_a_new_bundle_is_swapped_in_under_a_running_stream(tmp_path):
         await client.send(chat_request(chat_body(stream=True)))
         assert (await client.answer()).headers["x-headway-bundle"] == packed.digest != old
         assert [len(one.calls), len(two.calls)] == [1, 1]
+
+
+def renamed_route(records, name: str):
+    """The same policy, its route under another name: which of two policies decided is told by it."""
+    return replace(records, routes=(replace(records.routes[0], name=name),))
+
+
+async def test_swaps_under_load_drop_no_request_and_leave_none_half_decided(tmp_path):
+    async with replicas() as (one,), gateway(tmp_path, [one.url], sequences=4) as gw:
+        programs = {}
+        for name in ("chat", "talk"):
+            packed = policy.bundle(renamed_route(policy.records([one.url], sequences=4), name))
+            write_state(tmp_path / name, policy.state_files(packed))
+            active = StateFolder(tmp_path / name).load(time.time_ns() // 1000)
+            assert isinstance(active, Active)
+            programs[name] = active
+        names = {active.digest: name for name, active in programs.items()}
+        asking = [asyncio.ensure_future(post(gw, stream=n % 2 == 0)) for n in range(80)]
+        swaps = 0
+        while not all(each.done() for each in asking):
+            gw.coordinator.activate(programs["talk" if swaps % 2 else "chat"])
+            swaps += 1
+            await asyncio.sleep(0.001)
+        answers = [await each for each in asking]
+        assert [got.status for got in answers] == [200] * 80
+        decided = set()
+        for got in answers:
+            told = await explanation(gw, got)
+            decided.add(told["decision"]["route"])
+            assert told["bundle"] == got.headers["x-headway-bundle"]
+            assert told["decision"]["route"] == names[told["bundle"]]
+        assert decided == {"chat", "talk"}
+        assert swaps > 2
+        assert not gw.plane.live
+        assert gw.coordinator.queue_depths().total() == 0
 
 
 async def test_a_moved_share_is_in_force_under_the_same_bundle(tmp_path):

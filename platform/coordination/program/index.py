@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -179,6 +180,14 @@ class Program:
         self._shares = clamped
         self._scopes.clear()
         return True
+
+    def parts(self) -> list[dict[str, Any] | tuple[Any, ...]]:
+        """What in it is large, so that whoever gives it up can let go of that bit by bit: freeing a
+        program of ten thousand tenants at once takes 20 ms."""
+        records = self.records
+        named: list[dict[Any, Any]] = [self.quotas, self.tenants, self._pledges, self.reservations]
+        found = [*named, self._quotas_of, self._scopes, self._shares]
+        return [*found, records.quotas, records.tenants, records.reservations, records.routes]
 
     def quotas_within(self, tenant: str) -> list[Quota]:
         """Of ``tenant`` and of all below it."""

@@ -26,7 +26,8 @@ from coordination.scheduling.settlement import (
     progress,
     settle,
 )
-from coordination.scheduling.state import State, activate, new_state
+from coordination.scheduling.state import State, new_state
+from coordination.scheduling.switching import Switch, activate
 from coordination.scheduling.values import (
     Charge,
     Classified,
@@ -63,6 +64,7 @@ __all__ = [
     "Run",
     "State",
     "Step",
+    "Switch",
     "Usage",
     "Used",
     "activate",

@@ -7,6 +7,7 @@ against the meters they were held on.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 
 import xxhash
@@ -101,7 +102,8 @@ class State:
             self.segment = segment
             if segment.limits != before.limits:
                 self.chains.clear()
-                _resize(self, now)
+                for _ in resizing(self, lambda: now):
+                    pass
         return segment
 
     def chain(self, scope: Scope, now: Micros) -> Chain:
@@ -195,76 +197,24 @@ def new_state(program: Program, *, route_salt: str, seed: int, now: Micros) -> S
     return state
 
 
-def activate(state: State, program: Program, now: Micros) -> None:
-    """Put a new policy in force (R3). Requests whose pool or tenant it drops are refused by the next
-    ``expire``; all others keep their place."""
-    before = state.program.tiers
-    reordered = any(before[n].order != tier.order for n, tier in program.tiers.items() if n in before)
-    state.program = program
-    state.segment = program.segment_at(now)
-    state.chains.clear()
-    _resize(state, now)
-    for (tenant, tier), ramp in list(state.ramps.items()):
-        record = program.tiers[tier].ramp if tier in program.tiers and tenant in program.tenants else None
-        if record is None:
-            del state.ramps[tenant, tier]
-        else:
-            ramp.follow(record, now)
-    for name, buckets in state.lanes.items():
-        reservation = program.reservations.get(name)
-        if reservation is not None:
-            buckets.resize(reservation, now)
-    for name, pool in program.pools.items():
-        state.pool(name, now).resize(pool, now)
-    for ticket in list(state.tickets.values()):
-        _carry_over(state, ticket, program, now)
-    if reordered:
-        for held in state.pools.values():
-            for queue in held.queues:
-                queue.reorder()
-    for name in [name for name in state.pools if name not in program.pools]:
-        del state.pools[name]
-
-
-def _resize(state: State, now: Micros) -> None:
-    """Give meters the limits of the segment in force; their levels stay, clipped (R3)."""
-    program, segment = state.program, state.segment
+def resizing(state: State, now: Callable[[], Micros]) -> Iterator[None]:
+    """Give meters the limits of the segment in force; their levels stay, clipped (R3). A limit at a time."""
+    program = state.program
     for quota in program.quotas.values():
         slots = state.slots.get(quota.name)
         if slots is not None and quota.concurrency is not None:
             slots.limit = quota.concurrency
-        for limit in segment.limits_of(quota):
+        for limit in state.segment.limits_of(quota):
             meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
             if meter is not None:
-                resized(meter, limit.ceiling, quota.zone, now)
-    for pledge in segment.pledges.values():
-        zone = program.quotas[pledge.quota].zone
-        for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):
-            meter = state.shares.get(meter_key(kind, pledge))
-            if meter is not None:
-                resized(meter, size, zone, now)
-
-
-def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> None:
-    """Move a waiting request under the new policy's names, or let it expire at once."""
-    request = ticket.request
-    try:
-        scope = program.scope(request.tenant, ticket.decision.tier, request.model)
-    except KeyError:
-        scope = None
-    if scope is None or ticket.pool.pool.name not in program.pools:
-        ticket.expires = now
-        state.waits(ticket)
-        return
-    moved = ticket.lane is None and scope.leaf_path != ticket.scope.leaf_path
-    ticket.scope = scope
-    if ticket.lane is not None:
-        return
-    if not moved or ticket.queue is None or ticket.leaf is None:
-        ticket.weights = scope.weights
-        return
-    ticket.queue.drop(ticket)
-    ticket.leaf.remove(ticket)
-    ticket.weights = scope.weights
-    ticket.leaf = ticket.queue.leaf(scope.leaf_path)
-    ticket.queue.append(ticket)
+                resized(meter, limit.ceiling, quota.zone, now())
+        yield
+    for key in list(state.segment.pledges):
+        pledge = state.segment.pledges.get(key)
+        if pledge is not None:
+            zone = program.quotas[pledge.quota].zone
+            for kind, size in ((POOL, pledge.pool), (KEPT, pledge.kept), (THROUGH, pledge.through or 0)):
+                meter = state.shares.get(meter_key(kind, pledge))
+                if meter is not None:
+                    resized(meter, size, zone, now())
+        yield

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from coordination.scheduling import activate
-from tests.support.programs import SECOND, START, a_policy, limit, one_pool
+from coordination.scheduling import Switch, activate
+from coordination.scheduling.switching import PIECES
+from tests.support.programs import SECOND, START, PolicyBuilder, a_policy, limit, one_pool
 from tests.support.virtual_fleet import VirtualFleet
 
 
@@ -112,3 +113,38 @@ def test_a_new_weight_applies_to_later_charges():
     fleet.request("a", at=5 * SECOND)
     fleet.run()
     assert leaf.start - first == first // 2
+
+
+def test_a_switch_in_steps_comes_to_the_same_and_decides_by_the_new_policy_from_the_first():
+    names = [f"t{number:03d}" for number in range(200)]
+
+    def policy(size: int, route: str) -> PolicyBuilder:
+        made = a_policy().model().pool().tier().route(route)
+        for name in names:
+            made.tenant(name).quota(f"q-{name}", name, limit("requests", "1m", size))
+        return made
+
+    fleets = [VirtualFleet(policy(100, "old").load()) for _ in range(2)]
+    for fleet in fleets:
+        for name in names:
+            fleet.request(name, prompt=1)
+        fleet.run(until=0)
+    stepped, whole = fleets
+    following = policy(300, "new").load()
+    activate(whole.state, policy(300, "new").load(), whole.now)
+    switch_ = Switch(stepped.state, following, stepped.now)
+    stepped.program = following
+    first = stepped.request("t199", prompt=1)
+    stepped.run(until=0)
+    assert stepped.served[first.request_id].decision.route == "new"
+    sized = [meter.remaining(stepped.now) for meter in stepped.state.meters.values()]
+    assert set(sized) == {98, 99}
+    steps = 1
+    while switch_.step(stepped.now):
+        steps += 1
+    assert steps > 200 // PIECES
+    assert [meter.remaining(stepped.now) for meter in stepped.state.meters.values()] == [
+        meter.remaining(whole.now) - (key == ("quota", "q-t199", "requests", "1m"))
+        for key, meter in whole.state.meters.items()
+    ]
+    assert not switch_.step(stepped.now)
