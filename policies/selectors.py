@@ -180,6 +180,11 @@ def newest_build(revision: Revision) -> Build | None:
     return Build.objects.filter(revision=revision).order_by("-id").first()
 
 
+def build_at(bundle: str) -> datetime | None:
+    """The start of a bundle's timeline; None for one that was not built here."""
+    return Build.objects.filter(bundle=bundle).values_list("at", flat=True).order_by("-at").first()
+
+
 def bundle(digest: str) -> Bundle | None:
     return Bundle.objects.filter(pk=digest).first()
 

@@ -122,6 +122,7 @@ class Metrics:
         bundle: str,
         shadowed: Iterable[tuple[str, str, str, int]] = (),
         shortfalls: Mapping[str, int] = MappingProxyType({}),
+        recurrences_end: int | None = None,
     ) -> bytes:
         """The exposition. ``replicas``: (pool, base URL, reachable); ``shadowed``: (quota, dimension,
         period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation."""
@@ -183,6 +184,10 @@ class Metrics:
         _family(lines, "headway_usage_disbelieved_total", "counter", "Answers with usage that cannot be.")
         lines.append(f"headway_usage_disbelieved_total {self.usage_disbelieved}")
         lines += self.gen_ai.lines()
+        if recurrences_end is not None:
+            text = "Unix time from which nothing recurs any more, unless a later build comes."
+            _family(lines, "headway_recurrences_end_seconds", "gauge", text)
+            lines.append(f"headway_recurrences_end_seconds {recurrences_end // 1_000_000}")
         _family(lines, "headway_bundle_info", "gauge", "The bundle being enforced.")
         lines.append(f'headway_bundle_info{{digest="{bundle}"}} 1')
         return ("\n".join(lines) + "\n").encode()

@@ -9,6 +9,7 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+from coordination.program.timeline import recurrences_end
 from coordination.wire.telemetry import Queue, Replica
 from gateway.activation import Active
 from gateway.admin import AdminPlane
@@ -148,6 +149,7 @@ class GatewayProcess:
             "directory_serial": active.directory.serial,
             "pointer": active.pointer,
             "stale": self._feed.stale,
+            "timeline_over": self._timeline_over(),
             "refused": None
             if refused is None
             else {
@@ -161,6 +163,11 @@ class GatewayProcess:
             "recording": self._recording(),
             "replicas": self.replica_states(),
         }
+
+    def _timeline_over(self) -> bool:
+        """Whether time has passed what the policy's build looked ahead to, so that nothing recurs (R2)."""
+        end = recurrences_end(self.active.program.records)
+        return end is not None and self.clock.now() >= end
 
     def _recording(self) -> dict[str, Any] | None:
         recording = self.recording
@@ -201,6 +208,7 @@ class GatewayProcess:
                 bundle=self.active.digest,
                 shadowed=self.coordinator.shadowed(),
                 shortfalls=self.coordinator.shortfalls(),
+                recurrences_end=recurrences_end(self.active.program.records),
             )
             + self.books.page()
         )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from coordination.bundle.archive import write_tar
 from coordination.bundle.manifest import FILE, read_manifest
 from coordination.bundle.pack import PackedBundle, unpack
+from coordination.program import timeline
 from policies import selectors
 from policies.models import Bundle, BundleFile
+
+SIGHT = timedelta(microseconds=timeline.SIGHT)
+
+
+def timeline_end(bundle: str) -> datetime | None:
+    """From when nothing recurs any more under a bundle; None for one that was not built here."""
+    at = selectors.build_at(bundle)
+    return None if at is None else at + SIGHT
 
 
 def bundle_files(stored: Bundle) -> dict[str, bytes]:

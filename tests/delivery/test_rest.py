@@ -146,6 +146,14 @@ def test_a_release_supersedes_the_one_that_was_under_way(api):
 # -- gateways ---------------------------------------------------------------------------------------
 
 
+def test_the_status_alarms_when_builds_have_stopped(api, monkeypatch):
+    told = api.get(f"{BASE}/status").json()
+    assert told["timeline_alarm"] is False
+    assert told["timeline_ends"] is not None
+    monkeypatch.setattr("delivery.api.gateways.STANDSTILL", timedelta(days=-2))  # as if today were later
+    assert api.get(f"{BASE}/status").json()["timeline_alarm"] is True
+
+
 def test_the_status_tells_what_should_run_and_what_does(api):
     gateway = join()
     told = api.get(f"{BASE}/status").json()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from coordination.compiler.recurring_days import days
 from coordination.program.records import MILLION, Micros
+from coordination.program.timeline import SIGHT
 from coordination.spec.kinds.reservation import Window
 from coordination.spec.quantities import EPOCH, LARGEST
 from coordination.spec.recurrence import WHOLE_DAY, Hours, needs_start
@@ -25,7 +26,7 @@ MINUTE: Micros = 60 * MILLION
 DAY: Micros = 86_400 * MILLION
 A_DAY = 24 * 60
 """Minutes."""
-HORIZON: Micros = 400 * DAY
+HORIZON: Micros = SIGHT
 """How far ahead a build looks unless told otherwise."""
 LAST_DAY: Micros = 250_000_000_000 * MILLION
 """Calendars end with the year 9999; no instant later than this, in 9892, is given a local day."""

@@ -14,6 +14,27 @@ Intervals = tuple[tuple[Micros, Micros | None], ...]
 """Half-open, sorted, disjoint; ``None`` = open end."""
 
 
+DAY: Micros = 86_400_000_000
+SIGHT: Micros = 400 * DAY
+"""How far beyond its ``at`` a build says when something recurs (R2)."""
+
+
+def recurrences_end(records: ProgramRecords) -> Micros | None:
+    """The instant from which nothing recurs any more under this build; None when nothing does.
+
+    What has no end goes on. A daily build moves the instant on, so it is far unless builds have stopped. A
+    window recurs if it holds several times, or without a break until the end of what is in sight.
+    """
+    end = records.at + SIGHT
+    held = [each.intervals for each in records.reservations]
+    held += [each for quota in records.quotas for each in _scheduled(quota)]
+    recurs = any(
+        len(each) > 1 or any(until is not None and end <= until <= end + 2 * DAY for _, until in each)
+        for each in held
+    )
+    return end if recurs else None
+
+
 def boundaries(records: ProgramRecords) -> list[Micros]:
     """Every instant at which something starts or stops being in force."""
     instants: set[Micros] = set()

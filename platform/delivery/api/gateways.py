@@ -20,6 +20,10 @@ from foundation.http.pages import page
 from policies import selectors as policy
 from policies.api.base import listed, page_of
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
+from policies.mapping.bundles import SIGHT, timeline_end
+
+STANDSTILL = timedelta(days=7)
+"""A build a day is usual."""
 
 
 class Status(DeliveryView):
@@ -30,7 +34,9 @@ class Status(DeliveryView):
         head = policy.current_revision(environment)
         built = policy.newest_build(head) if head else None
         newest = selectors.releases(environment).first()
-        found = selectors.by_ring(environment, timezone.now())
+        now = timezone.now()
+        found = selectors.by_ring(environment, now)
+        ends = timeline_end(newest.bundle) if newest else None
         told = {
             "environment": environment,
             "revision": head.digest if head else None,
@@ -39,6 +45,8 @@ class Status(DeliveryView):
             "in_step": all(
                 seen.in_step and not seen.is_silent for _, _, gateways in found for seen in gateways
             ),
+            "timeline_ends": ends,
+            "timeline_alarm": ends is not None and ends < now + SIGHT - STANDSTILL,
             "rings": [
                 {"ring": ring.name, "pointer": pointer, "gateways": gateways}
                 for ring, pointer, gateways in found

@@ -181,6 +181,11 @@ class Status(s.Serializer[Any]):
     bundle = s.CharField(allow_null=True, help_text="What that revision was built as; null until it is.")
     release = ReleaseRow(allow_null=True)
     in_step = s.BooleanField(help_text="Every gateway enforces what its ring is pointed at, and reports.")
+    timeline_ends = s.DateTimeField(
+        allow_null=True,
+        help_text="From then on nothing recurs under what is released. A build a day moves it on.",
+    )
+    timeline_alarm = s.BooleanField(help_text="No build has moved it on for a week.")
     rings = RingRow(many=True)
 
 

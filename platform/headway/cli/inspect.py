@@ -22,6 +22,7 @@ from coordination.program.shards import (
     decode,
     decode_vectors,
 )
+from coordination.program.timeline import recurrences_end
 from headway.cli.artefacts import iso, read_file, reporting
 
 
@@ -55,6 +56,7 @@ def _facts(contents: Contents, records: ProgramRecords, tests: int, *, size: int
         "size": size,
         **{field: value for field, value in manifest.items() if field != "files"},
         "at": iso(records.at),
+        "recurrences_end": iso(end) if (end := recurrences_end(records)) is not None else None,
         "objects": {kind: len(getattr(records, field)) for kind, field in KIND_FIELDS.items()},
         "selftests": tests,
         "files": manifest["files"],
@@ -66,6 +68,7 @@ def _text(facts: dict[str, Any], records: ProgramRecords) -> str:
         f"digest       {facts['digest']}",
         f"environment  {facts['environment']}",
         f"at           {facts['at']}",
+        f"recurs       {_until(facts['recurrences_end'])}",
         f"compiler     {facts['compiler']} (tzdata {facts['tzdata']}, format {facts['format_version']})",
         f"root tree    {facts['root_tree']}",
         f"needs        {', '.join(facts['must_understand']) or 'nothing beyond the format'}",
@@ -80,3 +83,7 @@ def _text(facts: dict[str, Any], records: ProgramRecords) -> str:
     lines.append("")
     lines += [f"{entry['size']:>8}  {entry['sha256'][7:19]}  {entry['path']}" for entry in facts["files"]]
     return "\n".join(lines)
+
+
+def _until(end: str | None) -> str:
+    return "nothing does" if end is None else f"until {end}, unless a later build comes"

@@ -38,6 +38,9 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     if release := status["release"]:
         why = f": {release['reason']}" if release["reason"] else ""
         yield f"release  {release['version']} of bundle {short(release['bundle'])}, {release['state']}{why}"
+    if status["timeline_alarm"]:
+        day = status["timeline_ends"][:10]
+        yield f"ALARM    no build has moved the timeline on for a week: what recurs stops on {day}"
     gateways = gateways_of(status)
     if not gateways:
         return

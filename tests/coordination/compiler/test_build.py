@@ -9,11 +9,14 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
+from coordination.bundle.manifest import read_manifest
 from coordination.compiler import HORIZON, build, check
 from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.emitting import emit
 from coordination.compiler.origins import place_of
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
+from coordination.program.timeline import recurrences_end
 from coordination.scheduling import run_vectors
 from coordination.spec import SourceFile, read
 from coordination.spec.quantities import read_instant
@@ -207,6 +210,38 @@ MARCH, APRIL = NEW_YEAR_2026 + 59 * DAY, NEW_YEAR_2026 + 90 * DAY
 )  # fmt: skip
 def test_the_timeline_holds_what_is_in_force_between_now_and_the_horizon(at: int, intervals: list[object]):
     assert [r.intervals for r in program_of(world_with(WINDOW), at=at).reservations] == intervals
+
+
+def test_past_the_horizon_what_has_no_end_goes_on_and_what_recurs_stops():
+    text = WINDOW.rpartition("  window")[0]
+    office = text.replace("metadata: {name: ", "metadata: {name: x").replace("100k tokens", "1k tokens")
+    recurring = f'{office}  window: {{recurs: "FREQ=DAILY", at: "09:00-18:00"}}\n'
+    files = world_with(f"{text}---\n{recurring}")
+    records = program_of(files)
+    end = recurrences_end(records)
+    assert end == NEW_YEAR_2026 + HORIZON
+    held, lasting = load(records), {r.name for r in records.reservations if r.intervals == ((0, None),)}
+    noon = 12 * 3600 * 10**6
+    before, after = (
+        {each.name for lanes in held.segment_at(at).lanes.values() for each in lanes}
+        for at in (end - DAY + noon, end + 30 * DAY + noon)
+    )
+    assert after == lasting
+    assert before == {r.name for r in records.reservations} > after
+    assert recurrences_end(program_of(world_with(text))) is None
+
+
+def test_a_later_build_moves_the_timeline_on_under_the_same_tree():
+    text = f'{WINDOW.rpartition("  window")[0]}  window: {{recurs: "FREQ=DAILY", at: "09:00-18:00"}}\n'
+    policy_set, _ = read(world_with(text))
+    one, two = (
+        emit(policy_set, environment="dev", at=NEW_YEAR_2026 + days * DAY, tzdata="2025b").bundle
+        for days in (0, 1)
+    )
+    assert one is not None
+    assert two is not None
+    assert one.digest != two.digest
+    assert read_manifest(one.manifest).root_tree == read_manifest(two.manifest).root_tree
 
 
 def test_defaults_are_settled_when_lowered():
