@@ -193,6 +193,10 @@ class Coordinator:
         """What the tightest limits still allow, for the x-ratelimit headers."""
         return scheduling.headroom(self._program, self._state, decision, now)
 
+    def run_left(self, decision: Decision, now: int) -> tuple[int | None, int | None]:
+        """Tokens and steps its run and session may still use."""
+        return scheduling.run_left(self._program, self._state, decision, now)
+
     # -- replicas and the queue ----------------------------------------------------------------
 
     def observe(self, pool: str, replica: str, report: ReplicaReport | None) -> None:

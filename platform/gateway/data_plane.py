@@ -13,6 +13,7 @@ from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
 from coordination.scheduling.values import Request, Traits
 from gateway.accounts import Accounts, NoAccounts
+from gateway.agents import run_of, session_of, task_of
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.credentials import Credentials
@@ -178,7 +179,15 @@ class DataPlane:
 
     def _limit_fields(self, decision: Decision, now: int) -> bytes:
         """What the tightest limits of requests and of tokens leave."""
-        return limit_fields(self.coordinator.headroom(decision, now))
+        fields = limit_fields(self.coordinator.headroom(decision, now))
+        return fields if decision.request.task is None else fields + self._run_fields(decision, now)
+
+    def _run_fields(self, decision: Decision, now: int) -> bytes:
+        """What its run and session may still use."""
+        tokens, steps = self.coordinator.run_left(decision, now)
+        return (b"" if tokens is None else b"x-headway-run-tokens-remaining: %d\r\n" % tokens) + (
+            b"" if steps is None else b"x-headway-run-steps-remaining: %d\r\n" % steps
+        )
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -284,6 +293,11 @@ class DataPlane:
             deadline=deadline,
             size=size,
         )
+        if program.counts_runs:
+            task = task_of(http, asked)
+            if isinstance(task, Problem):
+                return task
+            request.task = task
         if program.selective:
             request.traits = self._traits(http, asked)
         served_name = classified.adapter or program.models[classified.model].served_name
@@ -306,7 +320,7 @@ class DataPlane:
             value = http.headers.get(name.encode())
             if value is not None:
                 headers[name] = value.decode("latin-1")
-        session = bool(http.headers.get(b"x-session-id") or asked.cache_key)
+        session = bool(session_of(http, asked))
         return Traits(self.region, session, headers)
 
     def _models(
@@ -351,13 +365,9 @@ def _entitled(program: Program, tenant: str, model: str) -> bool:
 
 
 def _stickiness(http: HttpRequest, asked: ModelRequest, tenant: str) -> str | None:
-    """The session a client names, within its tenant."""
-    session = http.headers.get(b"x-session-id")
-    if session:
-        return f"{tenant}\n{session[:SESSION_LIMIT].decode('latin-1')}"
-    if asked.cache_key:
-        return f"{tenant}\n{asked.cache_key[:SESSION_LIMIT]}"
-    return None
+    """The run, else the session a client names, within its tenant."""
+    named = run_of(http) or session_of(http, asked)
+    return f"{tenant}\n{named}" if named else None
 
 
 def _deadline(value: bytes | None, arrived: int) -> int | Problem | None:

@@ -28,6 +28,8 @@ CODES: dict[str, tuple[int, str]] = {
     # the caller's limits
     "rate_limit_exceeded": (429, "rate_limit_error"),
     "concurrency_exceeded": (429, "rate_limit_error"),
+    "run_budget_exceeded": (429, "rate_limit_error"),
+    "run_loop_suspected": (429, "rate_limit_error"),
     "spend_exceeded": (429, "insufficient_quota"),
     "reservation_exceeded": (429, "rate_limit_error"),
     "deadline_unmeetable": (429, "rate_limit_error"),

@@ -8,6 +8,11 @@ ADVICE: dict[str, str] = {
         "The x-ratelimit headers of each answer say what is left."
     ),
     "concurrency_exceeded": "Let a request in progress end first, or ask for more at a time.",
+    "run_budget_exceeded": (
+        "End the run or session and begin another, or ask for more. "
+        "The x-headway-run headers of each answer say what is left."
+    ),
+    "run_loop_suspected": "The agent made the same call again and again: let it stop or do something else.",
     "spend_exceeded": "The budget of this period is used up: wait for its reset, or have the budget raised.",
     "reservation_exceeded": (
         "More was sent than the reservation holds, and it may not spill: "

@@ -15,12 +15,18 @@ DECIDING = {"new_state", "classify", "admit", "dispatch", "first_byte", "progres
     *("settle", "fail", "expire", "next_expiry"),
 }
 ONLY_IN_A_GATEWAY = {
-    "activate": "a simulation has one policy from beginning to end",
+    "Switch": "a simulation has one policy from beginning to end",
+    "activate": "as a switch, all at once",
     "block_hashes": "a trace has hash ids instead of text",
     "cancel": "no client of a trace leaves",
     "headroom": "for response headers",
     "levels": "for the console's live screens",
+    "credit": "an operator's hand, which no trace records",
     "observe": "replicas are exactly known",
+    "recount": "a simulation begins with every limit unused",
+    "remember": "nothing restarts",
+    "restore": "nothing restarts",
+    "run_left": "for response headers",
     "salt": "hash ids are set apart by tenant instead",
     "set_health": "nobody cordons",
 }
@@ -54,7 +60,7 @@ def test_the_simulator_has_no_rule_of_its_own():
         for name in node.names
     }
     assert {name for module, name in taken if module == "coordination.scheduling"} <= {
-        *("Charge", "Classified", "Decision", "Dispatch", "Refusal", "Request", "Usage", "explain"),
+        *("Charge", "Classified", "Decision", "Dispatch", "Refusal", "Request", "Task", "Usage", "explain"),
     }
     assert {one for one in taken if one[0] != "coordination.scheduling"} == {
         ("coordination.scheduling.prefix_index", "TOKENS_PER_BLOCK")

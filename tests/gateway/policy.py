@@ -15,6 +15,7 @@ from coordination.bundle.state_folder import make_embedded_state
 from coordination.program.index import load
 from coordination.program.records import (
     CostVector,
+    GuardsRecord,
     LimitRecord,
     ModelRecord,
     Overflow,
@@ -67,7 +68,13 @@ def tenant(name: str, tiers: tuple[str, ...]) -> TenantRecord:
     )
 
 
-def quota(name: str, owner: str, limits: tuple[LimitRecord, ...] = (), concurrency: int | None = None):
+def quota(
+    name: str,
+    owner: str,
+    limits: tuple[LimitRecord, ...] = (),
+    concurrency: int | None = None,
+    run: GuardsRecord | None = None,
+):
     return QuotaRecord(
         name=name,
         tenant=owner,
@@ -76,6 +83,7 @@ def quota(name: str, owner: str, limits: tuple[LimitRecord, ...] = (), concurren
         weight_ppm=1_000_000,
         limits=limits,
         concurrency=concurrency,
+        run=run,
     )
 
 
@@ -88,6 +96,7 @@ def records(
     attempts: int = 2,
     standard_wait: int = 30 * SECOND,
     at: int = 1_700_000_000 * SECOND,
+    run: GuardsRecord | None = None,
 ) -> ProgramRecords:
     """One model and pool. ``acme`` may use standard and priority; ``tight`` one request a minute, one at
     a time, in standard only. ``flex`` is nobody's."""
@@ -137,7 +146,7 @@ def records(
         ),
         reservations=(),
         quotas=(
-            quota("acme-all", "acme", (LimitRecord(of="total_tokens", per="1m", limit=50_000_000),)),
+            quota("acme-all", "acme", (LimitRecord(of="total_tokens", per="1m", limit=50_000_000),), run=run),
             quota("tight-all", "tight", (LimitRecord(of="requests", per="1m", limit=1),), concurrency=1),
         ),
         price_books=(),

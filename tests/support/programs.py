@@ -12,6 +12,7 @@ from coordination.program.records import (
     MILLION,
     BurnVector,
     CostVector,
+    GuardsRecord,
     LimitRecord,
     ModelRecord,
     Overflow,
@@ -185,6 +186,8 @@ class PolicyBuilder:
         tiers: tuple[str, ...] = (),
         models: tuple[str, ...] = (),
         concurrency: int | None = None,
+        session: GuardsRecord | None = None,
+        run: GuardsRecord | None = None,
     ) -> PolicyBuilder:
         self.quotas.append(
             QuotaRecord(
@@ -195,6 +198,8 @@ class PolicyBuilder:
                 weight_ppm=round(weight * MILLION),
                 limits=limits,
                 concurrency=concurrency,
+                session=session,
+                run=run,
             )
         )
         return self

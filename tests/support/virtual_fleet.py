@@ -89,6 +89,7 @@ class VirtualFleet:
             deadline=more.pop("deadline", None),
             size=more.pop("size", 0),
             run=more.pop("run", None),
+            task=more.pop("task", None),
         )
         assert not more, more
         self._at(START + at, "arrive", asked)

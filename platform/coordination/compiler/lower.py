@@ -15,7 +15,9 @@ from coordination.program.records import (
     AuthRecord,
     BurnVector,
     CostVector,
+    GuardsRecord,
     LimitRecord,
+    LoopGuardRecord,
     Micros,
     ModelRecord,
     Overflow,
@@ -194,6 +196,20 @@ def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
         weight_ppm=spec.weight,
         limits=tuple(limit(each, catalogue) for each in spec.limits),
         concurrency=spec.concurrency,
+        session=None if spec.session is None else guards(spec.session),
+        run=None if spec.run is None else guards(spec.run),
+    )
+
+
+def guards(spec: Any) -> GuardsRecord:
+    """Of a session, or of a run, which may have a loop guard."""
+    loop = getattr(spec, "loop_guard", None)
+    return GuardsRecord(
+        tokens=spec.tokens,
+        steps=spec.steps,
+        wall_time=spec.wall_time,
+        branches=spec.branches,
+        loop_guard=None if loop is None else LoopGuardRecord(loop.repeats, loop.then),
     )
 
 

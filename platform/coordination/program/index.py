@@ -82,6 +82,7 @@ class Program:
         "_segments",
         "_shares",
         "adapters",
+        "counts_runs",
         "match_headers",
         "models",
         "models_by_client_name",
@@ -142,6 +143,8 @@ class Program:
                 weight_ppm=r.weight_ppm,
                 limits=r.limits,
                 concurrency=r.concurrency,
+                session=r.session,
+                run=r.run,
                 zone=self.tenants[r.tenant].zone,
             )
             for i, r in enumerate(records.quotas)
@@ -156,6 +159,10 @@ class Program:
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
         self.routes = {r.name: Route(i, r.name, r, _arms(r), _selective(r)) for i, r in enumerate(by_rank)}
         self.selective = any(route.selective for route in self.routes.values())
+        self.counts_runs = any(quota.session or quota.run for quota in self.quotas.values()) or any(
+            tier.order == "las" for tier in self.tiers.values()
+        )
+        """Requests must say which run and session they belong to."""
         """Some route asks for more than a scope and a length."""
         self.match_headers = frozenset(name for r in by_rank for name in r.match.headers)
         """Headers that some route looks at."""

@@ -213,7 +213,23 @@ class LimitRecord(Record, frozen=True, omit_defaults=True):
         return min(self.limit, self.guaranteed + self.borrow)
 
 
-class QuotaRecord(Record, frozen=True):
+class LoopGuardRecord(Record, frozen=True):
+    repeats: int
+    """After so many equal last calls in a row."""
+    then: Literal["refuse", "slow"]
+
+
+class GuardsRecord(Record, frozen=True, omit_defaults=True):
+    """The most that one run or session may use; None: nothing limits it."""
+
+    tokens: int | None = None
+    steps: int | None = None
+    wall_time: Micros | None = None
+    branches: int | None = None
+    loop_guard: LoopGuardRecord | None = None
+
+
+class QuotaRecord(Record, frozen=True, omit_defaults=True):
     name: str
     tenant: str
     tiers: tuple[str, ...]
@@ -223,6 +239,8 @@ class QuotaRecord(Record, frozen=True):
     weight_ppm: Ppm
     limits: tuple[LimitRecord, ...]
     concurrency: int | None
+    session: GuardsRecord | None = None
+    run: GuardsRecord | None = None
 
 
 class PriceEntry(Record, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from typing import Protocol
 from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
     MILLION,
+    GuardsRecord,
     LimitRecord,
     Micros,
     OverflowAction,
@@ -107,6 +108,8 @@ class Quota:
     weight_ppm: Ppm
     limits: tuple[LimitRecord, ...]
     concurrency: int | None
+    session: GuardsRecord | None
+    run: GuardsRecord | None
     zone: str
 
     def covers(self, tier: str, model: str) -> bool:

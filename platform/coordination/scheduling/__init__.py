@@ -12,7 +12,7 @@ from coordination.scheduling.credits import credit
 from coordination.scheduling.decisions import Decision, Dispatch
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.explain import explain
-from coordination.scheduling.headroom import headroom
+from coordination.scheduling.headroom import headroom, run_left
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.observing import observe, set_health
@@ -41,6 +41,7 @@ from coordination.scheduling.values import (
     Request,
     Run,
     Step,
+    Task,
     Usage,
 )
 from coordination.scheduling.vectors import decide, evaluate, run_vectors
@@ -65,6 +66,7 @@ __all__ = [
     "State",
     "Step",
     "Switch",
+    "Task",
     "Usage",
     "Used",
     "activate",
@@ -89,6 +91,7 @@ __all__ = [
     "recount",
     "remember",
     "restore",
+    "run_left",
     "run_vectors",
     "salt",
     "set_health",

@@ -20,8 +20,16 @@ from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.ramps import Ramp
-from coordination.scheduling.refusals import GROWS_TOO_FAST, NOTHING_TO_BORROW, SENTENCES, refuse, until
+from coordination.scheduling.refusals import (
+    GROWS_TOO_FAST,
+    NOTHING_TO_BORROW,
+    SENTENCES,
+    TOO_MUCH,
+    refuse,
+    until,
+)
 from coordination.scheduling.reservations import LaneBuckets, burn
+from coordination.scheduling.runs import Course, Kind, broken, slowed, standing
 from coordination.scheduling.scopes import SPEND, TOTAL, Amounts, Chain
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Code, Request, Usage
@@ -30,13 +38,24 @@ from coordination.scheduling.values import Code, Request, Usage
 class Attempt:
     """One turn of R12's loop: a tier, its scope, and what the request would cost under it."""
 
-    __slots__ = ("chain", "lane", "matched_at", "matches", "price", "reservation", "route", "scope")
+    __slots__ = (
+        "chain",
+        "courses",
+        "lane",
+        "matched_at",
+        "matches",
+        "price",
+        "reservation",
+        "route",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, route: Route, chain: Chain, price: Price | None) -> None:
         self.scope = scope
         self.route = route
         self.chain = chain
         self.price = price
+        self.courses: dict[Kind, Course] = {}
         self.lane: LaneBuckets | None = None
         self.reservation: Reservation | None = None
         self.matches: list[tuple[int, int]] = []
@@ -201,6 +220,8 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             refuse(decision, "concurrency_exceeded", MILLION, slots.used, slots.limit)
             decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
             return False
+    if decision.request.task is not None and not _may_go_on(state, attempt, amounts, decision, now):
+        return False
     for meter in attempt.chain.spends:
         if meter.room(amounts[SPEND], now) < 0:
             wait = meter.wait(amounts[SPEND], now)
@@ -211,6 +232,30 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             return False
     spends = attempt.chain.shared_spends
     return not spends or _parts(state, spends, amounts, "spend_exceeded", decision, now)
+
+
+def _may_go_on(state: State, attempt: Attempt, amounts: Amounts, decision: Decision, now: Micros) -> bool:
+    """The guards of its run and session (R7); and where its run stands, for ``las``."""
+    request = decision.request
+    task = request.task
+    if task is None:
+        return True
+    courses = attempt.courses = state.runs.courses(request.tenant, task, now)
+    request.run = standing(task, courses)
+    found = broken(attempt.chain.guards, courses, amounts[TOTAL], task.call, now)
+    if found is None:
+        return True
+    (kind, quota, _, _), of, used, limit = found
+    if of == "repeats":
+        decision.trace.append((reasons.LOOP, kind, quota, used))
+        refuse(decision, "run_loop_suspected", None, kind, used)
+        return False
+    decision.trace.append((reasons.RUN, kind, quota, of, used, limit, amounts[TOTAL]))
+    refuse(decision, "run_budget_exceeded", None)
+    decision.message = TOO_MUCH[of].format(kind, used, limit, amounts[TOTAL])
+    if of == "branches":  # the others end; what is used up stays so
+        decision.retry_after_us = state.jitter(request.request_id, MILLION)
+    return False
 
 
 def _parts(
@@ -437,15 +482,32 @@ def _enqueue(
     else:
         ticket.queue = pool.queue(scope.tier.band)
         ticket.leaf = ticket.queue.leaf(scope.leaf_path)
+        if attempt.courses:
+            delay = _of_a_loop(attempt, decision)
+    for course in attempt.courses.values():
+        course.begin(amounts[TOTAL], request.task.call if request.task is not None else 0, now)
+    ticket.courses = tuple(attempt.courses.values())
     state.waits(ticket)
     decision.trace.append(
         (reasons.QUEUED, pool.pool.name, ticket.queue.band, ticket.leaf.name, pool.waiting, ticket.expires)
     )
     if delay:
         decision.verdict = "queue"
+        ticket.delayed = True
         if pool not in state.delaying:
             state.delaying.append(pool)
         heappush(pool.delayed, (now + delay, ticket.order, ticket))
         return
     pool.waiting += 1
     ticket.queue.append(ticket)
+
+
+def _of_a_loop(attempt: Attempt, decision: Decision) -> Micros:
+    """How long it waits because its run seems to go in a circle: half of ``max_wait`` at most."""
+    task = decision.request.task
+    if task is None:
+        return 0
+    wait = slowed(attempt.chain.guards, attempt.courses, task.call, attempt.scope.tier.max_wait // 2)
+    if wait:
+        decision.trace.append((reasons.SLOWED, wait))
+    return wait

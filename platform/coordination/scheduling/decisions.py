@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.reservations import LaneBuckets
+    from coordination.scheduling.runs import Course
     from coordination.scheduling.scopes import Chain, Drawn
     from coordination.scheduling.turns import Turn
     from coordination.scheduling.waiting import Queue
@@ -146,7 +147,9 @@ class Ticket:
         "chain",
         "charged_cost",
         "cost",
+        "courses",
         "decision",
+        "delayed",
         "drawn",
         "enqueued",
         "excluded",
@@ -215,6 +218,10 @@ class Ticket:
         """Went before higher bands because its own was owed (R14)."""
         self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
         """Held, then charged: requests, input, output and total tokens, spend."""
+        self.courses: tuple[Course, ...] = ()
+        """The run and the session it is a step of, where they are counted."""
+        self.delayed = False
+        """Not in its queue yet: it waits to conform, or because its run goes in a circle."""
         self.drawn: Drawn | None = None
         """Its parts of shared limits, where it has any."""
         self.held_at: Micros = 0

@@ -7,6 +7,7 @@ from coordination.program.records import Micros
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.lending import Path
 from coordination.scheduling.limits import QuotaMeter
+from coordination.scheduling.runs import left
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Headroom, LimitView
 
@@ -24,6 +25,20 @@ def headroom(program: Program, state: State, decision: Decision, now: Micros) ->
         else:
             requests = _shared(requests, path, now)
     return Headroom(requests, tokens)
+
+
+def run_left(
+    program: Program, state: State, decision: Decision, now: Micros
+) -> tuple[int | None, int | None]:
+    """Tokens and steps that its run and session may still use; None where nothing limits."""
+    request = decision.request
+    task = request.task
+    if task is None or decision.tier not in program.tiers or request.tenant not in program.tenants:
+        return None, None
+    chain = state.chain(program.scope(request.tenant, decision.tier, request.model), now)
+    if not chain.guards:
+        return None, None
+    return left(chain.guards, state.runs.courses(request.tenant, task, now))
 
 
 def _shared(view: LimitView | None, path: Path, now: Micros) -> LimitView | None:

@@ -221,7 +221,8 @@ class PoolState:
             ticket = heappop(self.delayed)[2]
             if ticket.status == WAITING and ticket.leaf is not None:
                 self.waiting += 1
-                self.lane.append(ticket)
+                ticket.delayed = False
+                (ticket.queue or self.lane).append(ticket)
 
     def refresh_health(self, now: Micros) -> None:
         """Who may be chosen: the usable, or, when there is none, all that are not cordoned (panic)."""

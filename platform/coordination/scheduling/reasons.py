@@ -53,6 +53,17 @@ SHORTFALL: Final = Reason(
     "reservation {reservation}: conforming, but lost capacity leaves {left_ppm} ppm; overflow {overflow}",
     ("reservation", "left_ppm", "wait_us", "overflow"),
 )
+RUN: Final = Reason(
+    "R7",
+    "{kind} under quota {quota}: {used} of {limit} {of} used",
+    ("kind", "quota", "of", "used", "limit", "hold"),
+)
+LOOP: Final = Reason(
+    "R7",
+    "{kind} under quota {quota}: the same last call {repeats} times in a row",
+    ("kind", "quota", "repeats"),
+)
+SLOWED: Final = Reason("R7", "its run seems to go in a circle: waits {wait_us} us", ("wait_us",))
 NO_LANE: Final = Reason("R8", "no reservation in force for this tenant, tier and pool", ("pool",))
 LANE: Final = Reason(
     "R8",

@@ -18,6 +18,8 @@ SENTENCES: Final[dict[str, str]] = {
     "context_length_exceeded": "This model's maximum context length is {0} tokens; the prompt has about {1}.",
     "concurrency_exceeded": "Too many concurrent requests: {0} of {1} are in progress.",
     "spend_exceeded": "The spend limit of this account is used up.",
+    "run_budget_exceeded": "This run or session has used what it may.",
+    "run_loop_suspected": "The last call of this {0} was the same {1} times in a row.",
     "rate_limit_exceeded": "Rate limit reached for {0} per {1}: limit {2}.",
     "reservation_exceeded": "The request exceeds the reserved rate.",
     "reservation_shortfall": SHORTFALL,
@@ -30,6 +32,14 @@ NOTHING_TO_BORROW: Final = (
 )
 
 GROWS_TOO_FAST: Final = "Use of this tier grows faster than it may: {0} tokens a minute are allowed now."
+
+TOO_MUCH: Final[dict[str, str]] = {
+    "tokens": "This {0} has used {1} of {2} tokens; this request may need {3}.",
+    "steps": "This {0} has made {1} of {2} steps.",
+    "wall_time": "This {0} began longer ago than it may last.",
+    "branches": "This {0} has {1} of {2} requests in progress.",
+}
+"""What a guard of a run or session says."""
 
 
 def refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: object) -> None:

@@ -11,6 +11,7 @@ from coordination.program.records import Micros
 from coordination.scheduling.lending import Parts, Path, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, quota_meter
 from coordination.scheduling.ramps import Ramp
+from coordination.scheduling.runs import Guard
 
 Amounts = tuple[int, int, int, int, int]
 """Requests, input tokens, output tokens, total tokens, spend in nano-units."""
@@ -56,6 +57,7 @@ class Chain:
     """A scope's limits, every one on the tenant's path: all need room (R9)."""
 
     __slots__ = (
+        "guards",
         "labels",
         "lasting",
         "lasting_paths",
@@ -79,7 +81,10 @@ class Chain:
         paths: tuple[Path, ...] = (),
         shadows: Dimensioned = (),
         ramp: Ramp | None = None,
+        guards: tuple[Guard, ...] = (),
     ) -> None:
+        self.guards = guards
+        """Of runs and sessions (R7)."""
         self.ramp = ramp
         self.slots = slots
         self.spends = spends
@@ -184,6 +189,7 @@ def build_chain(
     spends: list[QuotaMeter] = []
     rates: list[tuple[int, QuotaMeter]] = []
     shadows: list[tuple[int, QuotaMeter]] = []
+    guards: list[Guard] = []
     nearest: dict[Pledge | None, tuple[int, Pledge]] = {}
     for quota in scope.quotas:
         if quota.concurrency is not None:
@@ -191,6 +197,10 @@ def build_chain(
             if held is None:
                 held = slots[quota.name] = Slots(quota.name, quota.concurrency)
             ceilings.append(held)
+        if quota.session is not None:
+            guards.append(Guard("session", quota.name, quota.session, None))
+        if quota.run is not None:
+            guards.append(Guard("run", quota.name, quota.run, quota.run.loop_guard))
         for limit in segment.limits_of(quota):
             key = quota_key(quota.name, limit.of, limit.per)
             meter = meters.get(key)
@@ -218,4 +228,4 @@ def build_chain(
         return found
 
     paths = tuple([Path(dimension, pledge, share) for dimension, pledge in nearest.values()])
-    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows), ramp)
+    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows), ramp, tuple(guards))

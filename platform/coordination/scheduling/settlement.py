@@ -86,6 +86,9 @@ def settle(
     request = ticket.request
     if outcome == "completed":
         state.expected_output(request.tenant, request.model).add(usage.generated)
+    for course in ticket.courses:
+        course.attained += cost
+        course.last = now
     done = Charge(
         request.request_id,
         dispatch.attempt,
@@ -248,6 +251,8 @@ def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
     delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
     ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now, ticket.drawn)
     ticket.amounts = new
+    for course in ticket.courses:
+        course.tokens += delta[3]
     if ticket.lane is not None and ticket.reservation is not None:
         burnt = burn(ticket.reservation, usage)
         ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
@@ -270,6 +275,8 @@ def _charge(ticket: Ticket, cost: int) -> None:
 
 def _closed(state: State, ticket: Ticket) -> None:
     """It holds nothing any more: what it used is used."""
+    for course in ticket.courses:
+        course.open -= 1
     if ticket.chain.lasting:
         state.open.discard(ticket)
         state.touched.add(ticket.chain)
@@ -286,6 +293,9 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
         ticket.drawn,
     )
     ticket.chain.release()
+    for course in ticket.courses:  # the step was never made
+        course.steps -= requests
+        course.tokens -= total
     _closed(state, ticket)
     ticket.amounts = (0, 0, 0, 0, 0)
     if ticket.lane is not None:

@@ -21,6 +21,7 @@ from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_ke
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.ramps import Ramp
 from coordination.scheduling.reservations import LaneBuckets
+from coordination.scheduling.runs import Runs
 from coordination.scheduling.scopes import Chain, build_chain
 
 
@@ -42,6 +43,7 @@ class State:
         "program",
         "ramps",
         "route_salt",
+        "runs",
         "seed",
         "segment",
         "shadowed",
@@ -61,6 +63,7 @@ class State:
         self.shares: dict[MeterKey, QuotaMeter] = {}
         """What tenants keep from each other below the ceilings in ``meters`` (R9)."""
         self.slots: dict[str, Slots] = {}
+        self.runs = Runs()
         self.shadowed: dict[MeterKey, int] = {}
         """Limits in shadow -> requests they would have refused."""
         self.ramps: dict[tuple[str, str], Ramp] = {}

@@ -126,8 +126,11 @@ def _carry_over(state: State, ticket: Ticket, program: Program, now: Micros) -> 
     if not moved or ticket.queue is None or ticket.leaf is None:
         ticket.weights = scope.weights
         return
+    ticket.weights = scope.weights
+    if ticket.delayed:
+        ticket.leaf = ticket.queue.leaf(scope.leaf_path)
+        return
     ticket.queue.drop(ticket)
     ticket.leaf.remove(ticket)
-    ticket.weights = scope.weights
     ticket.leaf = ticket.queue.leaf(scope.leaf_path)
     ticket.queue.append(ticket)

@@ -22,6 +22,8 @@ Code = Literal[
     "context_length_exceeded",
     "concurrency_exceeded",
     "spend_exceeded",
+    "run_budget_exceeded",
+    "run_loop_suspected",
     "upstream_failed",
     "upstream_timeout",
 ]
@@ -40,6 +42,18 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     """1 for the first."""
     attained: int
     """What the run has been served so far: fairness cost, in uncached input tokens."""
+
+
+class Task(msgspec.Struct, frozen=True, gc=False):
+    """What a client says its request belongs to; empty names where it says nothing."""
+
+    run: str = ""
+    """Of an agent, unique within its tenant (``x-run-id``)."""
+    session: str = ""
+    step: int = 0
+    """Of the run, as the client counts (``x-run-step``); 0: we count."""
+    call: int = 0
+    """Digest of the last tool call in its messages, arguments and all; 0: there is none."""
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -81,7 +95,9 @@ class Request(msgspec.Struct):
     size: int = 0
     """Bytes the gateway keeps while it waits (R18)."""
     run: Run | None = None
-    """For ``las`` order; None outside a run."""
+    """For ``las`` order, set at admission; None outside a run."""
+    task: Task | None = None
+    """Given only where the policy counts runs or sessions."""
     longest_prompt: int = 0
     """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
     traits: Traits = NO_TRAITS

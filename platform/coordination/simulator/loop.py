@@ -21,7 +21,7 @@ from coordination import scheduling
 from coordination.capacity import PROFILES
 from coordination.program.index import Program
 from coordination.program.records import Micros
-from coordination.scheduling import Classified, Decision, Dispatch, Refusal, Request, Usage
+from coordination.scheduling import Classified, Decision, Dispatch, Refusal, Request, Task, Usage
 from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
 from coordination.simulator.bounds import Bounds
 from coordination.simulator.replica import EngineLimits, Replica, Sequence
@@ -173,8 +173,10 @@ class Simulation:
             arrival.max_tokens,
             blocks,
             now,
-            f"s{arrival.session}",
+            arrival.run or f"s{arrival.session}",
         )
+        if program.counts_runs:
+            request.task = Task(arrival.run, "" if arrival.run else f"s{arrival.session}")
         decision = scheduling.admit(program, self.state, request, now)
         if decision.verdict == "refuse":
             self._refused(decision)

@@ -38,6 +38,8 @@ class Arrival(msgspec.Struct):
     """Hash ids of the prompt's whole 512-token blocks."""
     session: int
     max_tokens: int | None = None
+    run: str = ""
+    """Of an agent whose step it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from telemetry.decisions.advice import advice
 MEANS: dict[str, tuple[str, str]] = {
     "rate_limit_exceeded": ("Rate limit reached", "More came in the period than one of your limits allows."),
     "concurrency_exceeded": ("Too many at once", "As many requests as your plan allows were in progress."),
+    "run_budget_exceeded": ("Run over budget", "A run or session used what one of its limits allows."),
+    "run_loop_suspected": ("An agent in a circle", "A run made the same call again and again."),
     "spend_exceeded": ("Budget used up", "What you may spend in this period is spent."),
     "reservation_exceeded": ("Over the reservation", "More came than your reservation holds."),
     "reservation_shortfall": ("We fell short", "Capacity that is promised to you was not there."),
