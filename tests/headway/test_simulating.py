@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.console import ENVIRONMENT, Console, Process, set_up, until
+from tests.support.console import ENVIRONMENT, Console, Process, set_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+PATIENCE = 180
+"""Seconds: only against hanging, also where many others start processes."""
 AWHILE, ENDLESS = 15_000, 10_000_000
 """Requests: a second or three of simulation, and more than any test waits for."""
+
+
+def eventually(true, what):
+    """Poll until ``true`` returns something true; that."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"never came: {what}"
+        time.sleep(0.05)
+    return found
 
 
 def children_of(process: Process) -> list[int]:
@@ -53,11 +65,11 @@ def begin(console: Console, requests: int) -> str:
 
 
 def wait_running(console: Console, place: str) -> None:
-    until(lambda: console.get(place)["runs"][0]["arrived"] > 0, "progress")
+    eventually(lambda: console.get(place)["runs"][0]["arrived"] > 0, "progress")
 
 
 def wait_done(console: Console, place: str, requests: int) -> None:
-    until(lambda: console.get(place)["state"] not in ("queued", "running"), "the end")
+    eventually(lambda: console.get(place)["state"] not in ("queued", "running"), "the end")
     told = console.get(place)
     assert (told["state"], told["error_detail"]) == ("done", "")
     assert told["result"]["requests"] == requests
@@ -75,19 +87,19 @@ def test_embedded_a_killed_console_s_simulation_is_done_by_the_next(tmp_path):
     try:
         console.start()
         place = begin(console, AWHILE)
-        child = until(lambda: children_of(console), "a child")[0]
+        child = eventually(lambda: children_of(console), "a child")[0]
         console.kill()
-        until(lambda: gone(child), "the child's end")
+        eventually(lambda: gone(child), "the child's end")
         console.start()
         wait_done(console, place, AWHILE)
         place = begin(console, ENDLESS)
         wait_running(console, place)
         [child] = children_of(console)
         cancel(console, place)
-        until(lambda: gone(child), "the cancelled child's end")
+        eventually(lambda: gone(child), "the cancelled child's end")
         place = begin(console, ENDLESS)
-        child = until(lambda: children_of(console), "a child")[0]
+        child = eventually(lambda: children_of(console), "a child")[0]
         console.stop()  # an orderly stop waits for no simulation, and leaves no process
-        until(lambda: gone(child), "the child's end")
+        eventually(lambda: gone(child), "the child's end")
     finally:
         console.stop()
