@@ -11,6 +11,7 @@ import sys
 BENCHMARKS = {
     "decision": "one scheduling decision, without any input or output",
     "compile": "check and build of 10,000 tenants; `headway check` as a command; --peers beside LiteLLM",
+    "fairness": "shares, minimum shares, reservations and isolation in virtual time",
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
     "stages": "where the processor time of a request goes: the data path without sockets, stage by stage",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",

@@ -284,6 +284,9 @@ class PolicyBuilder:
         headers: dict[str, str] | None = None,
         strategy: str = "balanced",
         release_after: int = SECOND,
+        scorers: dict[str, int] | None = None,
+        sticky_for: int = 0,
+        max_imbalance: float | None = None,
         fallback: tuple[str, ...] = (),
         attempts: int = 2,
         retry_on: tuple[str, ...] = ("connect", "status_503"),
@@ -304,7 +307,13 @@ class PolicyBuilder:
                     headers=headers or {},
                 ),
                 targets=tuple(RouteTarget(pool=pool, weight=weight) for pool, weight in arms),
-                placement=Placement(strategy=strategy, release_after=release_after),  # type: ignore[arg-type]
+                placement=Placement(
+                    strategy=strategy,  # type: ignore[arg-type]
+                    release_after=release_after,
+                    scorers=scorers or {},
+                    sticky_for=sticky_for,
+                    max_imbalance_ppm=None if max_imbalance is None else round(max_imbalance * MILLION),
+                ),
                 fallback=fallback,
                 timeouts=Timeouts(first_byte=10 * SECOND, total=5 * MINUTE),
                 retries=Retries(attempts=attempts, on=retry_on),  # type: ignore[arg-type]

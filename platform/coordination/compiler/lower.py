@@ -6,7 +6,7 @@ One function a kind; all of them total: what could fail has been refused by a ru
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.dividing import Division
@@ -22,7 +22,6 @@ from coordination.program.records import (
     ModelRecord,
     Overflow,
     Placement,
-    PlacementStrategy,
     PoolCapacity,
     PoolRecord,
     PortionRecord,
@@ -260,13 +259,9 @@ def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:
     )
 
 
-STRATEGIES = get_args(PlacementStrategy)
-"""What a gateway knows; TARGET701 says what becomes of the others."""
-
-
 def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
     spec, match = entry.spec, entry.spec.match
-    strategy: Any = spec.placement.strategy if spec.placement.strategy in STRATEGIES else "balanced"
+    strategy: Any = spec.placement.strategy
     on: Any = spec.retries.on
     return RouteRecord(
         name=entry.name,
@@ -282,7 +277,13 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
             headers=match.headers,
         ),
         targets=tuple(RouteTarget(pool=t.pool, weight=t.weight) for t in spec.targets),
-        placement=Placement(strategy=strategy, release_after=spec.placement.release_after),
+        placement=Placement(
+            strategy=strategy,
+            release_after=spec.placement.release_after,
+            scorers={name: weight for name, weight in spec.placement.scorers.items() if weight},
+            sticky_for=spec.placement.sticky_for,
+            max_imbalance_ppm=spec.placement.max_imbalance,
+        ),
         fallback=spec.fallback,
         timeouts=Timeouts(first_byte=spec.timeouts.first_byte, total=spec.timeouts.total),
         retries=Retries(attempts=spec.retries.attempts, on=on),

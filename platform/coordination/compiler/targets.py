@@ -42,15 +42,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
     Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
     Gap("Route", "targets.mirror", "Nothing is sent twice."),
-    Gap(
-        "Route",
-        "placement.strategy",
-        "Replicas are chosen as by `balanced`.",
-        only=frozenset({"cache_first", "latency_first", "spread"}),
-    ),
-    Gap("Route", "placement.scorers", "Replicas are chosen by `strategy`."),
-    Gap("Route", "placement.sticky_for", "A session stays where its prefix is cached."),
-    Gap("Route", "placement.max_imbalance", "`release_after` alone says when a replica is left."),
     Gap("Route", "hedging", "A slow attempt is waited for."),
 )  # fmt: skip
 

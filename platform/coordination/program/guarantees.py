@@ -51,7 +51,7 @@ def pledges(quotas: Iterable[QuotaRecord]) -> dict[LimitKey, Pledge]:
     else the tightest; the others are ceilings like any. A limit in shadow has no part in it.
     """
     found: dict[LimitKey, Pledge] = {}
-    for family in _families(quotas):
+    for family in _families(quotas).values():
         parents = {tenant: _nearest(tenant, family) for tenant in family}
         roots: dict[str, str] = {}
         for tenant in sorted(family, key=len):  # an ancestor's path is shorter
@@ -67,28 +67,22 @@ def pledges(quotas: Iterable[QuotaRecord]) -> dict[LimitKey, Pledge]:
     return found
 
 
-def _families(quotas: Iterable[QuotaRecord]) -> list[dict[str, tuple[QuotaRecord, LimitRecord]]]:
-    """What is limited alike, by tenant; only where somebody is guaranteed something."""
-    known = tuple(quotas)
-    found: dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]] = {
-        _family(quota, limit): {}
-        for quota in known
-        for limit in quota.limits
-        if limit.guaranteed is not None and not limit.shadow
-    }
-    for quota in known if found else ():
+def _families(quotas: Iterable[QuotaRecord]) -> dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]]:
+    """By what they limit, then by tenant; only those in which somebody is guaranteed something."""
+    found: dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]] = {}
+    guaranteeing: set[Family] = set()
+    for quota in quotas:
         for limit in quota.limits:
-            family = None if limit.shadow else found.get(_family(quota, limit))
-            if family is None:
+            if limit.shadow:
                 continue
+            key = (limit.of, limit.per, tuple(sorted(quota.tiers)), tuple(sorted(quota.models)))
+            if limit.guaranteed is not None:
+                guaranteeing.add(key)
+            family = found.setdefault(key, {})
             held = family.get(quota.tenant)
             if held is None or _precedence(quota, limit) < _precedence(*held):
                 family[quota.tenant] = (quota, limit)
-    return list(found.values())
-
-
-def _family(quota: QuotaRecord, limit: LimitRecord) -> Family:
-    return (limit.of, limit.per, tuple(sorted(quota.tiers)), tuple(sorted(quota.models)))
+    return {key: family for key, family in found.items() if key in guaranteeing}
 
 
 def _precedence(quota: QuotaRecord, limit: LimitRecord) -> tuple[bool, int, str]:

@@ -22,7 +22,9 @@ LimitOf = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "
 LimitPer = Literal["1m", "1h", "day", "month"]
 OverflowAction = Literal["refuse", "queue", "spill", "downgrade"]
 QueueOrder = Literal["fcfs", "deadline", "las"]
-PlacementStrategy = Literal["balanced", "round_robin", "least_outstanding"]
+PlacementStrategy = Literal[
+    "balanced", "cache_first", "latency_first", "spread", "round_robin", "least_outstanding"
+]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
@@ -286,10 +288,16 @@ class RouteTarget(Record, frozen=True):
     weight: int
 
 
-class Placement(Record, frozen=True):
+class Placement(Record, frozen=True, omit_defaults=True):
     strategy: PlacementStrategy
     release_after: Micros
     """How much longer a home may take than the quickest replica before it is given up (R20)."""
+    scorers: dict[str, Ppm] = {}
+    """Weights of what speaks for a replica; in place of ``strategy`` when there are any (R21)."""
+    sticky_for: Micros = 0
+    """How long a session keeps its replica without a cached prefix there."""
+    max_imbalance_ppm: Ppm | None = None
+    """How many times the least load a replica may have that is preferred for what is there."""
 
 
 class Timeouts(Record, frozen=True):

@@ -219,9 +219,9 @@ def _leaves_home(
         here, prefill, matched = estimate_here(pool, ticket, replica, below)
         if best is None or here < cost:
             best, cost = (ticket, replica, prefill, matched), here
-    wait = home.ahead(below)
-    overdue = now - ticket.homed_at > ticket.home_estimate + release + MILLION
-    if best is None or not (wait > cost + release or overdue or not home.mask & pool.usable_mask):
+    # Its load says how long home will take, unless it is late already: then as long again as it is late.
+    wait = max(home.ahead(below), now - ticket.homed_at - ticket.home_estimate)
+    if best is None or not (wait > cost + release or not home.mask & pool.usable_mask):
         return None
     ticket.decision.trace.append((reasons.MOVED, home.url, wait, cost))
     return best
@@ -296,6 +296,8 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
         pool.ordinary_sequences += 1
         pool.ordinary_kv += ticket.kv_tokens
     pool.computed(replica, uncached)
+    if request.stickiness != request.request_id:
+        pool.sessions.sent(request.stickiness, replica, prompt, now)
     if blocks:
         pool.index.insert(blocks, replica.bit, matched)
     if replica.health.state != "healthy":

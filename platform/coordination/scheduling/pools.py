@@ -20,6 +20,7 @@ from coordination.scheduling.replicas import (
     STALE_AFTER,
     Replica,
 )
+from coordination.scheduling.sessions import Sessions
 from coordination.scheduling.waiting import LANE_BAND, Queue
 
 
@@ -41,6 +42,7 @@ class PoolState:
         "pool",
         "queues",
         "replicas",
+        "sessions",
         "throughput",
         "troubled",
         "turn",
@@ -66,6 +68,7 @@ class PoolState:
         self.ordinary_sequences = 0
         """In flight outside the lane: what R19 holds back from."""
         self.ordinary_kv = 0
+        self.sessions = Sessions()
         self.turn = 0
         """For the round_robin strategy."""
         per_replica = max(

@@ -41,6 +41,7 @@ class Replica:
         "recent",
         "recent_slices",
         "report",
+        "resident",
         "retired",
         "sequences",
         "url",
@@ -63,6 +64,8 @@ class Replica:
         self.recent = 0
         """Tokens computed in the last minute."""
         self.recent_slices = [0] * RECENT_SLICES
+        self.resident = 0
+        """Prompt tokens of the sessions that live here (``sessions``)."""
         self.health = Health()
         self.retired = False
         self.key = -1

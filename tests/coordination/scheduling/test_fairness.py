@@ -15,77 +15,37 @@ from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, Node, charge, enter, leave, pick, serve, within
 from coordination.scheduling.leaves import Leaf
 from tests.support.programs import SECOND, a_policy
+from tests.support.trees import Drift, Tree, always_waiting
 from tests.support.virtual_fleet import VirtualFleet
 
 
-class Tree:
-    """A random tree whose leaves are always backlogged."""
-
-    def __init__(self, random_: random.Random) -> None:
-        self.root = Node("", None, 0)
-        self.weights: dict[str, tuple[int, ...]] = {}
-        self.leaves: list[Leaf] = []
-        self._grow(self.root, "", (), random_, 0)
-
-    def _grow(
-        self, node: Node, path: str, weights: tuple[int, ...], random_: random.Random, depth: int
-    ) -> None:
-        for number in range(random_.randint(2, 4)):
-            name = f"{path}/{number}"
-            child = Leaf(name, node, len(self.weights) + 1)
-            own = (*weights, random_.choice([MILLION // 2, MILLION, 2 * MILLION, 4 * MILLION]))
-            self.weights[name] = own
-            if depth < 2 and random_.random() < 0.4:
-                self._grow(child, name, own, random_, depth + 1)
-            else:
-                self.leaves.append(child)
-
-
-def siblings(tree: Tree) -> list[tuple[Node, Node]]:
-    nodes: dict[str, Node] = {}
-    for leaf in tree.leaves:
-        node: Node = leaf
-        while node.parent is not None:
-            nodes[node.name] = node
-            node = node.parent
-    found = list(nodes.values())
-    return [(a, b) for i, a in enumerate(found) for b in found[i + 1 :] if a.parent is b.parent]
-
-
 @pytest.mark.parametrize("locality", [False, True], ids=["in strict order", "within Q for locality"])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_f1_backlogged_siblings_never_drift_apart_by_more_than_the_bound(seed, locality):
-    """|dA_f - dA_g| <= c_f/phi_f + c_g/phi_g, and 2 Q more where locality may choose (ADR 0010)."""
+    """|dA_f - dA_g| <= c_f/phi_f + c_g/phi_g, and 2 Q more where locality may choose (ADR 0010).
+    ``benchmarks.fairness`` tries 150 trees for longer."""
+    assert 0.3 < always_waiting(seed, 800, locality=locality) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 11), min_size=20, max_size=150), st.booleans())
+def test_f1_holds_over_every_stretch_in_which_two_wait_whoever_comes_and_goes(seed, steps, locality):
+    """F3 with it: who was idle joins at the time of those that wait, and is at once within the bound."""
     random_ = random.Random(seed)
     tree = Tree(random_)
-    for leaf in tree.leaves:
-        enter(leaf, tree.weights[leaf.name])
-    largest: dict[str, int] = {}
-    start = dict.fromkeys(tree.weights, 0)
-    pairs = siblings(tree)
-    low = {(a.name, b.name): 0 for a, b in pairs}
-    high = dict(low)
-    for _ in range(1500):
-        chosen = pick(tree.root)
-        if locality:
-            eligible = [one for one in tree.leaves if within(one, LOCALITY_SLACK)]
-            chosen = random_.choice(eligible[:3] if random_.random() < 0.7 else eligible[-3:])
-        assert isinstance(chosen, Leaf)
-        cost = random_.randint(1, 60_000) * MILLION
-        weights = tree.weights[chosen.name]
-        enter(chosen, weights)  # it stays backlogged
-        serve(chosen, cost, weights)
-        at: Node = chosen
-        while at.parent is not None:
-            largest[at.name] = max(largest.get(at.name, 0), cost * MILLION // tree.weights[at.name][-1])
-            at = at.parent
-        for a, b in pairs:
-            gap = (a.start - start[a.name]) - (b.start - start[b.name])
-            key = (a.name, b.name)
-            low[key], high[key] = min(low[key], gap), max(high[key], gap)
-    for a, b in pairs:
-        bound = largest.get(a.name, 0) + largest.get(b.name, 0) + (2 * LOCALITY_SLACK if locality else 0)
-        assert high[a.name, b.name] - low[a.name, b.name] <= bound
+    drift = Drift(tree, locality=locality)
+    for step in steps:
+        leaf = tree.leaves[random_.randrange(len(tree.leaves))]
+        if step < 5:
+            drift.come(leaf)
+            assert leaf.parent is not None
+            assert leaf.start >= leaf.parent.virtual, "no credit from idleness"
+        elif step == 5 and leaf.backlog:
+            drift.go(leaf)
+        else:
+            drift.dispatch(random_)
+            drift.look()
+    assert drift.worst() <= 1
 
 
 def test_locality_alone_may_cost_twice_q_between_two_instants():
@@ -206,7 +166,8 @@ def test_a_moved_share_divides_what_is_served_from_then_on():
         shares.append(gained["a/x"] / sum(gained.values()))
         assert fleet.program.follow({"a/x": 3 * MILLION}) == (end == 60)
         activate(fleet.state, fleet.program, fleet.now)
-    assert shares == [pytest.approx(0.5, rel=0.02), pytest.approx(0.75, rel=0.02)]
+    # 50 s are 2.1M of cost: the 2 Q of F1 may come to 5 % of that, once, as the weights change.
+    assert shares == [pytest.approx(0.5, rel=0.02), pytest.approx(0.75, rel=0.05)]
 
 
 def served_cost(fleet: VirtualFleet) -> dict[str, int]:

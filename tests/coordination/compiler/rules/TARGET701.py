@@ -45,15 +45,14 @@ spec:
         (("7:31", "`targets.mirror` of a Route"),),
     ),
     Case(
-        "a strategy that is taken for another",
-        """\
-apiVersion: headway/v1
-kind: Route
-metadata: {name: everything}
-spec: {rank: 100, targets: [{pool: chat}], placement: {strategy: spread}}
-""",
-        (("4:56", "`placement.strategy` of a Route"),),
-        notes=("as by `balanced`",),
+        "an order that is taken for another",
+        TIER % ("priority", "priority, fast", 300, "  queue: {order: las}\n"),
+        (("7:11", "`queue.order` of a Tier"),),
+        notes=("go as they came",),
+    ),
+    Case(
+        "an order that is known",
+        TIER % ("priority", "priority, fast", 300, "  queue: {order: deadline}\n"),
     ),
     Case(
         "a strategy that is known",
