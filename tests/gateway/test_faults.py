@@ -24,6 +24,7 @@ from coordination.program.records import Placement, ProgramRecords
 from coordination.scheduling.values import Usage
 from gateway import data_plane
 from gateway.downstream.request import HttpRequest
+from gateway.process import GatewayProcess
 from gateway.usage import is_possible
 from tests.gateway import policy
 from tests.gateway import upstream as up
@@ -214,6 +215,10 @@ async def test_a_prompt_of_a_megabyte_arrives_whole_or_is_too_long_for_its_model
         assert one.calls[0].body["messages"] == messages
 
 
+async def connected(gw: GatewayProcess, least: int) -> None:
+    await until(lambda: len(gw.data.connections) >= least)
+
+
 async def test_two_thousand_idle_connections_cost_little_and_hold_nobody_up(tmp_path):
     def resident() -> int:
         with open("/proc/self/statm") as file:
@@ -227,7 +232,7 @@ async def test_two_thousand_idle_connections_cost_little_and_hold_nobody_up(tmp_
                 client = opened.enter_context(socket.create_connection(("127.0.0.1", gw.data.port)))
                 client.setblocking(False)
                 if count % 100 == 0:
-                    await until(lambda count=count: len(gw.data.connections) >= count)
+                    await connected(gw, count)
             assert (resident() - before) / 2000 < 16 * 1024
             assert (await post(gw)).status == 200
         await until(lambda: len(gw.data.connections) == 0)
