@@ -223,7 +223,12 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks gateway")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=1.5, help="of load, each case of each round")
-    options.add_argument("--peers", action="store_true", help="measure sglang-router and LiteLLM as well")
+    options.add_argument(
+        "--peers",
+        nargs="*",
+        choices=[peer.name for peer in peers.PEERS],
+        help="measure these proxies as well; all that are known if none is named",
+    )
     chosen = options.parse_args()
     print(banner())
     print(
@@ -231,7 +236,10 @@ def main() -> None:
         f"medians of {chosen.rounds} interleaved rounds of {chosen.seconds:g} s, "
         "proxy on one core, load and upstream on another"
     )
-    systems = run(chosen.rounds, chosen.seconds, peers.PEERS if chosen.peers else ())
+    wanted = [
+        peer for peer in peers.PEERS if chosen.peers is not None and peer.name in (chosen.peers or peer.name)
+    ]
+    systems = run(chosen.rounds, chosen.seconds, wanted)
     print(report(systems))
     if any(system.trouble for system in systems):
         raise SystemExit(1)
