@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.timed import Timed, timed
+from coordination.compiler.timed import Timed, recurring
 from coordination.compiler.windows import (
     A_DAY,
     Clocks,
@@ -47,7 +47,7 @@ class Odd(NamedTuple):
 def odd_times(catalogue: Catalogue, kind: Literal["skipped", "twice"]) -> Iterator[Odd]:
     """The first of each edge of each window, with the number of those to come."""
     at, horizon = catalogue.at, catalogue.horizon
-    for each in timed(catalogue):
+    for each in recurring(catalogue):
         clocks = clocks_of(each.window)
         if clocks is None or clocks.zone == "UTC":
             continue

@@ -25,8 +25,25 @@ class Timed(NamedTuple):
         return intervals(self.window, catalogue.at, catalogue.horizon)
 
 
-def timed(catalogue: Catalogue) -> Iterator[Timed]:
+def timed(catalogue: Catalogue) -> tuple[Timed, ...]:
     """Every window of an environment, by kind and name."""
+    return catalogue.ask(_all)
+
+
+def recurring(catalogue: Catalogue) -> tuple[Timed, ...]:
+    """Those that recur."""
+    return catalogue.ask(_recurring)
+
+
+def _all(catalogue: Catalogue) -> tuple[Timed, ...]:
+    return tuple(_windows(catalogue))
+
+
+def _recurring(catalogue: Catalogue) -> tuple[Timed, ...]:
+    return tuple(each for each in timed(catalogue) if each.window.recurs is not None)
+
+
+def _windows(catalogue: Catalogue) -> Iterator[Timed]:
     for quota in catalogue.quotas.values():
         for i, limit in enumerate(quota.spec.limits):
             for j, change in enumerate(limit.scheduled):

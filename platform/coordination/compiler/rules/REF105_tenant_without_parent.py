@@ -14,6 +14,8 @@ NEEDS_WHOLE = False
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     names = catalogue.names("Tenant")
+    if {name.rpartition("/")[0] for name in names} <= names | {""}:
+        return
     for name in sorted(names):
         parent = name.rpartition("/")[0]
         if parent and parent not in names and not catalogue.knows("Tenant", parent):

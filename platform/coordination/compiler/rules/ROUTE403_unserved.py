@@ -21,11 +21,15 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
         return
     space = catalogue.space
     by_model = space.by_model()
-    entitled = dict.fromkeys(catalogue.tiers, 0)
+    alike: dict[tuple[str, ...], int] = {}
+    """Tenants by their tiers: there are few such lists, and a mask of all tenants is long."""
     for name, tenant in catalogue.tenants.items():
-        for tier in tenant.spec.tiers:
+        alike[tenant.spec.tiers] = alike.get(tenant.spec.tiers, 0) | space.tenants.bits[name]
+    entitled = dict.fromkeys(catalogue.tiers, 0)
+    for tiers, tenants in alike.items():
+        for tier in tiers:
             if tier in entitled:
-                entitled[tier] |= space.tenants.bits[name]
+                entitled[tier] |= tenants
     for name, model in catalogue.models.items():
         bit = space.models.bits[name]
         regions = [box for route, box in by_model.get(bit, ()) if implied(route.spec.match, Match())]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.reporting import report
-from coordination.compiler.timed import timed
+from coordination.compiler.timed import recurring
 from coordination.compiler.windows import bounds
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_instant
@@ -16,9 +16,8 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    for each in timed(catalogue):
-        recurs = each.window.recurs
-        if recurs is None or each.in_force(catalogue):
+    for each in recurring(catalogue):
+        if each.in_force(catalogue):
             continue
         start, end = bounds(each.window)
         since, until = max(start, catalogue.at), min(end, catalogue.horizon)
@@ -31,7 +30,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
             f"{each.name} is in force at no instant between {write_instant(since)} "
             f"and {write_instant(until)}",
             notes=(
-                f"No day named by `{recurs}` has its hours in that time.",
+                f"No day named by `{each.window.recurs}` has its hours in that time.",
                 f"The policy is looked at from {write_instant(catalogue.at)} on, "
                 f"until {write_instant(catalogue.horizon)}.",
             ),
