@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import gc
 import statistics
-import sys
 import threading
 import time
 
@@ -25,7 +24,7 @@ from benchmarks.machine import banner
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.scheduling import Switch, new_state
-from gateway.main import SWITCH_SECONDS
+from gateway.main import settle_down
 from tests.support.programs import START
 
 ROUNDS = 8
@@ -119,7 +118,7 @@ def main() -> None:
             print(f"  the switch            {shown(switches)}")
             print(f"  a step after it       {shown(steps)}")
             print(f"  all steps of a switch {shown(together)}", flush=True)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    settle_down()
     again = changed(first.records, 1)
     quiet = uvloop.run(lateness(None, 1.0))
     print(f"a timer while nothing is loaded:               {shown(quiet)}")

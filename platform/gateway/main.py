@@ -73,11 +73,7 @@ def run(settings: GatewaySettings) -> int:
         except CannotListen as error:
             log("cannot_listen", message=str(error))
             return PORT_TAKEN
-        # What exists now stays: the collector need not walk it again, nor run at every 700 objects.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
-        sys.setswitchinterval(SWITCH_SECONDS)
+        settle_down()
         _announce(gateway, settings)
         await stopping.wait()
         await gateway.stop()
@@ -89,6 +85,15 @@ def run(settings: GatewaySettings) -> int:
         finally:
             if settings.ready_file is not None:
                 settings.ready_file.unlink(missing_ok=True)
+
+
+def settle_down() -> None:
+    """Keep what runs beside the loop from holding it up."""
+    # What exists now stays: the collector need not walk it again, nor run at every 700 objects.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _feed(settings: GatewaySettings, clock: PolicyClock) -> Feed:
