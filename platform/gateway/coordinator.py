@@ -204,6 +204,21 @@ class Coordinator:
         scheduling.observe(self._program, self._state, pool, replica, report, self._clock.now())
         self.pump(pool)
 
+    def set_aside(self, pool: str, replica: str, aside: bool) -> None:
+        """Send nothing new to a replica (cordon), or lift that. What is in flight there ends as it will."""
+        scheduling.set_health(self._program, self._state, pool, replica, not aside, self._clock.now())
+        self.pump(pool)
+
+    def wake(self, pool: str, until: int) -> None:
+        """Replicas of a pool are on their way: hold its requests until then."""
+        scheduling.wake(self._program, self._state, pool, until, self._clock.now())
+        if self._waiting:
+            self._arm()
+
+    def standing(self, pool: str) -> list[scheduling.Standing]:
+        """The replicas of a pool: health, what is in flight there, whether they are drained."""
+        return scheduling.standing(self._state, pool)
+
     def queue_depths(self) -> Counter[tuple[str, int]]:
         """(pool, band) -> requests waiting."""
         depths: Counter[tuple[str, int]] = Counter()

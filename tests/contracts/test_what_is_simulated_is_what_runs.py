@@ -29,6 +29,8 @@ ONLY_IN_A_GATEWAY = {
     "run_left": "for response headers",
     "salt": "hash ids are set apart by tenant instead",
     "set_health": "nobody cordons",
+    "standing": "for whoever operates a gateway",
+    "wake": "every replica is there from the beginning",
 }
 
 

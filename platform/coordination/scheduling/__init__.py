@@ -15,7 +15,7 @@ from coordination.scheduling.explain import explain
 from coordination.scheduling.headroom import headroom, run_left
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
-from coordination.scheduling.observing import observe, set_health
+from coordination.scheduling.observing import Standing, observe, set_health, standing, wake
 from coordination.scheduling.settlement import (
     PROGRESS_TOKENS,
     cancel,
@@ -63,6 +63,7 @@ __all__ = [
     "ReplicaReport",
     "Request",
     "Run",
+    "Standing",
     "State",
     "Step",
     "Switch",
@@ -96,4 +97,6 @@ __all__ = [
     "salt",
     "set_health",
     "settle",
+    "standing",
+    "wake",
 ]

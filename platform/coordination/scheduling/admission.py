@@ -461,6 +461,8 @@ def _enqueue(
     ticket.expires = now + scope.tier.max_wait
     if request.deadline is not None and request.deadline < ticket.expires:
         ticket.expires = max(now, request.deadline)
+    if pool.waking:
+        ticket.expires = max(ticket.expires, pool.holds_until(request.deadline, now))
     chain, rates = attempt.chain, attempt.lane is None
     if chain.shadows:
         _tell_shadows(state, decision, chain.would_refuse(amounts, rates, now), amounts, now)

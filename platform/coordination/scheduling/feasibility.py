@@ -38,7 +38,7 @@ def feasible(
         if request.deadline is not None and request.deadline - now < most:
             most, code = max(0, request.deadline - now), "deadline_unmeetable"
         decision.trace.append((reasons.WAIT, wait, most, leaf.cost_ahead, share, capacity))
-        if wait > most and action != "queue":
+        if wait > most and action != "queue" and pool.waking <= now:
             if action == "spill" and more:
                 return "spill", None
             refuse(

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from coordination.program.index import Program
 from coordination.program.records import Micros
+from coordination.scheduling.health import HealthState
 from coordination.scheduling.state import State
 from coordination.scheduling.values import ReplicaReport
 
@@ -38,6 +41,46 @@ def observe(
         found.health.seen(now)
         held.refresh_health(now)
     held.observed(found, report.at)
+
+
+def wake(program: Program, state: State, pool: str, until: Micros, now: Micros) -> None:
+    """Replicas of a pool are on their way: until then its requests are held, those that wait and those that
+    come, also beyond their tier's ``max_wait``, but not beyond a deadline of their own. An instant that has
+    passed ends that for whoever comes from now on."""
+    held = state.pools.get(pool)
+    if held is None:
+        return
+    held.waking = until
+    for ticket in list(state.tickets.values()):
+        if ticket.pool is held and held.holds_until(ticket.request.deadline, now) > ticket.expires:
+            ticket.expires = held.holds_until(ticket.request.deadline, now)
+            state.waits(ticket)
+
+
+class Standing(NamedTuple):
+    """How one replica stands, for whoever operates it."""
+
+    url: str
+    health: HealthState
+    running: int
+    """Requests this gateway has in flight there."""
+    waiting: int
+    """Requests that call it home."""
+
+    @property
+    def drained(self) -> bool:
+        """Set aside, and nothing of this gateway is left on it: it may be taken away."""
+        return self.health == "cordoned" and not self.running and not self.waiting
+
+
+def standing(state: State, pool: str) -> list[Standing]:
+    """The replicas of a pool, in the order of their URLs; none for a pool that is not known."""
+    held = state.pools.get(pool)
+    if held is None:
+        return []
+    return [
+        Standing(url, one.health.state, one.sequences, one.parked) for url, one in sorted(held.by_url.items())
+    ]
 
 
 def set_health(program: Program, state: State, pool: str, replica: str, healthy: bool, now: Micros) -> None:

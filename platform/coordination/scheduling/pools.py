@@ -48,6 +48,7 @@ class PoolState:
         "turn",
         "usable_mask",
         "waiting",
+        "waking",
     )
 
     def __init__(self, pool: Pool, now: Micros) -> None:
@@ -59,6 +60,8 @@ class PoolState:
         self.queues: list[Queue] = [self.lane]
         """The lane, then the bands from the highest down (R13)."""
         self.waiting = 0
+        self.waking: Micros = 0
+        """Until when its requests are held because replicas are on their way (``wake``)."""
         self.delayed: list[tuple[Micros, int, Ticket]] = []
         """Lane requests that wait to conform (overflow ``queue`` of R8)."""
         self.open_mask = 0
@@ -133,6 +136,12 @@ class PoolState:
     def lowest(self) -> Queue | None:
         """The lowest band in which a request waits; the lane is none."""
         return next((one for one in reversed(self.queues) if one.depth and not one.is_lane), None)
+
+    def holds_until(self, deadline: Micros | None, now: Micros) -> Micros:
+        """Until when a request may be held for a pool that wakes; 0 for one that does not."""
+        if self.waking <= now:
+            return 0
+        return self.waking if deadline is None else min(self.waking, deadline)
 
     def below(self, queue: Queue) -> list[dict[int, int]]:
         """What waits at home in lower bands, by replica: it is not ahead of anything in ``queue``."""
