@@ -167,11 +167,12 @@ def test_sessions_that_share_a_prompt_settle_apart_and_stay_where_they_settled()
     st.integers(0, 1000),
 )
 def test_whatever_the_strategy_no_unhealthy_replica_is_chosen_while_a_healthy_one_exists(kind, changes, seed):
-    route: dict[str, Any] = {
+    routes: dict[str, dict[str, Any]] = {
         "scorers": {"scorers": {"cache": 2 * MILLION, "locality": MILLION, "running": MILLION}},
         "sticky": {"sticky_for": 100 * SECOND},
         "even": {"max_imbalance": 1.5},
-    }.get(kind, {"strategy": kind})
+    }
+    route = routes.get(kind, {"strategy": kind})
     fleet = fleet_of(4, **route)
     random_ = random.Random(seed)
     for step in range(40):
