@@ -180,7 +180,7 @@ async def test_a_stopping_gateway_says_what_it_can_still_say(tmp_path, console):
         client = await RawClient.to(gw.data.port)
         await client.send(chat_request(chat_body(stream=True)))
         await client.head()
-    assert [told(event)[:3] for event in console.events] == [("settled", "aborted", "gateway")]
+    assert [told(event)[:3] for event in console.events] == [("settled", "failed", "gateway")]
 
 
 async def test_an_event_the_console_will_not_have_is_put_aside_and_holds_no_other_up(tmp_path, console):
