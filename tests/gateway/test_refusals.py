@@ -81,7 +81,7 @@ async def test_a_key_of_which_one_letter_is_wrong_is_401(tmp_path):
     ("method", "path", "status", "code"),
     [
         ("GET", "/", 404, "unknown_url"),
-        ("POST", "/v1/completions", 404, "unknown_url"),
+        ("POST", "/v1/images", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
         ("GET", "/v1/models/../../etc/passwd", 401, "invalid_api_key"),
