@@ -100,6 +100,8 @@ LINES = [
     Line("build {}/nowhere -o {}/b.tar", says="no such file", loads=SIGNS, **NOT_RUN),
     Line("keygen -o {}/new", says=r"^\S+$", loads=SIGNS),
     Line("keygen -o {}/key", says="--force replaces it", loads=SIGNS, **NOT_RUN),
+    Line("sign {}/bundle.tar --key {}/other --envelope {}/more.dsse", says=r"^signed by ", loads=SIGNS),
+    Line("sign {}/nowhere --key {}/other", says="no such file", loads=SIGNS, **NOT_RUN),
     Line("inspect {}/bundle.tar", says=r"^digest +sha256:"),
     Line("inspect {}/bundle.tar --format json", says='"selftests"'),
     Line("inspect -", 1, stdin="no bundle", silent=False),

@@ -17,6 +17,8 @@ FIXED = {
     "check": {"--format", "--at", "--strict"},
     "build": {"-o", "--environment", "--at", "--sign"},
     "keygen": {"-o"},
+    "sign": {"--key", "--envelope"},
+    "diff": {"--format", "--server", "--environment"},
     "inspect": set(),
     "verify": {"--key", "--envelope"},
     "plan": {"--server", "--environment", "--format"},

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("headway.cli.schema", "Print the JSON Schema of policy documents, for editors."),
     "build": ("headway.cli.build", "Compile a policy set into a bundle, and sign it."),
     "keygen": ("headway.cli.keygen", "Make a signing key."),
+    "sign": ("headway.cli.sign", "Add a signature to a bundle's."),
     "inspect": ("headway.cli.inspect", "Show what a bundle holds."),
     "verify": ("headway.cli.verify", "Verify a bundle's signature and every byte in it."),
     "plan": ("headway.cli.plan", "Show what a console would do with a policy set."),
@@ -40,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-SHORT = frozenset({"check", "test", "diff", "explain", "fmt", "schema", "build", "inspect", "verify"})
+SHORT = frozenset({"check", "test", "diff", "explain", "fmt", "schema", "build", "sign", "inspect", "verify"})
 """Commands that read, answer and end."""
 COMPLETION = "_HEADWAY_COMPLETE"
 """Set by a shell that asks what could come next."""
