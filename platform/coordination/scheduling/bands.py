@@ -4,7 +4,7 @@ A band with a minimum share has a deficit D. Each dispatch of cost c outside the
 D of every backlogged band; an owed band (D > 0) goes before the higher ones, the largest D first, and pays
 D -= c. What a band gets because it is the highest is not held against its minimum; an idle band keeps no
 credit. Departing from R14 as written, the bands above the one that was served are credited too: otherwise
-one owed band would take from another's share (docs/adr/0060).
+one owed band would take from another's share (docs/adr/0090).
 
 F2, over any interval in which band k of K waits throughout: service_k >= m_k S - (K + 1) c_max, where S is
 all that was dispatched outside the lane. It is said of estimates at dispatch; settlement corrects D.

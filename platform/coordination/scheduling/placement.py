@@ -5,7 +5,7 @@ candidate's score is its estimated time to first byte: prefill ahead of the requ
 uncached prefill. The deepest match is kept while it costs at most ``release_after`` more than the
 best; a prompt that shares only a first block with everybody matches nobody by more than a fifth, and
 goes where the least work is. The first request of a session also weighs how much lives at a replica
-already (docs/adr/0061): it will be back there. Other strategies lean one way, or weigh scorers instead.
+already (docs/adr/0091): it will be back there. Other strategies lean one way, or weigh scorers instead.
 """
 
 from __future__ import annotations

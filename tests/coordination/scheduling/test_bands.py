@@ -112,7 +112,7 @@ def test_f2_holds_over_a_long_run_and_the_rest_goes_to_the_highest(seed):
 
 def test_an_owed_band_does_not_take_from_another_ones_share():
     """The witness for crediting every band that waits: crediting only those below the one that was served
-    leaves the middle band 6.5 % of its 10, and the lowest 28.6 % of its 40 (ADR 0060)."""
+    leaves the middle band 6.5 % of its 10, and the lowest 28.6 % of its 40 (ADR 0090)."""
     queues = bands_of([0, 100_000, 400_000])
     for queue in queues:
         queue.depth = 1
