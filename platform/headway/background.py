@@ -29,6 +29,7 @@ from foundation import outbox
 from foundation.offload import OFFLOAD
 from foundation.outbox.drainer import Drainer
 from foundation.writer import Writer
+from headway import celery as _celery  # noqa: F401 - what this process sends must go to our broker
 from ledger.intake import UsageIntake
 from ledger.recorder import Recorder
 from simulations import leases, work

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from telemetry.live import notice
 from telemetry.live.hub import EVENTS
 from telemetry.live.messages import Happened
 from tests.simulations.conftest import start
+from tests.support.policies import ROOT
 
 
 @pytest.fixture
@@ -37,3 +42,15 @@ def test_each_step_is_told_once_it_is_true(dev, heard, django_capture_on_commit_
     assert {each.channel for each in heard} == {events.CHANNEL} <= EVENTS
     assert heard[1].facts["arrived"] == 7
     assert heard[2].facts == {"simulation": simulation.pk, "state": "cancelled"}
+
+
+def test_a_web_process_sends_its_wake_ups_to_our_broker():
+    """Without an application of ours in it, a task would go to a broker that nobody has."""
+    probe = "import headway.asgi; from simulations.tasks import run; print(run.app.conf.broker_url)"
+    with TemporaryDirectory() as var:
+        there = {**os.environ, "HEADWAY_VAR": var, "REDIS_URL": "redis://127.0.0.1:9/7"}
+        there["DJANGO_SETTINGS_MODULE"] = "headway.settings.base"
+        done = subprocess.run(
+            [sys.executable, "-c", probe], env=there, cwd=ROOT, capture_output=True, text=True
+        )
+    assert done.stdout.strip() == "redis://127.0.0.1:9/7", done.stderr
