@@ -18,6 +18,7 @@ from tests.console.accounted import live_a_while
 from tests.console.simulated import simulate_a_while
 from tests.delivery.conftest import drain, join, report
 from tests.support.policies import QUICKSTART
+from tests.support.remembered import remembered
 
 ENVIRONMENT = "dev"
 
@@ -29,23 +30,31 @@ def quickstart(db, tmp_path, settings):
     settings.HEADWAY_GATEWAY_ADMIN_URL = "http://127.0.0.1:9"
     settings.HEADWAY_PROCESSES = tmp_path / "processes.json"
     settings.HEADWAY_TRACES = tmp_path / "traces"
-    trust.ensure_embedded_root()
-    ensure_environment(actor=SYSTEM, name=ENVIRONMENT)
-    services.create_environment(actor=SYSTEM, environment=ENVIRONMENT)
-    services.load_folder(
-        actor=SYSTEM, environment=ENVIRONMENT, folder=QUICKSTART, reason="the quickstart example"
-    )
-    drain()
-    return Environment.objects.get(name=ENVIRONMENT)
+
+    def load():
+        trust.ensure_embedded_root()
+        ensure_environment(actor=SYSTEM, name=ENVIRONMENT)
+        services.create_environment(actor=SYSTEM, environment=ENVIRONMENT)
+        services.load_folder(
+            actor=SYSTEM, environment=ENVIRONMENT, folder=QUICKSTART, reason="the quickstart example"
+        )
+        drain()
+        return Environment.objects.get(name=ENVIRONMENT)
+
+    return remembered("quickstart", load, folder=tmp_path / "keys")
 
 
 @pytest.fixture
 def running(quickstart):
     """Two gateways run what was released."""
-    gateways = [join("gateway-1"), join("gateway-2")]
-    for gateway in gateways:
-        report(gateway)
-    return gateways
+
+    def start():
+        gateways = [join("gateway-1"), join("gateway-2")]
+        for gateway in gateways:
+            report(gateway)
+        return gateways
+
+    return remembered("quickstart, running", start)
 
 
 @pytest.fixture

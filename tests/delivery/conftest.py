@@ -23,6 +23,7 @@ from tests.policies.conftest import (  # noqa: F401 - fixtures
     viewer,
     world_folder,
 )
+from tests.support.remembered import remembered
 
 
 @pytest.fixture
@@ -35,17 +36,25 @@ def keys_folder(tmp_path, settings):
 @pytest.fixture
 def environment(db, keys_folder):
     """``dev`` with its ring and a root of trust; no policy yet."""
-    trust.ensure_embedded_root()
-    made = ensure_environment(actor=SYSTEM, name="dev")
-    services.create_environment(actor=SYSTEM, environment="dev")
-    return made
+
+    def make():
+        trust.ensure_embedded_root()
+        made = ensure_environment(actor=SYSTEM, name="dev")
+        services.create_environment(actor=SYSTEM, environment="dev")
+        return made
+
+    return remembered("an environment", make, folder=keys_folder)
 
 
 @pytest.fixture
 def released(environment, dev):  # noqa: F811 - the fixture
     """``dev`` at release 1."""
-    drain()
-    return Environment.objects.get(name="dev")
+
+    def release():
+        drain()
+        return Environment.objects.get(name="dev")
+
+    return remembered("an environment, released", release)
 
 
 def drain():

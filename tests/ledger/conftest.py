@@ -9,6 +9,7 @@ from foundation.actors import SYSTEM
 from ledger.mapping import Origin
 from policies import services
 from tests.support.policies import QUICKSTART
+from tests.support.remembered import remembered
 
 GATEWAY = "gw_" + "a" * 26
 NOON = 1_795_608_000_000_000
@@ -61,4 +62,7 @@ def origin(**changes) -> Origin:
 @pytest.fixture
 def quickstart(transactional_db):
     """The quickstart in force in ``dev``; commits, so that other threads see it."""
-    return services.load_folder(actor=SYSTEM, environment="dev", folder=QUICKSTART)
+    return remembered(
+        "the quickstart's documents",
+        lambda: services.load_folder(actor=SYSTEM, environment="dev", folder=QUICKSTART),
+    )

@@ -9,6 +9,7 @@ from policies import services
 from policies.models import Head
 from tenancy.models import Membership, Role, User
 from tests.support.policies import WORLD, written
+from tests.support.remembered import remembered
 
 
 def text(kind, name, rest):
@@ -44,7 +45,10 @@ def world_folder(tmp_path):
 @pytest.fixture
 def dev(db, world_folder):
     """The environment, at its first revision."""
-    return services.load_folder(actor=SYSTEM, environment="dev", folder=world_folder)
+    return remembered(
+        "a small policy",
+        lambda: services.load_folder(actor=SYSTEM, environment="dev", folder=world_folder),
+    )
 
 
 def person(name, role):

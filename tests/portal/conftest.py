@@ -29,6 +29,7 @@ from tests.console.conftest import (  # noqa: F401 - fixtures
 )
 from tests.delivery.conftest import drain
 from tests.support.policies import QUICKSTART, written
+from tests.support.remembered import remembered
 
 TEAMS = {
     "acme/search": "spec: {display_name: Search, tiers: [priority, standard]}",
@@ -166,18 +167,24 @@ class World:
 @pytest.fixture
 def world(running, settings):  # noqa: F811 - the fixture
     """acme and globex, each with a team, keys, usage, refusals, latency and a moved share."""
-    with_teams()
-    made = World()
-    used("acme", made.key.key_id, 1_234_567, 12_345_678_901, reservation="acme-chat", tier="priority")
-    used("acme/search", made.team_key.key_id, 1_000, 1_500_000)
-    used("globex", made.their_key.key_id, 8_675_309, 31_415_926_535, reservation="globex-chat")
-    refused("acme", REQUEST_A, key_id=made.key.key_id)
-    refused("globex", REQUEST_B, "concurrency_exceeded", key_id=made.their_key.key_id)
-    measured("acme", "priority", 180_000)
-    measured("globex", "standard", 271_828_000)
-    credentials.move_share(actor=SYSTEM, environment=ENVIRONMENT, tenant="globex/plant", weight_ppm=271_828)
-    drain()
-    return made
+
+    def begin():
+        with_teams()
+        made = World()
+        used("acme", made.key.key_id, 1_234_567, 12_345_678_901, reservation="acme-chat", tier="priority")
+        used("acme/search", made.team_key.key_id, 1_000, 1_500_000)
+        used("globex", made.their_key.key_id, 8_675_309, 31_415_926_535, reservation="globex-chat")
+        refused("acme", REQUEST_A, key_id=made.key.key_id)
+        refused("globex", REQUEST_B, "concurrency_exceeded", key_id=made.their_key.key_id)
+        measured("acme", "priority", 180_000)
+        measured("globex", "standard", 271_828_000)
+        credentials.move_share(
+            actor=SYSTEM, environment=ENVIRONMENT, tenant="globex/plant", weight_ppm=271_828
+        )
+        drain()
+        return made
+
+    return remembered("two tenants", begin)
 
 
 @pytest.fixture
@@ -192,17 +199,17 @@ def gateway_says(monkeypatch):
 
 
 @pytest.fixture
-def admin(db):
+def admin(world):
     return client_of(person("ana", Role.TENANT_ADMIN, "acme"))
 
 
 @pytest.fixture
-def member(db):
+def member(world):
     return client_of(person("mia", Role.TENANT_MEMBER, "acme"))
 
 
 @pytest.fixture
-def team_admin(db):
+def team_admin(world):
     return client_of(person("sia", Role.TENANT_ADMIN, "acme/search"))
 
 

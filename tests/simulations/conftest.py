@@ -20,6 +20,7 @@ from tests.policies.conftest import (  # noqa: F401 - fixtures
     viewer,
     world_folder,
 )
+from tests.support.remembered import remembered
 
 CURRENT = Wanted("current")
 ENDLESS_CLIENT = {"tenant": "acme", "sessions_per_second": 0.5, "output_tokens": 20}
@@ -44,7 +45,10 @@ def shared(request, world_folder):  # noqa: F811 - the fixture
     """A database several threads can use, with the environment ``dev`` in it."""
     request.getfixturevalue("sqlite_file" if request.param == "sqlite" else "transactional_db")
     assert connection.vendor == request.param
-    policy.load_folder(actor=SYSTEM, environment="dev", folder=world_folder)
+    remembered(
+        "a small policy, committed",
+        lambda: policy.load_folder(actor=SYSTEM, environment="dev", folder=world_folder),
+    )
 
 
 def mooncake(count, *, every_ms=500, start=0):

@@ -54,9 +54,9 @@ def test_a_whole_folder_loads():
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("bit", [0, 3, 7])
 def test_any_flipped_byte_of_any_file_is_refused_with_a_code(name, bit):
-    """Every byte of the small files, every third of the tar (its reader is flipped whole elsewhere)."""
+    """Every byte of the small files, every 13th of the tar (its reader is flipped whole elsewhere)."""
     data = WHOLE[name]
-    stride = 3 if name == "bundle.tar" else 1
+    stride = 13 if name == "bundle.tar" else 1
     codes: Counter[str] = Counter()
     for at in range(bit % stride, len(data), stride):
         flipped = data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
