@@ -22,7 +22,7 @@ class TooLarge(Exception):
 
 def folder() -> Path:
     """Made for its owner only when it is missing."""
-    found = Path(settings.HEADWAY_TRACES)
+    found = Path(settings.HEADWAY_TRACE_FOLDER)
     found.mkdir(mode=0o700, parents=True, exist_ok=True)
     return found
 
@@ -32,7 +32,7 @@ def path_of(digest: str, format_: str) -> Path:
     name = digest.removeprefix("sha256:")
     if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
         raise ValueError(f"no digest: {digest[:80]!r}")
-    return Path(settings.HEADWAY_TRACES) / f"{name}{SUFFIXES[format_]}"
+    return Path(settings.HEADWAY_TRACE_FOLDER) / f"{name}{SUFFIXES[format_]}"
 
 
 def receive(chunks: Iterable[bytes], most: int) -> Path:

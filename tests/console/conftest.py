@@ -29,7 +29,7 @@ def quickstart(db, tmp_path, settings):
     settings.HEADWAY_KEYS = str(tmp_path / "keys")
     settings.HEADWAY_GATEWAY_ADMIN_URL = "http://127.0.0.1:9"
     settings.HEADWAY_PROCESSES = tmp_path / "processes.json"
-    settings.HEADWAY_TRACES = tmp_path / "traces"
+    settings.HEADWAY_TRACE_FOLDER = tmp_path / "traces"
 
     def load():
         trust.ensure_embedded_root()

@@ -30,9 +30,9 @@ ENDLESS = {"requests": 10_000_000, "clients": [ENDLESS_CLIENT]}
 
 @pytest.fixture(autouse=True)
 def traces_folder(tmp_path, settings):
-    settings.HEADWAY_TRACES = tmp_path / "traces"
+    settings.HEADWAY_TRACE_FOLDER = tmp_path / "traces"
     work.begin()
-    return settings.HEADWAY_TRACES
+    return settings.HEADWAY_TRACE_FOLDER
 
 
 @pytest.fixture(

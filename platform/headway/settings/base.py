@@ -11,7 +11,7 @@ DATABASE_URL           default: SQLite in the state folder
 HEADWAY_KEYS           folder of the online signing key (default: keys/ in the state folder)
 HEADWAY_STATIC_ROOT    where collectstatic put the files (default: they are served from where they are)
 HEADWAY_DECISIONS_DAYS, HEADWAY_DECISIONS_MOST    how long explanations are kept (14), how many (500,000)
-HEADWAY_TRACES         folder of uploaded traces (traces/ in the state folder); web and workers share it
+HEADWAY_TRACE_FOLDER   folder of uploaded traces (traces/ in the state folder); web and workers share it
 HEADWAY_TRACE_MB, HEADWAY_TRACES_MB    largest trace (64), and all of them together (4,096)
 HEADWAY_SIMULATION_MB, HEADWAY_SIMULATION_MINUTES    what one run may use (4,096 MB of address space, 60)
 REDIS_URL              shared cache, live layer and work queue (default: in-process)
@@ -45,7 +45,7 @@ HEADWAY_KEYS = os.environ.get("HEADWAY_KEYS", str(VAR / "keys"))
 HEADWAY_DECISIONS_DAYS = env.number("HEADWAY_DECISIONS_DAYS", default=14)
 HEADWAY_DECISIONS_MOST = env.number("HEADWAY_DECISIONS_MOST", default=500_000)
 HEADWAY_EXAMPLES = EXAMPLES
-HEADWAY_TRACES = Path(os.environ.get("HEADWAY_TRACES") or VAR / "traces")
+HEADWAY_TRACE_FOLDER = Path(os.environ.get("HEADWAY_TRACE_FOLDER") or VAR / "traces")
 HEADWAY_TRACE_MB = env.number("HEADWAY_TRACE_MB", default=64)
 HEADWAY_TRACES_MB = env.number("HEADWAY_TRACES_MB", default=4096)
 HEADWAY_SIMULATION_MB = env.number("HEADWAY_SIMULATION_MB", default=4096)
