@@ -88,6 +88,7 @@ def aftermath(request, tmp_path_factory):
 
         steps = {
             60: lambda: fault(kind="error", status=500, count=5),
+            90: lambda: fault(kind="error", status=503, count=5),  # tried elsewhere: a failed attempt each
             118: lambda: fault(*fleet, kind="slow", factor=100),
             122: kill_in_the_middle,
             200: lambda: fault(kind="die", after_chunks=2),

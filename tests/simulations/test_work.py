@@ -151,7 +151,16 @@ def silent(run):
 
 
 def report_of(number):
-    return {"requests": number, "simulated_seconds": 1.0, "inputs": {"digest": f"sha256:{number}"}}
+    """As much of one as those who read it here look at."""
+    return {
+        "requests": number,
+        "completed": number,
+        "refused": {},
+        "simulated_seconds": 1.0,
+        "ttft": {"p95": 0.1, "p99": 0.2},
+        "cache": {"token_hit": 0.5},
+        "inputs": {"digest": f"sha256:{number}"},
+    }
 
 
 def test_of_two_workers_only_the_newer_writes(shared):

@@ -114,5 +114,7 @@ def _write(added: Rows, replaced: Rows) -> None:
         for table in replaced:
             cursor.execute(f'DELETE FROM "{table}"')  # noqa: S608
         for table, rows in (*replaced.items(), *added.items()):
-            signs = ", ".join(["%s"] * len(_columns(table)))
-            cursor.executemany(f'INSERT INTO "{table}" VALUES ({signs})', rows)  # noqa: S608
+            columns = _columns(table)
+            signs, names = ", ".join(["%s"] * len(columns)), ", ".join(f'"{column}"' for column in columns)
+            # By name: a test of migrations may have made the table anew, its columns in another order.
+            cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({signs})', rows)  # noqa: S608

@@ -45,14 +45,8 @@ spec:
         (("7:31", "`targets.mirror` of a Route"),),
     ),
     Case(
-        "an order that is taken for another",
-        TIER % ("priority", "priority, fast", 300, "  queue: {order: las}\n"),
-        (("7:11", "`queue.order` of a Tier"),),
-        notes=("go as they came",),
-    ),
-    Case(
         "an order that is known",
-        TIER % ("priority", "priority, fast", 300, "  queue: {order: deadline}\n"),
+        TIER % ("priority", "priority, fast", 300, "  queue: {order: las}\n"),
     ),
     Case(
         "a strategy that is known",
