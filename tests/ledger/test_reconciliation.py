@@ -115,7 +115,8 @@ def test_the_day_was_as_bad_as_it_was_meant_to_be(aftermath):
     kinds = Counter(line["kind"] for line in lines)
     assert kinds["interrupted"] > 0
     assert kinds["failed"] > 0
-    assert Counter(line["outcome"] for line in lines)["aborted"] > 0
+    outcomes = Counter(line["outcome"] for line in lines)
+    assert outcomes["aborted"] + outcomes["interrupted"] > 0  # who leaves may do so as the answer ends
 
 
 def test_the_ledger_is_exact_for_every_settled_attempt(aftermath):
