@@ -490,8 +490,11 @@ def _enqueue(
         course.begin(amounts[TOTAL], request.task.call if request.task is not None else 0, now)
     ticket.courses = tuple(attempt.courses.values())
     state.waits(ticket)
+    leaf = ticket.leaf.name
     decision.trace.append(
-        (reasons.QUEUED, pool.pool.name, ticket.queue.band, ticket.leaf.name, pool.waiting, ticket.expires)
+        (reasons.QUEUED, pool.pool.name, ticket.queue.band, leaf, pool.waiting, ticket.expires)
+        if rates
+        else (reasons.QUEUED_IN_LANE, pool.pool.name, leaf, pool.waiting, ticket.expires)
     )
     if delay:
         decision.verdict = "queue"

@@ -128,6 +128,9 @@ SPILL_LANE: Final = Reason("R12", "goes on as ordinary traffic", ())
 QUEUED: Final = Reason(
     "R15", "waits in pool {pool}, band {band}, leaf {leaf}", ("pool", "band", "leaf", "waiting", "expires")
 )
+QUEUED_IN_LANE: Final = Reason(
+    "R13", "waits in pool {pool}, lane, leaf {leaf}", ("pool", "leaf", "waiting", "expires")
+)
 FULL: Final = Reason(
     "R18",
     "queue of pool {pool}, band {band} is full ({depth}); last of the heaviest leaf {leaf}",

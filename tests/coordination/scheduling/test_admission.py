@@ -194,6 +194,16 @@ def test_conforming_requests_use_the_lane_and_skip_the_rate_limits():
     assert [one.code for one in decisions] == [None, None, None, "rate_limit_exceeded"]
 
 
+def test_the_lane_is_called_by_its_name_and_a_band_by_its_number():
+    state = state_of(reserved())
+    told = [[step for step in ask(state).steps if "waits in" in step.says] for _ in range(3)]
+    assert [[(step.rule, step.says) for step in steps] for steps in told] == [
+        [("R13", "waits in pool p, lane, leaf r")],
+        [("R13", "waits in pool p, lane, leaf r")],
+        [("R15", "waits in pool p, band 200, leaf acme")],
+    ]
+
+
 def test_a_lane_request_still_counts_against_concurrency():
     state = state_of(reserved().quota("q", "acme", concurrency=1))
     assert [ask(state).code for _ in range(2)] == [None, "concurrency_exceeded"]
