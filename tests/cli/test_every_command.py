@@ -57,6 +57,7 @@ class Line:
 SIGNS = frozenset({"cryptography"})
 TYPER = frozenset({"pydantic", "rich"})
 """A command line that is not plain is read by Typer, which takes its time."""
+OVERRIDES = SIGNS | TYPER
 QUICK = "examples/quickstart"
 AT = "--at 2026-11-20T00:00:00Z"
 TIER = written("Tier/t", "spec: {band: 7}")
@@ -102,6 +103,19 @@ LINES = [
     Line("keygen -o {}/key", says="--force replaces it", loads=SIGNS, **NOT_RUN),
     Line("sign {}/bundle.tar --key {}/other --envelope {}/more.dsse", says=r"^signed by ", loads=SIGNS),
     Line("sign {}/nowhere --key {}/other", says="no such file", loads=SIGNS, **NOT_RUN),
+    Line("override sign drain_pool llama --key {}/key --environment dev --reason flood --for 30m -o {}/ovr",
+         says=r"^ovr_[0-9a-z]+ drain_pool llama until ", loads=OVERRIDES),
+    Line("override sign drain_pool llama --key {}/key --environment dev --reason flood --for 30d -o {}/no", 1,
+         loads=OVERRIDES, silent=False),
+    Line("override sign drain_pool llama --key {}/key --environment dev --reason flood --for long -o {}/no",
+         says="not a duration", loads=OVERRIDES, **NOT_RUN),
+    Line("override cosign {}/ovr --key {}/other", says="^signed by ", loads=OVERRIDES),
+    Line("override cosign {}/nowhere --key {}/other", says="no such file", loads=OVERRIDES, **NOT_RUN),
+    Line("override lift {}/ovr --key {}/key -o {}/end", says=r"^ovr_[0-9a-z]+ ends$", loads=OVERRIDES),
+    Line("override lift {}/key.pub --key {}/key -o {}/end", 1, loads=OVERRIDES, silent=False),
+    Line("override apply {}/ovr --admin http://127.0.0.1:1", says="does not answer", loads=OVERRIDES,
+         **NOT_RUN),
+    Line("override list --admin ftp://x", says="not an http URL", loads=OVERRIDES, **NOT_RUN),
     Line("inspect {}/bundle.tar", says=r"^digest +sha256:"),
     Line("inspect {}/bundle.tar --format json", says='"selftests"'),
     Line("inspect -", 1, stdin="no bundle", silent=False),

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 from msgspec.structs import replace
 
-from coordination.bundle.pointer import Override, sign_pointer
+from coordination.bundle.pointer import sign_pointer
 from subscriber import loop as loops
 from subscriber import transport
 from tests.coordination.bundle import samples
@@ -114,9 +114,7 @@ async def test_a_pointer_of_another_signer_is_refused(tmp_path):
 
 async def test_an_emergency_measure_this_gateway_cannot_enforce_is_refused(tmp_path):
     async with serving(tmp_path / "state") as (gateway, pointer):
-        measure = Override(
-            kind="block_tenant", subject="tenant-0", amount_ppm=None, expires_at=wall(), reason="abuse"
-        )
+        measure = samples.override(issued_at=wall())
         made, keys = samples.bundle(), samples.directory(serial=2)
         wanted = replace(samples.pointer(made, keys, serial=3, issued_at=wall()), overrides=(measure,))
         gateway.console.post(sign_pointer(wanted, [samples.KEY]))

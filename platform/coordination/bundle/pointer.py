@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from coordination.bundle import dsse
 from coordination.bundle.keys import PublicKey, SigningKey
+from coordination.bundle.overrides import MAX_OVERRIDES, Override, require_sound
 from coordination.bundle.refusals import refuse
 from coordination.bundle.values import Count, Digest, Instant, Name, Value, check, decode, encode
 
 FILE = "pointer.dsse.json"
-MAX_OVERRIDES = 32
-
-OverrideKind = Literal[
-    "block_tenant", "block_key", "drain_pool", "drain_replica", "freeze_releases", "raise_limit"
-]
-
-
-class Override(Value, frozen=True):
-    """An emergency measure that ends by itself. A gateway that cannot enforce it refuses the pointer."""
-
-    kind: OverrideKind
-    subject: str
-    """What it is about: a tenant's path, a key id, a pool, a replica's URL, a quota."""
-    amount_ppm: Annotated[int, Meta(ge=0, le=2_000_000)] | None
-    """``raise_limit`` only: the factor, at most twice."""
-    expires_at: Instant
-    reason: str
 
 
 class Pointer(Value, frozen=True, omit_defaults=True):
@@ -73,10 +57,11 @@ def require_after(found: Pointer, known: Pointer | None) -> None:
 
 
 def sign_pointer(pointer: Pointer, keys: Iterable[SigningKey]) -> bytes:
-    """The envelope. ``ValueError`` if the pointer breaks its own rules."""
+    """The envelope. ``ValueError`` if the pointer breaks its rules, ``RefusedError`` if an override does."""
     checked = check(pointer)
     if checked.expires_at <= checked.issued_at:
         raise ValueError("the pointer would expire before it is issued")
+    _require_sound_overrides(checked)
     return dsse.sign(encode(checked), dsse.POINTER, keys)
 
 
@@ -88,7 +73,7 @@ def renew(pointer: Pointer, *, issued_at: int, lifetime: int) -> Pointer:
 def open_pointer(envelope: bytes, trusted: Mapping[str, PublicKey], *, threshold: int = 1) -> Pointer:
     """The pointer of a verified envelope. Whether it may be followed is for acceptance to say.
 
-    Raises ``RefusedError``: those of ``dsse.verify``, or ``malformed_pointer``.
+    Raises ``RefusedError``: those of ``dsse.verify``, ``malformed_pointer``, or an override's fault.
     """
     payload = dsse.verify(envelope, dsse.POINTER, trusted, threshold=threshold, file=FILE)
     pointer = decode(payload, Pointer, code="malformed_pointer", file=FILE)
@@ -96,4 +81,13 @@ def open_pointer(envelope: bytes, trusted: Mapping[str, PublicKey], *, threshold
         raise refuse(
             "malformed_pointer", "expires before it was issued", file=FILE, json_pointer="/expires_at"
         )
+    _require_sound_overrides(pointer)
     return pointer
+
+
+def _require_sound_overrides(pointer: Pointer) -> None:
+    ids = [override.id for override in pointer.overrides]
+    if len(set(ids)) != len(ids):
+        raise refuse("malformed_pointer", "one override twice", file=FILE, json_pointer="/overrides")
+    for index, override in enumerate(pointer.overrides):
+        require_sound(override, file=FILE, json_pointer=f"/overrides/{index}")

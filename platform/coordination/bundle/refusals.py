@@ -30,6 +30,15 @@ Code = Literal[
     "missing_file",
     "fetch_failed",
     "persist_failed",
+    "malformed_override",
+    "override_out_of_bounds",
+    "second_person_needed",
+    "override_expired",
+    "override_early",
+    "override_replayed",
+    "override_renewed",
+    "too_many_overrides",
+    "releases_frozen",
 ]
 
 PERMANENT: frozenset[Code] = frozenset(

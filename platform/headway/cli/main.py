@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("headway.cli.apply", "Do what was planned, and wait until gateways acknowledge."),
     "status": ("headway.cli.status", "Show what an environment should run, and what does."),
     "rollback": ("headway.cli.rollback", "Have an earlier release's bundle run again."),
+    "override": ("headway.cli.override", "Sign and apply emergency measures by hand."),
     "simulate": ("headway.cli.simulate", "Simulate a policy under a trace, or two against each other."),
     "gateway": ("headway.cli.gateway", "Run a gateway."),
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),

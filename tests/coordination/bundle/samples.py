@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coordination.bundle import dsse
 from coordination.bundle.apikeys import MINT_BYTES, mint
 from coordination.bundle.directory import Directory, new_entry
 from coordination.bundle.keys import SigningKey
+from coordination.bundle.overrides import Override, OverrideKind
 from coordination.bundle.pack import PackedBundle, pack
 from coordination.bundle.pointer import Pointer, sign_pointer
 from coordination.bundle.root import Root, make_root, sign_root
@@ -245,6 +248,36 @@ def pointer(
         issued_at=issued_at,
         expires_at=issued_at + lifetime,
     )
+
+
+def override(
+    kind: OverrideKind = "block_tenant",
+    subject: str = "acme",
+    *,
+    id: str = "ovr_00000001",  # noqa: A002 - it is called so in the statement
+    issued_at: int = AT,
+    lasts: int = 3600 * SECOND,
+    factor: int | None = None,
+    by: str = "ada",
+    approved_by: str | None = None,
+) -> Override:
+    return Override(
+        id=id,
+        kind=kind,
+        subject=subject,
+        issued_at=issued_at,
+        expires_at=issued_at + lasts,
+        reason="a bad night",
+        by=by,
+        amount_ppm=factor,
+        approved_by=approved_by,
+    )
+
+
+def raising(subject: str = "acme:total_tokens:1m", **options: Any) -> Override:
+    """A limit raised to one and a half, by two people."""
+    fields: dict[str, Any] = {"factor": 1_500_000, "approved_by": "bob", **options}
+    return override("raise_limit", subject, **fields)
 
 
 def state(*, serial: int = 1, output: int = 60_000) -> dict[str, bytes]:

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from coordination.bundle import dsse
-from coordination.bundle.pointer import MAX_OVERRIDES, Override, Pointer, open_pointer, renew, sign_pointer
+from coordination.bundle.overrides import MAX_OVERRIDES
+from coordination.bundle.pointer import Pointer, open_pointer, renew, sign_pointer
 from coordination.bundle.refusals import Refused, RefusedError
 from coordination.bundle.root import make_root, sign_root
 from coordination.bundle.state_folder import FILES, LoadedState, load_state, make_embedded_state
@@ -163,7 +164,7 @@ def test_a_failing_self_test_is_refused_with_what_failed():
 
 
 def test_an_override_a_gateway_cannot_enforce_stops_it_from_pretending():
-    override = Override(kind="block_tenant", subject="acme", amount_ppm=None, expires_at=AT, reason="abuse")
+    override = samples.override()
     files = with_pointer(overrides=(override,))
     assert code_of(files) == "unknown_feature"
     assert code_of(files, features=frozenset({"override-block-tenant"})) is None
