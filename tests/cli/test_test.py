@@ -73,6 +73,36 @@ def test_json_says_the_same(tmp_path: Path):
     assert failed["found"]["reason"] == "rate_limit_exceeded"
 
 
+def test_where_a_request_goes_and_how_long_it_waits_is_told(tmp_path: Path):
+    folder = quickstart_and(tmp_path)
+    (folder / "zz.yaml").write_text("""\
+apiVersion: headway/v1
+kind: Expectation
+metadata: {name: placed}
+spec:
+  given:
+    tenant: acme
+    model: llama-3-8b
+    prompt_tokens: 20k
+    fleet: {chat-a: {replicas: [{url: "http://127.0.0.1:8102", backlog: 300ms, cached: 18k}]}}
+  expect: {verdict: admit, reason: prefix, wait: {at_most: 40ms}}
+""")
+    ran = run(str(folder))
+    assert "expected wait at most 40ms; found wait 50ms" in ran.stdout
+    (folder / "zz.yaml").write_text((folder / "zz.yaml").read_text().replace("40ms", "50ms"))
+    ran = run(str(folder))
+    assert ran.returncode == 0, ran.stdout
+    assert "replica http://127.0.0.1:8102 (prefix), wait at most 50ms" in ran.stdout
+    (placed,) = [
+        each
+        for each in json.loads(run(str(folder), "--format", "json").stdout)["expectations"]
+        if each["name"] == "placed"
+    ]
+    found = placed["found"]
+    assert (found["replica"], found["reason"]) == ("http://127.0.0.1:8102", "prefix")
+    assert found["wait_us"] == 50_000
+
+
 def test_a_broken_policy_cannot_be_tested(tmp_path: Path):
     folder = quickstart_and(tmp_path, ("first", 0, "admit"))
     tiers = folder / "tiers.yaml"

@@ -10,7 +10,7 @@ from coordination.spec import KINDS
 from coordination.spec.declaration import Block, Fields
 from coordination.spec.finding import Finding, Unset
 from coordination.spec.kinds import NOTATIONS
-from coordination.spec.kinds.expectation import Gate
+from coordination.spec.kinds.expectation import PLACED_FOR, Gate
 from coordination.spec.kinds.objective import Objective
 from coordination.spec.kinds.overflow import OverflowNotation
 from coordination.spec.kinds.pool import Auth, Replicas
@@ -207,12 +207,15 @@ def _of_a_pool_or_a_model(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_contradiction(spec: dict[str, Any]) -> dict[str, Any]:
-    """A simulation or a request; one way to say the tier; a reason for refusals only, a pool for the rest."""
+    """A simulation or a request; one way to say the tier; codes for refusals, pools and such for the rest."""
     if "given" not in spec or "expect" not in spec:
         return {"simulate": spec.get("simulate", {"gates": [{"metric": "cache_hit", "target": "10%"}]})}
     given, expect = dict(spec["given"]), dict(spec["expect"])
     if "tier" in given:
         given.pop("service_tier", None)
-    for name in ("pool", "reservation") if expect["verdict"] == "refuse" else ("reason",):
+    refused = expect["verdict"] == "refuse"
+    for name in ("pool", "reservation", "wait", "replica") if refused else ():
         expect.pop(name, None)
+    if "reason" in expect and (expect["reason"] in PLACED_FOR) == refused:
+        del expect["reason"]
     return {"given": given, "expect": expect}

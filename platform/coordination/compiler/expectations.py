@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.program.index import Program
-from coordination.program.records import PoolLoad, Vector, VectorExpect, VectorRequest
-from coordination.scheduling import decide, evaluate
+from coordination.program.records import PoolLoad, ReplicaLoad, Vector, VectorExpect, VectorRequest
+from coordination.scheduling import Placed, decide, evaluate, place
 from coordination.scheduling.values import Refusal
 from coordination.spec import kinds
+from coordination.spec.quantities import write_duration
 
 
 class Difference(NamedTuple):
@@ -32,6 +35,8 @@ class Outcome(NamedTuple):
     entry: Entry[kinds.Expectation]
     request: VectorRequest
     found: VectorExpect
+    placed: Placed | None
+    """None for one that is refused."""
     differences: tuple[Difference, ...]
 
     @property
@@ -40,7 +45,17 @@ class Outcome(NamedTuple):
 
     @property
     def vector(self) -> Vector:
-        return Vector(name=f"expectation {self.entry.name}", request=self.request, expect=self.found)
+        """With all that was found; of where it is placed, what the author asks for."""
+        asked, placed = self.entry.spec.expect, self.placed
+        found = self.found
+        if asked is not None and placed is not None:
+            found = msgspec.structs.replace(
+                found,
+                wait_at_most=asked.wait and asked.wait.at_most,
+                replica=asked.replica and placed.replica,
+                because=asked.reason and placed.because,
+            )
+        return Vector(name=f"expectation {self.entry.name}", request=self.request, expect=found)
 
     @property
     def sentence(self) -> str:
@@ -56,8 +71,9 @@ def outcomes(catalogue: Catalogue, program: Program) -> Iterator[Outcome]:
         given, expect = entry.spec.given, entry.spec.expect
         if given is not None and expect is not None:  # else it speaks of a simulation
             request = request_of(given, catalogue, program)
-            found = evaluate(program, request)
-            yield Outcome(entry, request, found, tuple(_differences(expect, found)))
+            found, there = evaluate(program, request), place(program, request)
+            differences = (*_differences(expect, found, there), *_elsewhere(expect, there))
+            yield Outcome(entry, request, found, there, differences)
 
 
 def request_of(given: kinds.Given, catalogue: Catalogue, program: Program) -> VectorRequest:
@@ -67,7 +83,13 @@ def request_of(given: kinds.Given, catalogue: Catalogue, program: Program) -> Ve
     if given.tier is not None:
         said = program.tiers[given.tier].service_tier[0]
     fleet = (
-        PoolLoad(pool=pool, load_ppm=how.load, healthy=how.healthy)
+        PoolLoad(
+            pool=pool,
+            load_ppm=how.load,
+            healthy=how.healthy,
+            backlog=how.backlog,
+            replicas=tuple(_replica(one, how) for one in sorted(how.replicas, key=lambda one: one.url)),
+        )
         for pool, how in sorted(given.fleet.items())
     )
     return VectorRequest(
@@ -91,10 +113,33 @@ def reasoning(program: Program, request: VectorRequest) -> list[str]:
     return [f"{step.rule}  {step.says}" for step in decided.steps]
 
 
-def _differences(expect: kinds.Expect, found: VectorExpect) -> Iterator[Difference]:
+def _replica(how: kinds.ReplicaLoad, pool: kinds.Load) -> ReplicaLoad:
+    """A replica that is otherwise than the others of its pool."""
+    return ReplicaLoad(
+        url=how.url,
+        load_ppm=pool.load if how.load is None else how.load,
+        healthy=pool.healthy if how.healthy is None else how.healthy,
+        backlog=pool.backlog if how.backlog is None else how.backlog,
+        cached_tokens=how.cached,
+        session=how.session,
+    )
+
+
+def _elsewhere(expect: kinds.Expect, there: Placed | None) -> Iterator[Difference]:
+    """What is expected of its replica and of the wait for it, and came out otherwise."""
+    if there is None:  # refused, which is told already
+        return
+    if expect.replica is not None and expect.replica != there.replica:
+        yield Difference("replica", expect.replica, there.replica or "none yet")
+    if expect.wait is not None and there.wait_us > expect.wait.at_most:
+        most = write_duration(expect.wait.at_most)
+        yield Difference("wait", f"at most {most}", write_duration(there.wait_us))
+
+
+def _differences(expect: kinds.Expect, found: VectorExpect, there: Placed | None) -> Iterator[Difference]:
     pairs = (
         ("verdict", expect.verdict, found.verdict),
-        ("reason", expect.reason, found.code),
+        ("reason", expect.reason, there.because if there else found.code),
         ("tier", expect.tier, found.tier),
         ("pool", expect.pool, found.pool),
         ("route", expect.route, found.route),

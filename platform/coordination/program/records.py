@@ -21,6 +21,8 @@ MILLION = 1_000_000
 LimitOf = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "spend"]
 LimitPer = Literal["1m", "1h", "day", "month"]
 OverflowAction = Literal["refuse", "queue", "spill", "downgrade"]
+PlacedFor = Literal["prefix", "session", "load", "turn"]
+"""Why a replica was chosen: what its cache holds, who lives there, the least to do, or its turn."""
 QueueOrder = Literal["fcfs", "deadline", "las"]
 PlacementStrategy = Literal[
     "balanced", "cache_first", "latency_first", "spread", "round_robin", "least_outstanding"
@@ -323,13 +325,32 @@ class RouteRecord(Record, frozen=True):
     retries: Retries
 
 
-class PoolLoad(Record, frozen=True):
+class ReplicaLoad(Record, frozen=True, omit_defaults=True):
+    """How one replica is as a request arrives."""
+
+    url: str
+    load_ppm: Ppm
+    """How much of its sequences and KV cache is in use."""
+    healthy: bool
+    backlog: Micros = 0
+    """Prefill it has yet to do."""
+    cached_tokens: int = 0
+    """Of the request's prompt, from its beginning, what its cache holds."""
+    session: bool = False
+    """The last request of the request's session went there."""
+
+
+class PoolLoad(Record, frozen=True, omit_defaults=True):
     """How the replicas of a pool are as a request arrives."""
 
     pool: str
     load_ppm: Ppm
     """How much of their sequences and KV cache is in use."""
     healthy: bool
+    backlog: Micros = 0
+    """Prefill that each of them has yet to do."""
+    replicas: tuple[ReplicaLoad, ...] = ()
+    """Those that are otherwise, by URL."""
 
 
 class VectorRequest(Record, frozen=True):
@@ -349,13 +370,19 @@ class VectorRequest(Record, frozen=True):
     """By pool, sorted; the others are idle."""
 
 
-class VectorExpect(Record, frozen=True):
+class VectorExpect(Record, frozen=True, omit_defaults=True):
+    """What must come out. Where a request is placed is asked only where an author said so."""
+
     verdict: Literal["admit", "queue", "refuse"]
     code: str | None
     tier: str | None
     pool: str | None
     route: str | None
     reservation: Literal["used", "spilled", "none"]
+    wait_at_most: Micros | None = None
+    """The longest that the gateway may expect it to wait for a replica."""
+    replica: str | None = None
+    because: PlacedFor | None = None
 
 
 class Vector(Record, frozen=True):

@@ -16,6 +16,7 @@ from coordination.scheduling.headroom import headroom, run_left
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.observing import Standing, observe, set_health, standing, wake
+from coordination.scheduling.placed import Placed
 from coordination.scheduling.settlement import (
     PROGRESS_TOKENS,
     cancel,
@@ -44,7 +45,7 @@ from coordination.scheduling.values import (
     Task,
     Usage,
 )
-from coordination.scheduling.vectors import decide, evaluate, run_vectors
+from coordination.scheduling.vectors import decide, evaluate, place, run_vectors
 
 __all__ = [
     "PROGRESS_TOKENS",
@@ -58,6 +59,7 @@ __all__ = [
     "Lane",
     "Levels",
     "LimitView",
+    "Placed",
     "Refusal",
     "Remembered",
     "ReplicaReport",
@@ -88,6 +90,7 @@ __all__ = [
     "new_state",
     "next_expiry",
     "observe",
+    "place",
     "progress",
     "recount",
     "remember",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 
 from coordination.program.index import Program, load
 from coordination.program.records import (
@@ -10,6 +13,7 @@ from coordination.program.records import (
     Micros,
     PoolLoad,
     ProgramRecords,
+    ReplicaLoad,
     Vector,
     VectorExpect,
     VectorRequest,
@@ -19,9 +23,14 @@ from coordination.scheduling.classification import classify
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.observing import observe, set_health
+from coordination.scheduling.placed import Placed, placed
+from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
 from coordination.scheduling.settlement import settle
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Classified, Refusal, ReplicaReport, Request, Usage
+
+SESSION: Final = "session"
+"""What requests of one session are known by."""
 
 
 def evaluate(program: Program, request: VectorRequest) -> VectorExpect:
@@ -43,16 +52,13 @@ def evaluate(program: Program, request: VectorRequest) -> VectorExpect:
 
 def decide(program: Program, request: VectorRequest) -> Decision | Refusal:
     """The decision itself, with its reasoning."""
-    classified = classify(program, request.tenant, request.service_tier, request.model)
-    if isinstance(classified, Refusal):
-        return classified
-    now = request.at
-    state = State(program, route_salt="", seed=0, now=now)
-    for pool in request.fleet:
-        _load(program, state, pool, now)
-    for turn in range(request.served + request.running):
-        _serve(program, state, _request(request, classified, f"vector-{turn}"), turn < request.served, now)
-    return admit(program, state, _request(request, classified, "vector"), now)
+    return _decided(program, request)[1]
+
+
+def place(program: Program, request: VectorRequest) -> Placed | None:
+    """Where it goes next, why there, and how long it is expected to wait; None for one that is refused."""
+    state, decided = _decided(program, request)
+    return None if isinstance(decided, Refusal) else placed(program, state, decided, request.at)
 
 
 def run_vectors(program: Program | ProgramRecords, vectors: Iterable[Vector]) -> list[str]:
@@ -60,10 +66,39 @@ def run_vectors(program: Program | ProgramRecords, vectors: Iterable[Vector]) ->
     loaded = program if isinstance(program, Program) else load(program)
     failures: list[str] = []
     for vector in vectors:
-        found = evaluate(loaded, vector.request)
-        if found != vector.expect:
-            failures.append(f"{vector.name}: expected {vector.expect}, found {found}")
+        expect, found = vector.expect, evaluate(loaded, vector.request)
+        if (expect.wait_at_most, expect.replica, expect.because) != (None, None, None):
+            found = _with_place(found, place(loaded, vector.request), expect)
+        if found != expect:
+            failures.append(f"{vector.name}: expected {expect}, found {found}")
     return failures
+
+
+def _with_place(found: VectorExpect, there: Placed | None, expect: VectorExpect) -> VectorExpect:
+    """With what was found of what is asked: a wait that is short enough is the one expected."""
+    if there is None:
+        return found
+    most = expect.wait_at_most
+    return msgspec.structs.replace(
+        found,
+        wait_at_most=None if most is None else max(most, there.wait_us),
+        replica=expect.replica and there.replica,
+        because=expect.because and there.because,
+    )
+
+
+def _decided(program: Program, request: VectorRequest) -> tuple[State, Decision | Refusal]:
+    """The fleet as the request meets it, and what was decided; the request waits in it unless refused."""
+    now = request.at
+    state = State(program, route_salt="", seed=0, now=now)
+    classified = classify(program, request.tenant, request.service_tier, request.model)
+    if isinstance(classified, Refusal):
+        return state, classified
+    for pool in request.fleet:
+        _load(program, state, pool, request, now)
+    for turn in range(request.served + request.running):
+        _serve(program, state, _request(request, classified, f"vector-{turn}"), turn < request.served, now)
+    return state, admit(program, state, _request(request, classified, "vector"), now)
 
 
 def _serve(program: Program, state: State, request: Request, to_the_end: bool, now: Micros) -> None:
@@ -79,6 +114,7 @@ def _serve(program: Program, state: State, request: Request, to_the_end: bool, n
 
 
 def _request(request: VectorRequest, classified: Classified, name: str) -> Request:
+    replicas = [one for pool in request.fleet for one in pool.replicas]
     return Request(
         request_id=name,
         tenant=request.tenant,
@@ -87,21 +123,37 @@ def _request(request: VectorRequest, classified: Classified, name: str) -> Reque
         scale=classified.scale,
         prompt_tokens=request.prompt_tokens,
         max_tokens=request.max_tokens,
-        blocks=(),
+        blocks=_blocks(request) if any(one.cached_tokens for one in replicas) else (),
         arrived=request.at,
-        stickiness="vector",
+        stickiness=SESSION if any(one.session for one in replicas) else "vector",
     )
 
 
-def _load(program: Program, state: State, load: PoolLoad, now: Micros) -> None:
-    """Have every replica of a pool report the load, as a scrape of its engine would; or cordon them all."""
+def _blocks(request: VectorRequest) -> list[int]:
+    """In place of the hashes of a prompt that nobody wrote: equal prompts have equal ones."""
+    return list(range(1, request.prompt_tokens // TOKENS_PER_BLOCK + 1))
+
+
+def _load(program: Program, state: State, load: PoolLoad, request: VectorRequest, now: Micros) -> None:
+    """Have every replica of a pool report its load, as a scrape of its engine would; or cordon it."""
     pool = state.pool(load.pool, now)
-    running = -(-load.load_ppm * pool.pool.sequences // MILLION)
-    report = ReplicaReport(at=now, waiting=0, running=running, kv_used_ppm=load.load_ppm)
-    for url in list(pool.by_url):
+    others = {one.url: one for one in load.replicas}
+    blocks = _blocks(request)
+    for url, replica in pool.by_url.items():
+        how = others.get(url) or ReplicaLoad(
+            url=url, load_ppm=load.load_ppm, healthy=load.healthy, backlog=load.backlog
+        )
+        running = -(-how.load_ppm * pool.pool.sequences // MILLION)
+        report = ReplicaReport(at=now, waiting=0, running=running, kv_used_ppm=how.load_ppm)
+        replica.backlog_us += how.backlog
         observe(program, state, load.pool, url, report, now)
-        if not load.healthy:
+        if not how.healthy:
             set_health(program, state, load.pool, url, False, now)
+        held = len(blocks) * min(how.cached_tokens, request.prompt_tokens) // request.prompt_tokens
+        if held:
+            pool.index.insert(blocks[:held], replica.bit)
+        if how.session:
+            pool.sessions.sent(SESSION, replica, request.prompt_tokens, now)
 
 
 def _refused(code: str | None, *, tier: str | None, route: str | None) -> VectorExpect:

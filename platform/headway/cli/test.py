@@ -18,7 +18,9 @@ from coordination.compiler.lower import lower
 from coordination.diagnostics import Diagnostic, has_errors, in_reading_order, render_text
 from coordination.program.index import load
 from coordination.program.records import VectorExpect
+from coordination.scheduling import Placed
 from coordination.spec import PolicySet, read
+from coordination.spec.quantities import write_duration
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
 from headway.cli.terminal import wants_colour
@@ -42,6 +44,8 @@ class Tested:
     sentence: str
     reasoning: list[str]
     found: VectorExpect
+    placed: Placed | None
+    """None for one that is refused."""
 
 
 def command(
@@ -85,18 +89,21 @@ def _outcomes(catalogue: Catalogue) -> Iterator[Tested]:
             name=outcome.entry.name,
             place=f"{at.file}:{at.line}:{at.column}",
             holds=outcome.holds,
-            sentence=_came(outcome.found) if outcome.holds else outcome.sentence,
+            sentence=_came(outcome.found, outcome.placed) if outcome.holds else outcome.sentence,
             reasoning=expectations.reasoning(program, outcome.request),
             found=outcome.found,
+            placed=outcome.placed,
         )
 
 
-def _came(found: VectorExpect) -> str:
+def _came(found: VectorExpect, placed: Placed | None) -> str:
     """How it came out, for one that holds."""
-    if found.verdict == "refuse":
+    if placed is None:
         return f"refuse, {found.code}"
     lane = f", reservation {found.reservation}" if found.reservation != "none" else ""
-    return f"{found.verdict} in tier {found.tier}, pool {found.pool}{lane}"
+    there = f", replica {placed.replica} ({placed.because})" if placed.replica else ""
+    wait = f", wait at most {write_duration(placed.wait_us)}" if placed.wait_us else ""
+    return f"{found.verdict} in tier {found.tier}, pool {found.pool}{lane}{there}{wait}"
 
 
 def _as_text(tested: list[Tested]) -> str:
@@ -122,7 +129,7 @@ def _as_text(tested: list[Tested]) -> str:
 
 def _as_json(tested: list[Tested]) -> str:
     def row(each: Tested) -> dict[str, Any]:
-        found = each.found
+        found, placed = each.found, each.placed
         return {
             "name": each.name,
             "environment": each.environment,
@@ -131,11 +138,13 @@ def _as_json(tested: list[Tested]) -> str:
             "says": each.sentence,
             "found": {
                 "verdict": found.verdict,
-                "reason": found.code,
+                "reason": placed.because if placed else found.code,
                 "tier": found.tier,
                 "pool": found.pool,
                 "route": found.route,
                 "reservation": found.reservation,
+                "replica": placed and placed.replica,
+                "wait_us": placed and placed.wait_us,
             },
             "reasoning": each.reasoning,
         }

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from msgspec import structs
+
 from coordination.program.index import Program
-from coordination.program.records import Vector, VectorExpect, VectorRequest
-from coordination.scheduling import evaluate, explain, run_vectors
-from tests.support.programs import START, a_policy, limit
+from coordination.program.records import PoolLoad, ReplicaLoad, Vector, VectorExpect, VectorRequest
+from coordination.scheduling import evaluate, explain, place, run_vectors
+from tests.support.programs import START, a_policy, limit, one_pool
 from tests.support.virtual_fleet import VirtualFleet
 
 ROOT = Path(__file__).parents[3]
@@ -99,3 +101,28 @@ def test_a_failed_vector_says_what_was_expected_and_what_was_found():
     assert run_vectors(program, [good]) == []
     (told,) = run_vectors(program.records, [good, bad])
     assert told.startswith("bad: expected")
+
+
+def test_where_a_request_goes_is_judged_only_where_its_author_said_so():
+    program = one_pool("acme").load()
+    url = program.pools["p"].replicas[1]
+    fleet = PoolLoad(
+        pool="p",
+        load_ppm=0,
+        healthy=True,
+        replicas=(ReplicaLoad(url=url, load_ppm=0, healthy=True, backlog=300_000, cached_tokens=60_000),),
+    )
+    request = structs.replace(vector("acme", "standard", prompt=65_536), fleet=(fleet,))
+    found, there = evaluate(program, request), place(program, request)
+    assert there == (url, "prefix", 50_000)
+
+    def told(**more):
+        return run_vectors(
+            program, [Vector(name="v", request=request, expect=structs.replace(found, **more))]
+        )
+
+    assert told() == []
+    assert told(wait_at_most=50_000, replica=url, because="prefix") == []
+    assert len(told(wait_at_most=49_999)) == 1
+    assert len(told(replica=program.pools["p"].replicas[0])) == 1
+    assert len(told(because="load")) == 1

@@ -1,7 +1,7 @@
 """Which kinds of object does the language have? One module each; this is their register."""
 
 from coordination.spec.declaration import Block, Fields
-from coordination.spec.kinds.expectation import Expect, Expectation, Given
+from coordination.spec.kinds.expectation import Expect, Expectation, Given, Load, ReplicaLoad
 from coordination.spec.kinds.model import Model
 from coordination.spec.kinds.overflow import Overflow
 from coordination.spec.kinds.pool import Pool
@@ -32,11 +32,13 @@ __all__ = [
     "Expect",
     "Expectation",
     "Given",
+    "Load",
     "Model",
     "Overflow",
     "Pool",
     "PriceBook",
     "Quota",
+    "ReplicaLoad",
     "Reservation",
     "Route",
     "Tenant",

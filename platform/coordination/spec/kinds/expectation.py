@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from coordination.spec.declaration import Block, Blocks, notation_of
 from coordination.spec.finding import Finding
 from coordination.spec.kinds.objective import Bound, Within
+from coordination.spec.kinds.pool import ORIGIN
 from coordination.spec.notation import (
     Choice,
     Count,
+    Duration,
     Flag,
     Instant,
     Percentile,
@@ -38,7 +40,23 @@ REASONS = (
     "spend_exceeded",
 )
 """Codes admission can refuse with; what only an engine can bring about cannot be expected here."""
+PLACED_FOR = ("prefix", "session", "load", "turn")
+"""Why a replica is chosen."""
 MOST_BEFORE = 10_000
+URL = Text(300, ORIGIN, "an origin such as `http://replica-1.eu:8000`")
+
+
+class ReplicaLoad(Block, frozen=True, kw_only=True):
+    """How one replica is as the request arrives; what is left out is as in its pool."""
+
+    url: Annotated[str, URL, "Which replica of the pool."]
+    load: Annotated[int | None, Share(), "How much of its sequences and KV cache is in use."] = None
+    healthy: Annotated[bool | None, Flag(), "Whether it takes requests at all."] = None
+    backlog: Annotated[int | None, Duration(most="1h"), "Prefill it has yet to do."] = None
+    cached: Annotated[
+        int, Count("tokens"), "How much of the prompt, from its beginning, its cache holds."
+    ] = 0
+    session: Annotated[bool, Flag(), "The last request of the same session went there."] = False
 
 
 class Load(Block, frozen=True, kw_only=True):
@@ -48,6 +66,12 @@ class Load(Block, frozen=True, kw_only=True):
         int, Share(), "How much of their sequences and KV cache is in use; at 100% none takes more."
     ] = 0
     healthy: Annotated[bool, Flag(), "Whether they take requests at all."] = True
+    backlog: Annotated[
+        int, Duration(most="1h"), "Prefill each of them has yet to do; beyond 250 ms it takes no more."
+    ] = 0
+    replicas: Annotated[
+        tuple[ReplicaLoad, ...], Blocks(ReplicaLoad, most=100), "Those that are otherwise."
+    ] = ()
 
 
 class Given(Block, frozen=True, kw_only=True):
@@ -86,13 +110,24 @@ class Given(Block, frozen=True, kw_only=True):
             found.append(Finding(misread, (path, "service_tier")))
 
 
+class WaitBound(Block, frozen=True, kw_only=True):
+    """How long it may have to wait."""
+
+    at_most: Annotated[
+        int,
+        Duration(most="366d"),
+        "The longest that the gateway may expect it to wait for a replica. Of places and memory nobody knows "
+        "when they become free: who waits for them waits as long as the tier lets it.",
+    ]
+
+
 class Expect(Block, frozen=True, kw_only=True):
     """How it must come out; what is left out may be anything."""
 
     verdict: Annotated[
         str,
         Choice("admit", "queue", "refuse"),
-        "`admit`: a replica takes it at once; `queue`: it waits; `refuse`: the client is told no.",
+        "`admit`: a replica has room for it at once; `queue`: it waits; `refuse`: the client is told no.",
     ]
     tier: Annotated[str | None, Reference("Tier"), "The tier it is served in, after any downgrade."] = None
     pool: Annotated[str | None, Reference("Pool"), "The pool it goes to, after any spill."] = None
@@ -100,21 +135,30 @@ class Expect(Block, frozen=True, kw_only=True):
     reservation: Annotated[
         str | None, Choice("used", "spilled", "none"), "What a reservation does for it."
     ] = None
-    reason: Annotated[str | None, Choice(*REASONS), "The code it is refused with."] = None
+    wait: Annotated[WaitBound | None, "How long it may have to wait."] = None
+    replica: Annotated[str | None, URL, "The replica it is sent to, or waits for."] = None
+    reason: Annotated[
+        str | None,
+        Choice(*REASONS, *PLACED_FOR),
+        "The code it is refused with; or why that replica: it holds the beginning of the prompt (`prefix`), "
+        "the session lives there (`session`), it has the least to do (`load`) or it is its `turn`.",
+    ] = None
 
     @classmethod
     def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
+        said = f"verdict: {values['verdict']}"
+        reason = values.get("reason")
         if values["verdict"] == "refuse":
-            for name in ("pool", "reservation"):
+            for name in ("pool", "reservation", "wait", "replica"):
                 if values.get(name) is not None:
-                    misread = SPEC016_contradiction.between(
-                        name, "verdict: refuse", "A refused request reaches no pool and uses no reservation."
-                    )
-                    found.append(Finding(misread, (path, name)))
-        elif values.get("reason") is not None:
-            verdict = f"verdict: {values['verdict']}"
-            misread = SPEC016_contradiction.between("reason", verdict, "Only a refusal has a reason.")
-            found.append(Finding(misread, (path, "reason")))
+                    why = "A refused request waits for no replica of any pool and uses no reservation."
+                    found.append(Finding(SPEC016_contradiction.between(name, said, why), (path, name)))
+            if reason in PLACED_FOR:
+                why = "A refusal has a code."
+                found.append(Finding(SPEC016_contradiction.between("reason", said, why), (path, "reason")))
+        elif reason is not None and reason not in PLACED_FOR:
+            why = f"Only a refusal has a code; a replica is chosen by {', '.join(PLACED_FOR)}."
+            found.append(Finding(SPEC016_contradiction.between("reason", said, why), (path, "reason")))
 
 
 TIMES = ("ttft", "itl", "tpot", "e2e", "queue")

@@ -36,12 +36,24 @@ CASES = [
         "a reason to admit",
         POLICY % ("", "verdict: admit, reason: no_route"),
         (("6:28", "`reason` does not go with `verdict: admit`"),),
-        notes=("Only a refusal has a reason.",),
+        notes=("Only a refusal has a code;",),
     ),
     Case(
         "a pool for what is refused",
         POLICY % (", prompt_tokens: 999k", "verdict: refuse, pool: chat"),
         (("6:29", "`pool` does not go with `verdict: refuse`"),),
+    ),
+    Case(
+        "a replica for what is refused",
+        POLICY
+        % (", prompt_tokens: 999k", 'verdict: refuse, replica: "http://chat-1:8000", wait: {at_most: 1s}'),
+        (("6:29", "`replica` does not go with"), ("6:60", "`wait` does not go with")),
+    ),
+    Case(
+        "refused for the sake of a cache",
+        POLICY % (", prompt_tokens: 999k", "verdict: refuse, reason: prefix"),
+        (("6:29", "`reason` does not go with `verdict: refuse`"),),
+        notes=("A refusal has a code.",),
     ),
     Case(
         "a refusal with its reason",
