@@ -20,7 +20,9 @@ if [ -z "$uv" ]; then
 fi
 [ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$python" "$venv"
 say "headway: installing from $lock"
-"$uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
+# Compiled here and now: where Python may write nothing later, each start would compile everything again.
+"$uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode --require-hashes -r "$lock"
 "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+"$venv/bin/python" -m compileall -q platform policies telemetry
 touch "$venv/.installed"
 case $lock in *dev*) touch "$venv/.installed-dev" ;; esac

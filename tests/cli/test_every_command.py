@@ -20,10 +20,25 @@ import pytest
 from typer.main import get_command
 
 from headway.cli import working
-from headway.cli.main import COMMANDS, app
+from headway.cli.main import COMMANDS
+from headway.cli.parser import app
 from tests.support.policies import ROOT, written
 
-HEAVY = {"django", "celery", "channels", "httpx", "rich", "plotly", "uvloop", "pydantic", "cryptography"}
+HEAVY = {
+    *(
+        "django",
+        "celery",
+        "channels",
+        "httpx",
+        "rich",
+        "plotly",
+        "uvloop",
+        "typer",
+        "pydantic",
+        "cryptography",
+    ),
+    *("asyncio", "ruamel"),
+}
 NEED_MORE = {
     "up",
     "plan",
@@ -55,7 +70,7 @@ class Line:
 
 
 SIGNS = frozenset({"cryptography"})
-TYPER = frozenset({"pydantic", "rich"})
+TYPER = frozenset({"typer", "pydantic", "rich", "asyncio"})
 """A command line that is not plain is read by Typer, which takes its time."""
 OVERRIDES = SIGNS | TYPER
 QUICK = "examples/quickstart"

@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 
 from headway.cli import plain
 from headway.cli.main import COMMANDS, SHORT
+from headway.cli.parser import spelled_out
+from headway.cli.words import Argument, Option
 
 ROOT = Path(__file__).parents[2]
 HEADWAY = [sys.executable, "-m", "headway"]
@@ -31,20 +33,20 @@ SEEN: list[dict[str, Any]] = []
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where to.")],
-    output: Annotated[Form, typer.Option("--format", help="How.")] = Form.text,
-    at: Annotated[str, typer.Option(help="When.")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Sternly.")] = False,
-    loud: Annotated[bool, typer.Option(help="With a counterpart.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="A number.")] = None,
-    sign: Annotated[Path | None, typer.Option(help="A key.")] = None,
+    path: Annotated[str, Argument(help="A file.")],
+    out: Annotated[Path, Option("-o", "--out", help="Where to.")],
+    output: Annotated[Form, Option("--format", help="How.")] = Form.text,
+    at: Annotated[str, Option(help="When.")] = "",
+    strict: Annotated[bool, Option("--strict", help="Sternly.")] = False,
+    loud: Annotated[bool, Option(help="With a counterpart.")] = False,
+    limit: Annotated[int | None, Option(min=1, help="A number.")] = None,
+    sign: Annotated[Path | None, Option(help="A key.")] = None,
 ) -> None:
     SEEN.append({k: v for k, v in locals().items() if k not in ("path",)} | {"path": path})
 
 
 APP = typer.Typer(add_completion=False, rich_markup_mode=None)
-APP.command()(command)
+APP.command()(spelled_out(command))
 WORDS = st.lists(
     st.sampled_from(
         ("a", "-", "--out", "-o", "b", "--out=c", "--format", "json", "--format=text", "xml", "--at", "--at=",
@@ -88,7 +90,7 @@ def test_what_is_plain(words, read):
 
 
 def test_what_may_come_from_elsewhere_is_left_to_typer(monkeypatch):
-    def from_a_variable(server: Annotated[str, typer.Option(envvar="SERVER")] = "") -> None: ...
+    def from_a_variable(server: Annotated[str, Option(help="Whom.", envvar="SERVER")] = "") -> None: ...
 
     monkeypatch.setenv("SERVER", "y")
     assert plain.read(from_a_variable, []) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from headway.cli.main import app
+from headway.cli.parser import app
 from tests.support.policies import ROOT
 
 QUICK = str(ROOT / "examples" / "quickstart")

@@ -9,7 +9,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from headway.cli.main import COMMANDS, app
+from headway.cli.main import COMMANDS
+from headway.cli.parser import app
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ from coordination.compiler.emitting import emit
 from coordination.spec import SourceFile, read
 from coordination.spec.tidying import tidy
 from coordination.traces import read_trace
-from headway.cli.main import app
+from headway.cli.parser import app
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

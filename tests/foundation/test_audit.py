@@ -189,7 +189,7 @@ def test_leaving_out_swapping_or_doubling_links_breaks_any_chain(texts, data):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_command_says_whether_the_trail_holds():
-    from headway.cli.main import app
+    from headway.cli.parser import app
 
     noted = record(3)
     held = CliRunner().invoke(app, ["audit", "verify", "--anchor", f"{noted.seq}:{noted.digest}"])

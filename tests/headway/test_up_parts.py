@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from headway.cli.main import app
+from headway.cli.parser import app
 from headway.up import lock
 from headway.up.demo import draw_cast, remove_facts, write_facts
 from headway.up.options import REPLICAS, Options, Ports

@@ -6,8 +6,6 @@ import json
 import sys
 from typing import Annotated, Any
 
-import typer
-
 from headway.cli.plan import lines
 from headway.cli.remote.console import RefusedByConsole, asking
 from headway.cli.remote.files import as_sent, policy_files, show_findings
@@ -21,16 +19,17 @@ from headway.cli.remote.options import (
     Wait,
 )
 from headway.cli.remote.progress import await_gateways, sentence, short
+from headway.cli.words import Argument, Option
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="The path that was planned.")],
+    path: Annotated[str, Argument(help="The path that was planned.")],
     environment: EnvironmentName,
-    plan_digest: Annotated[str, typer.Option(help="Digest the plan was shown with.")],
+    plan_digest: Annotated[str, Option(help="Digest the plan was shown with.")],
     server: Server = "",
     token: Token = "",
-    prune: Annotated[bool, typer.Option("--prune", help="As it was planned.")] = False,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    prune: Annotated[bool, Option("--prune", help="As it was planned.")] = False,
+    reason: Annotated[str, Option(help="Why, for the record.")] = "",
     wait: Wait = PATIENCE,
     output: Format = OutputFormat.text,
 ) -> None:
@@ -61,7 +60,7 @@ def command(
             print(json.dumps({"revision": revision, "status": status}, indent=2))
         else:
             print(f"{environment}: {said}; {sentence(status)}")
-    raise typer.Exit(0)
+    raise SystemExit(0)
 
 
 def _runs_what_is_current(status: dict[str, Any]) -> bool:

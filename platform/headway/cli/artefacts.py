@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import typer
-
 COULD_NOT_RUN = 2
 STDIN = Path("-")
 LARGEST = 512 * 1024 * 1024
@@ -29,11 +27,11 @@ def reporting(command: str) -> Iterator[None]:
         yield
     except CouldNotRun as problem:
         print(f"headway {command}: {problem}", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_RUN) from None
+        raise SystemExit(COULD_NOT_RUN) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"headway {command}: {where}{(error.strerror or str(error)).lower()}", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_RUN) from None
+        raise SystemExit(COULD_NOT_RUN) from None
 
 
 def read_file(path: Path) -> bytes:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
 import tzdata
 
 from coordination.bundle import dsse
@@ -18,17 +17,18 @@ from coordination.diagnostics import Diagnostic, in_reading_order, render_text
 from coordination.spec import read
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, envelope_of, iso, read_file, reporting, write_file
+from headway.cli.words import Argument, Option
 from headway.cli.working import working
 
 ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The bundle to write.")],
-    environment: Annotated[str, typer.Option(help="The environment to build for.")] = "dev",
-    at: Annotated[str, typer.Option(help="Start of the timeline, RFC 3339; by default today 00:00Z.")] = "",
-    sign: Annotated[Path | None, typer.Option(help="Private key; writes FILE.dsse.json beside it.")] = None,
+    path: Annotated[str, Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    out: Annotated[Path, Option("-o", "--out", help="The bundle to write.")],
+    environment: Annotated[str, Option(help="The environment to build for.")] = "dev",
+    at: Annotated[str, Option(help="Start of the timeline, RFC 3339; by default today 00:00Z.")] = "",
+    sign: Annotated[Path | None, Option(help="Private key; writes FILE.dsse.json beside it.")] = None,
 ) -> None:
     """Compile a policy set into a bundle and print its digest. Exit 0 built, 1 mistakes, 2 could not run.
 
@@ -63,7 +63,7 @@ def _compile(path: str, environment: str, at: str) -> tuple[PackedBundle, int]:
     if diagnostics:
         print(render_text(diagnostics, policy_set.texts, colour=False), end="", file=sys.stderr)
     if emitted.bundle is None or not check.is_ok(diagnostics, strict=False):
-        raise typer.Exit(1)
+        raise SystemExit(1)
     return emitted.bundle, instant
 
 

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.compiler import check as check_policy
 from coordination.compiler import rules as compiler_rules
 from coordination.diagnostics import (
@@ -29,6 +27,7 @@ from coordination.spec.quantities import read_instant
 from coordination.spec.source.text import LARGEST_FILE
 from headway.cli.mending import mend_files, replace_file
 from headway.cli.terminal import wants_colour
+from headway.cli.words import Argument, Option
 from headway.cli.working import working
 
 SUFFIXES = {".yaml", ".yml", ".json"}
@@ -48,11 +47,11 @@ class CouldNotRun(Exception):
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
-    at: Annotated[str, typer.Option(help="Instant to check at, RFC 3339; by default today 00:00Z.")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="First apply the fixes that keep your meaning.")] = False,
+    path: Annotated[str, Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
+    at: Annotated[str, Option(help="Instant to check at, RFC 3339; by default today 00:00Z.")] = "",
+    strict: Annotated[bool, Option("--strict", help="Warnings fail the check too.")] = False,
+    fix: Annotated[bool, Option("--fix", help="First apply the fixes that keep your meaning.")] = False,
 ) -> None:
     """Check a policy set: every mistake, with its place. Exit 0 clean, 1 mistakes, 2 could not run."""
     try:
@@ -62,14 +61,14 @@ def command(
             files = mended(path, files, instant)
     except CouldNotRun as problem:
         print(f"headway check: {problem}", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_RUN) from None
+        raise SystemExit(COULD_NOT_RUN) from None
     with working(f"checking {len(files)} files"):
         policy_set, diagnostics = diagnose(files, instant)
     ok = is_ok(diagnostics, strict=strict)
     print(rendered(output, diagnostics, policy_set, ok=ok), end="")
     if output is OutputFormat.text and not diagnostics:
         print(f"{len(policy_set.documents)} objects in {len(files)} files")
-    raise typer.Exit(0 if ok else 1)
+    raise SystemExit(0 if ok else 1)
 
 
 def diagnose(files: list[SourceFile], instant: int) -> tuple[PolicySet, list[Diagnostic]]:

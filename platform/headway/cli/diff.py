@@ -6,13 +6,12 @@ import enum
 import json
 from typing import Annotated
 
-import typer
-
 from coordination.plan import Compiled, Difference, diff, diff_programs, render_text
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
 from headway.cli.compared import Side, console_for, side_of
 from headway.cli.terminal import wants_colour
+from headway.cli.words import Argument, Option
 from headway.cli.working import working
 
 ENVIRONMENT = "dev"
@@ -27,26 +26,26 @@ class OutputFormat(enum.StrEnum):
 def command(
     before: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="A",
             help="What is: a file or folder of policy, a bundle, - for stdin, "
             "or of a console revision:N|DIGEST|current, release:N|current.",
         ),
     ],
-    after: Annotated[str, typer.Argument(metavar="B", help="What would be: the same choice.")],
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    after: Annotated[str, Argument(metavar="B", help="What would be: the same choice.")],
+    output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
     environment: Annotated[
-        str, typer.Option(help="As this environment sees both; the one whose revision is meant.")
+        str, Option(help="As this environment sees both; the one whose revision is meant.")
     ] = "",
     at: Annotated[
-        str, typer.Option(help="Instant to look from, RFC 3339; by default today 00:00Z, or a bundle's own.")
+        str, Option(help="Instant to look from, RFC 3339; by default today 00:00Z, or a bundle's own.")
     ] = "",
     server: Annotated[
-        str, typer.Option(envvar="HEADWAY_SERVER", help="URL of the console, for its revisions and releases.")
+        str, Option(envvar="HEADWAY_SERVER", help="URL of the console, for its revisions and releases.")
     ] = "",
     token: Annotated[
         str,
-        typer.Option(envvar="HEADWAY_TOKEN", help="Service token; better in the environment than here."),
+        Option(envvar="HEADWAY_TOKEN", help="Service token; better in the environment than here."),
     ] = "",
 ) -> None:
     """Say what B changes in A. Exit 0 no difference, 1 they differ, 2 could not run.
@@ -65,7 +64,7 @@ def command(
         print(json.dumps(found.as_json(), indent=2, default=str))
     else:
         print(render_text(found, colour=wants_colour()), end="")
-    raise typer.Exit(1 if found.changes else 0)
+    raise SystemExit(1 if found.changes else 0)
 
 
 def _difference(sides: list[Side], environment: str, at: str) -> Difference:

@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.diagnostics import Nearest
 from headway.cli.markdown import render
 from headway.cli.terminal import wants_colour
+from headway.cli.words import Argument
 
 COULD_NOT_RUN = 2
 PAGES = (
@@ -22,19 +21,19 @@ CODE = re.compile(r"[A-Z]+[0-9]+")
 
 
 def command(
-    code: Annotated[str, typer.Argument(help="A code such as CAP201; without one, all are listed.")] = "",
+    code: Annotated[str, Argument(help="A code such as CAP201; without one, all are listed.")] = "",
 ) -> None:
     """Explain a diagnostic's code: what is wrong, an example, and what to do. Exit 0, or 2 without a page."""
     folder = next((pages for pages in PAGES if pages.is_dir()), None)
     if folder is None:
         print("headway explain: the pages are not installed", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_RUN)
+        raise SystemExit(COULD_NOT_RUN)
     codes = sorted(page.stem for page in folder.glob("*.md") if CODE.fullmatch(page.stem))
     wanted = code.strip().upper()
     if wanted and wanted not in codes:
         near = Nearest(codes).to(wanted)
         hint = f"; did you mean {near}?" if near else "; `headway explain` lists them all"
         print(f"headway explain: there is no code {code!r}{hint}", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_RUN)
+        raise SystemExit(COULD_NOT_RUN)
     page = (folder / f"{wanted or 'README'}.md").read_text(encoding="utf-8")
     print(render(page, colour=wants_colour()), end="")

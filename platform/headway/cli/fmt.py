@@ -7,18 +7,17 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.diagnostics import render_text
 from coordination.spec import SourceFile, read
 from coordination.spec.tidying import NotFormattableError, tidy
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting, write_file
+from headway.cli.words import Argument, Option
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
-    only_check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if it would.")] = False,
+    path: Annotated[str, Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    only_check: Annotated[bool, Option("--check", help="Change nothing; exit 1 if it would.")] = False,
 ) -> None:
     """Write policies in canonical form, comments kept. Exit 0 done, 1 mistakes (or changes, with --check)."""
     with reporting("fmt"):
@@ -30,7 +29,7 @@ def command(
     if path != "-":
         verb = "would be formatted" if only_check else "formatted"
         print(f"{changed} {verb}, {len(files) - changed - broken} already were", file=sys.stderr)
-    raise typer.Exit(1 if broken or (only_check and changed) else 0)
+    raise SystemExit(1 if broken or (only_check and changed) else 0)
 
 
 def _format(files: list[SourceFile], *, only_check: bool) -> tuple[int, int]:

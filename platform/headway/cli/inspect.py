@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import typer
 
 from coordination.bundle.pack import Contents, unpack
 from coordination.bundle.refusals import RefusedError
@@ -24,6 +23,7 @@ from coordination.program.shards import (
 )
 from coordination.program.timeline import recurrences_end
 from headway.cli.artefacts import iso, read_file, reporting
+from headway.cli.words import Argument, Option
 
 
 class OutputFormat(enum.StrEnum):
@@ -32,8 +32,8 @@ class OutputFormat(enum.StrEnum):
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A bundle, or - for stdin.")],
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    file: Annotated[Path, Argument(help="A bundle, or - for stdin.")],
+    output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
 ) -> None:
     """Show what a bundle holds. Exit 0 shown, 1 not a sound bundle, 2 could not run."""
     with reporting("inspect"):
@@ -44,7 +44,7 @@ def command(
         tests = len(decode_vectors(contents.under(SELF_TESTS)))
     except (RefusedError, MalformedProgramError) as error:
         print(f"headway inspect: {file}: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise SystemExit(1) from None
     facts = _facts(contents, records, tests, size=len(data))
     print(json.dumps(facts, indent=2) if output is OutputFormat.json else _text(facts, records))
 

@@ -6,15 +6,14 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.bundle.keys import SEED_BYTES, SigningKey
 from headway.cli.artefacts import CouldNotRun, reporting, write_file
+from headway.cli.words import Option
 
 
 def command(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Private key; its public half goes to KEY.pub.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace keys that are there.")] = False,
+    out: Annotated[Path, Option("-o", "--out", help="Private key; its public half goes to KEY.pub.")],
+    force: Annotated[bool, Option("--force", help="Replace keys that are there.")] = False,
 ) -> None:
     """Make an Ed25519 key pair: PEM (PKCS8) readable by you alone, and KEY.pub. Prints the key id."""
     with reporting("keygen"):

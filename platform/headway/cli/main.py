@@ -6,10 +6,6 @@ import gc
 import importlib
 import os
 import sys
-from typing import Any
-
-import typer
-from typer.core import TyperGroup
 
 from headway.cli import plain
 
@@ -48,49 +44,15 @@ COMPLETION = "_HEADWAY_COMPLETE"
 """Set by a shell that asks what could come next."""
 
 
-class LazyCommands(TyperGroup):
-    """Lists every command without importing any of them.
-
-    Its arguments are Click's, which Typer carries inside itself under no public name: hence ``Any``.
-    """
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module = importlib.import_module(entry[0])
-        app = getattr(module, "app", None)
-        if app is None:
-            app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command(name=cmd_name)(module.command)
-        found: Any = typer.main.get_command(app)
-        found.name = cmd_name
-        return found
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
-
-
-app = typer.Typer(
-    cls=LazyCommands,
-    add_completion=True,
-    no_args_is_help=True,
-    help="The coordination console for GPU serving fleets.",
-    rich_markup_mode=None,
-)
-
-
-@app.callback()
-def root() -> None:
-    """The coordination console for GPU serving fleets."""
+PARSER = "headway.cli.parser"
+"""What reads a command line that is not plain; named, not imported, as the commands are."""
 
 
 def main() -> None:
     words = sys.argv[1:]
+    if words == ["--version"]:
+        print_version()
+        return
     if words and words[0] in SHORT:
         gc.disable()  # nothing worth collecting before it ends; on a large policy a third of the time
     module = COMMANDS[words[0]][0] if words and words[0] in COMMANDS else ""
@@ -99,4 +61,9 @@ def main() -> None:
         arguments = plain.read(command, words[1:])
         if arguments is not None:
             plain.run(command, arguments)
-    app(prog_name="headway", args=words)
+    importlib.import_module(PARSER).app(prog_name="headway", args=words)
+
+
+def print_version() -> None:
+    """The version of what is installed."""
+    print(f"headway {importlib.import_module('importlib.metadata').version('headway')}")

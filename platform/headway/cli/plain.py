@@ -1,8 +1,8 @@
-"""Can this command line be read without Typer building a parser for it?
+"""Can this command line be read without Typer?
 
-Typer makes a pydantic adapter of every parameter, which takes longer than to check a policy. Most command
-lines are plain: known options with their values, and the arguments. Those are read here, from the same
-signature; whatever is not plain (help, a mistake, a number to convert, completion) is left to Typer, so
+Loading Typer, and having it make an adapter of every parameter, takes longer than to check a policy. Most
+command lines are plain: known options with their values, and the arguments. Those are read here, from the
+same signature; whatever is not plain (help, a mistake, a number to convert, completion) is left to Typer, so
 that nothing is said twice.
 """
 
@@ -15,19 +15,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
-import typer
-from typer.models import ArgumentInfo, OptionInfo
+from headway.cli.words import Option
 
 INTERRUPTED = 130
-TELLS_NOTHING = frozenset(
-    {
-        *("default", "help", "metavar", "param_decls", "rich_help_panel", "show_default", "hidden"),
-        *("min", "max", "envvar"),
-    }
-)
-"""What may be said of a parameter without changing how a text is read: a variable only while it is set."""
 
 
 class _Parameter(NamedTuple):
@@ -79,11 +71,9 @@ def run(command: Callable[..., Any], arguments: dict[str, Any]) -> NoReturn:
     try:
         command(**arguments)
         sys.stdout.flush()
-    except typer.Exit as ended:
-        raise SystemExit(ended.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-    except (typer.Abort, EOFError):
+    except EOFError:  # a question that nobody is there to answer
         print("Aborted!", file=sys.stderr)
         raise SystemExit(1) from None
     except BrokenPipeError:
@@ -94,31 +84,22 @@ def run(command: Callable[..., Any], arguments: dict[str, Any]) -> NoReturn:
 
 
 def _parameters(command: Callable[..., Any]) -> list[_Parameter] | None:
-    """``None`` when one of them may have its value from elsewhere: a variable, a question, a callback."""
+    """``None`` when one of them has its value from a variable, which only Typer reads."""
     hints = get_type_hints(command, include_extras=True)
     made: list[_Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
-        kind, info = hints[name], None
-        if get_origin(kind) is Annotated:
-            kind, info, *_ = get_args(kind)
-        options: tuple[str, ...] = ()
-        if not isinstance(info, ArgumentInfo | OptionInfo) or not _says_no_more(info):
+        kind, said, *_ = get_args(hints[name])
+        if said.envvar and os.environ.get(said.envvar):
             return None
+        options: tuple[str, ...] = ()
         readable = True
-        if isinstance(info, OptionInfo):
-            spelled = _spelled(info)
-            options = spelled or (f"--{name.replace('_', '-')}",)
+        if isinstance(said, Option):
+            options = said.spelled or (f"--{name.replace('_', '-')}",)
             # A flag without a spelling of its own has a counterpart, which only Typer knows.
-            readable = not any("/" in o for o in options) and (kind is not bool or bool(spelled))
+            readable = not any("/" in o for o in options) and (kind is not bool or bool(said.spelled))
         required = parameter.default is inspect.Parameter.empty
         made.append(_Parameter(name, _kind(kind) if readable else None, options, required))
     return made
-
-
-def _spelled(info: OptionInfo) -> tuple[str, ...]:
-    """The spellings given: within ``Annotated`` the first of them stands where a default would."""
-    first = (info.default,) if isinstance(info.default, str) else ()
-    return (*first, *(info.param_decls or ()))
 
 
 def _kind(hint: Any) -> Any:
@@ -126,10 +107,3 @@ def _kind(hint: Any) -> Any:
         hint = next(iter([part for part in get_args(hint) if part is not type(None)]), None)
     plain = hint in (str, bool, Path) or (isinstance(hint, type) and issubclass(hint, enum.Enum))
     return hint if plain else None
-
-
-def _says_no_more(info: ArgumentInfo | OptionInfo) -> bool:
-    if isinstance(info.envvar, str) and os.environ.get(info.envvar):
-        return False
-    usual = vars(typer.Argument() if isinstance(info, ArgumentInfo) else typer.Option())
-    return all(usual[key] == value for key, value in vars(info).items() if key not in TELLS_NOTHING)

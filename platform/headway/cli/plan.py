@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import typer
-
 from headway.cli.remote.console import REFUSED, asking
 from headway.cli.remote.files import as_sent, policy_files, show_findings
 from headway.cli.remote.options import EnvironmentName, Format, OutputFormat, Server, Token
 from headway.cli.remote.progress import short
+from headway.cli.words import Argument, Option
 
 MOST = 12
 """Tenants that are named."""
@@ -22,11 +21,11 @@ SIGNS = {"create": "+", "update": "~", "delete": "-"}
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    path: Annotated[str, Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
     environment: EnvironmentName,
     server: Server = "",
     token: Token = "",
-    prune: Annotated[bool, typer.Option("--prune", help="Delete what no file holds.")] = False,
+    prune: Annotated[bool, Option("--prune", help="Delete what no file holds.")] = False,
     output: Format = OutputFormat.text,
 ) -> None:
     """Plan: what a console would do with these files. Exit 0 sound, 1 mistakes, 2 could not run.
@@ -45,7 +44,7 @@ def command(
                 print(f"\nto do it: {_apply(path, console.server, planned, prune=prune)}")
             if not planned["ok"]:
                 print("headway plan: it cannot be applied as it is", file=sys.stderr)
-    raise typer.Exit(0 if planned["ok"] else REFUSED)
+    raise SystemExit(0 if planned["ok"] else REFUSED)
 
 
 def lines(planned: dict[str, Any]) -> Iterator[str]:

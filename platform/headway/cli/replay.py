@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
-import typer
 import uvloop
 
 from coordination.traces import TraceError, read_trace
 from headway.cli.terminal import wants_progress
+from headway.cli.words import Argument, Option
 from simfleet.workload.client import Client, ExchangeFailed, Target
 from simfleet.workload.keys import Keys, KeysUnreadable, TenantKey, read_keys
 from simfleet.workload.replay import ReplayPlan, replay
@@ -40,27 +40,23 @@ class CouldNotRun(Exception):
 
 
 def command(
-    trace: Annotated[Path, typer.Argument(help="Mooncake JSONL or Azure CSV.")],
-    target: Annotated[str, typer.Option(help="The gateway, e.g. http://127.0.0.1:8080.")],
-    speed: Annotated[float, typer.Option(min=0.001, help="Trace seconds per second.")] = 1.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Requests to send (default: all).")] = None,
-    tenants: Annotated[
-        str, typer.Option(help="Tenants to spread requests over, a,b (default: all keys).")
-    ] = "",
+    trace: Annotated[Path, Argument(help="Mooncake JSONL or Azure CSV.")],
+    target: Annotated[str, Option(help="The gateway, e.g. http://127.0.0.1:8080.")],
+    speed: Annotated[float, Option(min=0.001, help="Trace seconds per second.")] = 1.0,
+    limit: Annotated[int | None, Option(min=1, help="Requests to send (default: all).")] = None,
+    tenants: Annotated[str, Option(help="Tenants to spread requests over, a,b (default: all keys).")] = "",
     keys: Annotated[
         Path | None,
-        typer.Option(help=f"Keys file (default: ${KEY_VARIABLE}, else {DEMO_KEYS})."),
+        Option(help=f"Keys file (default: ${KEY_VARIABLE}, else {DEMO_KEYS})."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model to ask for (default: the first served).")] = None,
-    service_tier: Annotated[str | None, typer.Option(help="service_tier to send (default: none).")] = None,
+    model: Annotated[str | None, Option(help="Model to ask for (default: the first served).")] = None,
+    service_tier: Annotated[str | None, Option(help="service_tier to send (default: none).")] = None,
     exact_output: Annotated[
-        bool, typer.Option(help="Ask for just the trace's output length (ignore_eos, min_tokens).")
+        bool, Option(help="Ask for just the trace's output length (ignore_eos, min_tokens).")
     ] = True,
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests open at once, at most.")] = 1024,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds until a request counts as lost.")] = 300.0,
-    output: Annotated[
-        OutputFormat, typer.Option("--format", help="How to print the summary.")
-    ] = OutputFormat.text,
+    concurrency: Annotated[int, Option(min=1, help="Requests open at once, at most.")] = 1024,
+    timeout: Annotated[float, Option(min=0.1, help="Seconds until a request counts as lost.")] = 300.0,
+    output: Annotated[OutputFormat, Option("--format", help="How to print the summary.")] = OutputFormat.text,
 ) -> None:
     """Replay a request trace against a gateway, each request at its instant.
 
@@ -98,13 +94,13 @@ def command(
     if summary.trace_error is not None:
         _give_up(summary.trace_error)
     if summary.stopped:
-        raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(LOST if summary.total.lost else 0)
+        raise SystemExit(INTERRUPTED)
+    raise SystemExit(LOST if summary.total.lost else 0)
 
 
 def _give_up(message: str) -> NoReturn:
     print(f"headway replay: {message}", file=sys.stderr)
-    raise typer.Exit(COULD_NOT_RUN)
+    raise SystemExit(COULD_NOT_RUN)
 
 
 def _gateway(url: str) -> Target:

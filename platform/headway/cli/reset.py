@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from headway.cli.words import Option
 from headway.place import var_dir
 from headway.up import lock
 from headway.up.trouble import CannotStart
@@ -17,27 +17,33 @@ OURS = ("headway.sqlite3", "secret-key", lock.NAME)
 
 
 def command(
-    var: Annotated[Path | None, typer.Option(help="State folder (default: var/ in the checkout).")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    var: Annotated[Path | None, Option(help="State folder (default: var/ in the checkout).")] = None,
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Clear local state: database, keys, logs, the gateway's folder. Refuses while headway runs."""
     folder = var.resolve() if var else var_dir()
     if not folder.is_dir() or not any(folder.iterdir()):
-        typer.echo(f"{folder} holds nothing.")
+        print(f"{folder} holds nothing.")
         return
     if not any((folder / name).exists() for name in OURS):
-        typer.echo(f"{folder} does not look like a state folder of headway; it is left alone.", err=True)
-        raise typer.Exit(1)
+        print(f"{folder} does not look like a state folder of headway; it is left alone.", file=sys.stderr)
+        raise SystemExit(1)
     try:
         with lock.held(folder):
             if not yes:
-                question = f"Remove the database, keys, logs and gateway state in {folder}?"
-                typer.confirm(question, abort=True)
+                confirm(f"Remove the database, keys, logs and gateway state in {folder}?")
             clear(folder)
     except CannotStart as running:
-        typer.echo(str(running), err=True)
-        raise typer.Exit(1) from running
-    typer.echo(f"{folder} is empty.")
+        print(running, file=sys.stderr)
+        raise SystemExit(1) from running
+    print(f"{folder} is empty.")
+
+
+def confirm(question: str) -> None:
+    """Ask at the terminal; whatever is not a yes ends the command with 1."""
+    if input(f"{question} [y/N]: ").strip().lower() not in ("y", "yes"):
+        print("Aborted!", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def clear(folder: Path) -> None:

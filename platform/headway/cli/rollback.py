@@ -6,8 +6,6 @@ import json
 import sys
 from typing import Annotated, Any
 
-import typer
-
 from headway.cli.remote.console import asking
 from headway.cli.remote.options import (
     PATIENCE,
@@ -19,6 +17,7 @@ from headway.cli.remote.options import (
     Wait,
 )
 from headway.cli.remote.progress import await_gateways, sentence
+from headway.cli.words import Option
 
 
 def command(
@@ -26,9 +25,9 @@ def command(
     server: Server = "",
     token: Token = "",
     to: Annotated[
-        int | None, typer.Option(min=1, help="Release to bring back; by default the last of another bundle.")
+        int | None, Option(min=1, help="Release to bring back; by default the last of another bundle.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    reason: Annotated[str, Option(help="Why, for the record.")] = "",
     wait: Wait = PATIENCE,
     output: Format = OutputFormat.text,
 ) -> None:
@@ -55,4 +54,4 @@ def command(
             print(json.dumps({"release": made, "status": status}, indent=2))
         else:
             print(f"{environment}: {sentence(status)}")
-    raise typer.Exit(0)
+    raise SystemExit(0)

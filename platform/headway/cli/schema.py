@@ -6,23 +6,20 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.spec import KINDS, read
 from coordination.spec.formatting import to_yaml
 from coordination.spec.reference import pages
 from coordination.spec.schema import schema_of, schema_of_all
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting, write_file
+from headway.cli.words import Argument, Option
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="One kind, such as Tier; by default all.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option("--pages", help="Write the reference pages there instead.")
-    ] = None,
+    kind: Annotated[str | None, Argument(help="One kind, such as Tier; by default all.")] = None,
+    folder: Annotated[Path | None, Option("--pages", help="Write the reference pages there instead.")] = None,
     examples: Annotated[
-        str, typer.Option(help="With --pages: a policy set to take the examples from.")
+        str, Option(help="With --pages: a policy set to take the examples from.")
     ] = "examples/quickstart",
 ) -> None:
     """Print the JSON Schema of policy documents. Exit 0 printed, 2 could not run."""

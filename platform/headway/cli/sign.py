@@ -6,19 +6,18 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.bundle import dsse
 from coordination.bundle.keys import KeyFormatError, SigningKey
 from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
 from headway.cli.artefacts import CouldNotRun, envelope_of, read_file, reporting, write_file
+from headway.cli.words import Argument, Option
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A bundle.")],
-    key: Annotated[Path, typer.Option("--key", help="Your private key.")],
-    envelope: Annotated[Path | None, typer.Option(help="Its signatures; by default FILE.dsse.json.")] = None,
+    file: Annotated[Path, Argument(help="A bundle.")],
+    key: Annotated[Path, Option("--key", help="Your private key.")],
+    envelope: Annotated[Path | None, Option(help="Its signatures; by default FILE.dsse.json.")] = None,
 ) -> None:
     """Add your signature to a bundle's. Exit 0 signed, 1 not a sound bundle, 2 could not run.
 
@@ -35,7 +34,7 @@ def command(
             merged = dsse.merge([*held, made])
         except RefusedError as error:
             print(f"headway sign: {file}, {signatures}: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
+            raise SystemExit(1) from None
         write_file(signatures, merged)
     print(contents.digest)
     for key_id in dsse.signers(merged):

@@ -8,39 +8,35 @@ from pathlib import Path
 from typing import Annotated
 
 import orjson
-import typer
 import uvloop
 
 from coordination.capacity import PROFILES
+from headway.cli.words import Option
 from simfleet.fleet import Fleet, PortTaken
 from simfleet.replica import ReplicaSettings
 from simfleet.serve import serve
 
 
 def command(
-    replicas: Annotated[int, typer.Option(min=1, max=256, help="How many replicas.")] = 8,
+    replicas: Annotated[int, Option(min=1, max=256, help="How many replicas.")] = 8,
     base_port: Annotated[
         int,
-        typer.Option(
-            "--base-port", "--port", min=0, max=65535, help="Port of the first; 0 takes any free ports."
-        ),
+        Option("--base-port", "--port", min=0, max=65535, help="Port of the first; 0 takes any free ports."),
     ] = 8101,
-    model: Annotated[str, typer.Option(help="Model name the replicas answer to.")] = "llama-3-8b",
+    model: Annotated[str, Option(help="Model name the replicas answer to.")] = "llama-3-8b",
     profile: Annotated[
-        str, typer.Option(help=f"Accelerator profile: {', '.join(PROFILES)}.")
+        str, Option(help=f"Accelerator profile: {', '.join(PROFILES)}.")
     ] = "llama-3-8b-h100-tp1",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
     max_model_len: Annotated[
-        int, typer.Option(min=1, help="Prompt and output tokens of one request, at most.")
+        int, Option(min=1, help="Prompt and output tokens of one request, at most.")
     ] = 131_072,
-    stream_interval: Annotated[
-        int, typer.Option(min=1, help="Tokens per write of a stream after the first.")
-    ] = 1,
+    stream_interval: Annotated[int, Option(min=1, help="Tokens per write of a stream after the first.")] = 1,
     speed: Annotated[
-        float, typer.Option(min=0.01, max=1000.0, help="Engines run this many times faster than modelled.")
+        float, Option(min=0.01, max=1000.0, help="Engines run this many times faster than modelled.")
     ] = 1.0,
     ready_file: Annotated[
-        Path | None, typer.Option(help="Write {pid, replicas: [{url}]} here once every replica listens.")
+        Path | None, Option(help="Write {pid, replicas: [{url}]} here once every replica listens.")
     ] = None,
 ) -> None:
     """Run simulated replicas in one process, each on its own port, until SIGTERM or Ctrl-C."""
@@ -85,4 +81,4 @@ def command(
 
 def _fail(message: str) -> None:
     print(f"headway simfleet: {message}", file=sys.stderr)
-    raise typer.Exit(2)
+    raise SystemExit(2)

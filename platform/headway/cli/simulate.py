@@ -15,8 +15,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import typer
-
 from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
 from coordination.capacity import PROFILES
@@ -48,6 +46,7 @@ from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
 from headway.cli.simulate_text import render, render_study
 from headway.cli.terminal import wants_progress
+from headway.cli.words import Argument, Option
 
 INTERRUPTED = 130
 
@@ -58,34 +57,32 @@ class OutputFormat(enum.StrEnum):
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A policy set (file, folder or - for stdin) or a bundle.")],
-    trace: Annotated[Path, typer.Option(help="Mooncake JSONL, Azure CSV, or a .json describing traffic.")],
-    against: Annotated[str, typer.Option(help="Another policy set or bundle: same arrivals.")] = "",
-    speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast as recorded.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Draws clients, canary arms and retry times.")] = 1,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Simulate with so many seeds in a row.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Requests of the trace (default: all).")] = None,
+    path: Annotated[str, Argument(help="A policy set (file, folder or - for stdin) or a bundle.")],
+    trace: Annotated[Path, Option(help="Mooncake JSONL, Azure CSV, or a .json describing traffic.")],
+    against: Annotated[str, Option(help="Another policy set or bundle: same arrivals.")] = "",
+    speed: Annotated[float, Option(min=0.001, help="How many times as fast as recorded.")] = 1.0,
+    seed: Annotated[int, Option(min=0, help="Draws clients, canary arms and retry times.")] = 1,
+    seeds: Annotated[int, Option(min=1, max=1000, help="Simulate with so many seeds in a row.")] = 1,
+    limit: Annotated[int | None, Option(min=1, help="Requests of the trace (default: all).")] = None,
     mix: Annotated[
         list[str] | None,
-        typer.Option(help="TENANT[:SERVICE_TIER][=WEIGHT], repeated (default: every tenant alike)."),
+        Option(help="TENANT[:SERVICE_TIER][=WEIGHT], repeated (default: every tenant alike)."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model to ask for (default: the policy's first).")] = None,
-    host_tokens: Annotated[
-        int, typer.Option(min=0, help="KV tokens each replica also keeps in host memory.")
-    ] = 0,
-    environment: Annotated[str, typer.Option(help="The environment to compile for.")] = "dev",
-    at: Annotated[str, typer.Option(help="Start, RFC 3339; by default today 00:00Z.")] = "",
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
+    model: Annotated[str | None, Option(help="Model to ask for (default: the policy's first).")] = None,
+    host_tokens: Annotated[int, Option(min=0, help="KV tokens each replica also keeps in host memory.")] = 0,
+    environment: Annotated[str, Option(help="The environment to compile for.")] = "dev",
+    at: Annotated[str, Option(help="Start, RFC 3339; by default today 00:00Z.")] = "",
+    output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
     sweep_: Annotated[
-        str, typer.Option("--sweep", help="KNOB=A,B,C: replicas[:POOL], speed, host_tokens, release_after.")
+        str, Option("--sweep", help="KNOB=A,B,C: replicas[:POOL], speed, host_tokens, release_after.")
     ] = "",
     find_: Annotated[
-        str, typer.Option("--find", help="replicas or replicas:POOL: the least that keep --objective.")
+        str, Option("--find", help="replicas or replicas:POOL: the least that keep --objective.")
     ] = "",
     objective: Annotated[
-        str, typer.Option(help="Such as `priority.ttft.p95<=2s` (tier optional) or `refused<=1%`.")
+        str, Option(help="Such as `priority.ttft.p95<=2s` (tier optional) or `refused<=1%`.")
     ] = "",
-    html: Annotated[Path | None, typer.Option(help="Write one self-contained page of plots too.")] = None,
+    html: Annotated[Path | None, Option(help="Write one self-contained page of plots too.")] = None,
 ) -> None:
     """Simulate a policy under a recorded trace; with --against, two policies under the same arrivals.
 
@@ -108,7 +105,7 @@ def command(
                     )
                 told = _swept(studies[0], sweep_) if sweep_ else _found(studies[0], find_, objective)
                 print(json.dumps(told, indent=2) if output is OutputFormat.json else render_study(told))
-                raise typer.Exit(1 if told.get("found", 0) is None else 0)
+                raise SystemExit(1 if told.get("found", 0) is None else 0)
             jobs = [study.with_seed(seed + n) for study in studies for n in range(seeds)]
             with _calm_collector():
                 reports = _simulated(jobs)
@@ -116,14 +113,14 @@ def command(
             raise CouldNotRun(_where(trace, problem)) from None
         except KeyboardInterrupt:
             print("headway simulate: stopped", file=sys.stderr)
-            raise typer.Exit(INTERRUPTED) from None
+            raise SystemExit(INTERRUPTED) from None
         told = _told(reports[:seeds], reports[seeds:], time.perf_counter() - began)
         if html is not None:
             from headway.cli.simulate_page import page  # lazy: plotly takes a third of a second
 
             write_file(html, page(told).encode())
     print(json.dumps(told, indent=2) if output is OutputFormat.json else render(told))
-    raise typer.Exit(0 if told["verdict"] != "fails" else 1)
+    raise SystemExit(0 if told["verdict"] != "fails" else 1)
 
 
 def _where(trace: Path, problem: Exception) -> str:
@@ -265,7 +262,7 @@ def _compiled(path: str, environment: str, at: str) -> Policy:
     found = in_reading_order([*misread, *diagnostics])
     if records is None or not check.is_ok(found, strict=False):
         print(render_text(found, policy_set.texts, colour=False), end="", file=sys.stderr)
-        raise typer.Exit(1)
+        raise SystemExit(1)
     catalogue = Catalogue(policy_set, environment, instant)
     return Policy(records, objectives_of(catalogue), gates_of(catalogue))
 

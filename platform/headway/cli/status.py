@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
 from headway.cli.remote.console import REFUSED, asking
 from headway.cli.remote.options import EnvironmentName, Format, OutputFormat, Server, Token
 from headway.cli.remote.progress import gateways_of, sentence, short
@@ -28,7 +26,7 @@ def command(
         print(json.dumps(status, indent=2))
     else:
         print("\n".join(lines(status)))
-    raise typer.Exit(0 if status["in_step"] else REFUSED)
+    raise SystemExit(0 if status["in_step"] else REFUSED)
 
 
 def lines(status: dict[str, Any]) -> Iterator[str]:

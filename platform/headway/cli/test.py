@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
 from coordination.compiler import expectations
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
@@ -24,6 +22,7 @@ from coordination.spec.quantities import write_duration
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, reporting
 from headway.cli.terminal import wants_colour
+from headway.cli.words import Argument, Option
 from headway.cli.working import working
 
 
@@ -49,10 +48,10 @@ class Tested:
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
-    output: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = OutputFormat.text,
-    at: Annotated[str, typer.Option(help="Start of the timeline, RFC 3339; by default today 00:00Z.")] = "",
-    environment: Annotated[str, typer.Option(help="Only this one; by default each the files name.")] = "",
+    path: Annotated[str, Argument(help="A file, a folder of .yaml/.yml/.json files, or - for stdin.")],
+    output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
+    at: Annotated[str, Option(help="Start of the timeline, RFC 3339; by default today 00:00Z.")] = "",
+    environment: Annotated[str, Option(help="Only this one; by default each the files name.")] = "",
 ) -> None:
     """Run a policy set's expectations. Exit 0 all hold, 1 some do not, 2 they could not be run."""
     with reporting("test"):
@@ -68,7 +67,7 @@ def command(
     with working(f"asking the policy of {len(files)} files"):
         tested = [outcome for catalogue in catalogues for outcome in _outcomes(catalogue)]
     print(_as_json(tested) if output is OutputFormat.json else _as_text(tested), end="")
-    raise typer.Exit(0 if all(each.holds for each in tested) else 1)
+    raise SystemExit(0 if all(each.holds for each in tested) else 1)
 
 
 def _require_sound(policy_set: PolicySet, misread: list[Diagnostic], catalogues: list[Catalogue]) -> None:

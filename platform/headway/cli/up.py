@@ -5,24 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from headway.cli.words import Option
 from headway.place import var_dir
 from headway.up.options import Options
 
 
 def command(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Console; 0 = any free port.")] = 8000,
-    gateway_port: Annotated[int, typer.Option(min=0, max=65_535, help="Gateway; 0 = any free port.")] = 8080,
+    port: Annotated[int, Option(min=0, max=65_535, help="Console; 0 = any free port.")] = 8000,
+    gateway_port: Annotated[int, Option(min=0, max=65_535, help="Gateway; 0 = any free port.")] = 8080,
     admin_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Gateway's admin port; 0 = any free port.")
+        int, Option(min=0, max=65_535, help="Gateway's admin port; 0 = any free port.")
     ] = 8081,
     fleet_port: Annotated[
         int,
-        typer.Option(min=0, max=65_528, help="First of the simulated replicas' ports; 0 = any free ones."),
+        Option(min=0, max=65_528, help="First of the simulated replicas' ports; 0 = any free ones."),
     ] = 8101,
-    var: Annotated[Path | None, typer.Option(help="State folder (default: var/ in the checkout).")] = None,
-    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Demo traffic, users and fleet.")] = True,
+    var: Annotated[Path | None, Option(help="State folder (default: var/ in the checkout).")] = None,
+    demo: Annotated[bool, Option("--demo/--no-demo", help="Demo traffic, users and fleet.")] = True,
 ) -> None:
     """Run everything on this machine: console, gateway, simulated fleet, demo workload."""
     from headway.up.run import up
@@ -35,4 +34,4 @@ def command(
         var=var.resolve() if var else var_dir(),
         demo=demo,
     )
-    raise typer.Exit(up(options))
+    raise SystemExit(up(options))

@@ -6,20 +6,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from coordination.bundle import dsse
 from coordination.bundle.keys import KeyFormatError, PublicKey
 from coordination.bundle.refusals import RefusedError
 from coordination.bundle.verification import Expectations, verify_bundle
 from headway.cli.artefacts import CouldNotRun, envelope_of, iso, read_file, reporting
+from headway.cli.words import Argument, Option
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A bundle, or - for stdin (with --envelope).")],
-    key: Annotated[list[Path], typer.Option("--key", help="Public key (KEY.pub); repeat for several.")],
-    envelope: Annotated[Path | None, typer.Option(help="Its signatures; by default FILE.dsse.json.")] = None,
-    threshold: Annotated[int, typer.Option(min=1, help="How many of the keys must have signed.")] = 1,
+    file: Annotated[Path, Argument(help="A bundle, or - for stdin (with --envelope).")],
+    key: Annotated[list[Path], Option("--key", help="Public key (KEY.pub); repeat for several.")],
+    envelope: Annotated[Path | None, Option(help="Its signatures; by default FILE.dsse.json.")] = None,
+    threshold: Annotated[int, Option(min=1, help="How many of the keys must have signed.")] = 1,
 ) -> None:
     """Verify a bundle's signatures and every byte in it. Exit 0 verified, 1 refused, 2 could not run."""
     with reporting("verify"):
@@ -33,7 +32,7 @@ def command(
         accepted = verify_bundle(bundle, signed, trusted, Expectations(threshold=threshold))
     except RefusedError as error:
         print(f"headway verify: {file} is refused: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise SystemExit(1) from None
     print(accepted.digest)
     print(f"verified: {accepted.manifest.environment} at {iso(accepted.manifest.at)}")
     for key_id in dsse.signers(signed):

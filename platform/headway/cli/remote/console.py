@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import httpx
-import typer
 
 from headway.cli.artefacts import COULD_NOT_RUN, CouldNotRun, reporting
 from subscriber.transport import require_safe
@@ -121,4 +120,4 @@ def _tell(command: str, refused: RefusedByConsole) -> NoReturn:
     for error in refused.problem.get("errors") or ():
         place = f"{error.get('pointer')}: " if error.get("pointer") else ""
         print(f"  {error.get('code')}: {place}{error.get('message')}", file=sys.stderr)
-    raise typer.Exit(COULD_NOT_RUN if refused.status >= 500 else REFUSED)
+    raise SystemExit(COULD_NOT_RUN if refused.status >= 500 else REFUSED)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-import typer
+from headway.cli.words import Option
 
-Server = Annotated[str, typer.Option(envvar="HEADWAY_SERVER", help="URL of the console.")]
+Server = Annotated[str, Option(envvar="HEADWAY_SERVER", help="URL of the console.")]
 Token = Annotated[
     str,
-    typer.Option(
-        envvar="HEADWAY_TOKEN", help="Service token; in the environment rather than on the command line."
-    ),
+    Option(envvar="HEADWAY_TOKEN", help="Service token; in the environment rather than on the command line."),
 ]
-EnvironmentName = Annotated[str, typer.Option(help="The environment that is meant.")]
+EnvironmentName = Annotated[str, Option(help="The environment that is meant.")]
 Wait = Annotated[
-    float, typer.Option(min=0, help="Seconds to wait for every gateway's acknowledgement; 0 does not wait.")
+    float, Option(min=0, help="Seconds to wait for every gateway's acknowledgement; 0 does not wait.")
 ]
 PATIENCE = 60.0
 
@@ -26,4 +24,4 @@ class OutputFormat(enum.StrEnum):
     json = "json"
 
 
-Format = Annotated[OutputFormat, typer.Option("--format", help="How to print.")]
+Format = Annotated[OutputFormat, Option("--format", help="How to print.")]

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import typer
-
 from headway.cli.remote.console import REFUSED, Console
 
 PAUSE = 0.1
@@ -77,4 +75,4 @@ def _end(what: str, lines: list[str]) -> None:
     print(f"headway: {what}", file=sys.stderr)
     for line in lines:
         print(f"  {line}", file=sys.stderr)
-    raise typer.Exit(REFUSED)
+    raise SystemExit(REFUSED)
