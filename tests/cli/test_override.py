@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from coordination.bundle.keys import PublicKey
 from coordination.bundle.overrides import open_override
-from headway.cli.main import app
+from headway.cli.parser import app
 
 RAISE = (
     "raise_limit",
