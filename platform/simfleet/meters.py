@@ -1,8 +1,9 @@
 """What does a replica tell a scraper? vLLM's metric names, types, labels and bucket bounds.
 
-Names as in vLLM 0.19 and later (``kv_cache_usage_perc``, ``inter_token_latency_seconds``); every
-series carries ``engine`` and ``model_name`` except ``cache_config_info``, which has no ``model_name``.
-``kv_cache_usage_perc`` is a ratio from 0 to 1 in spite of its name.
+What a gateway reads has its name from the dictionary that a gateway reads by. Names as in vLLM 0.19 and
+later (``kv_cache_usage_perc``, ``inter_token_latency_seconds``); every series carries ``engine`` and
+``model_name`` except ``cache_config_info``, which has no ``model_name``. ``kv_cache_usage_perc`` is a ratio
+from 0 to 1 in spite of its name.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 
+from coordination.engines import dictionary as said
 from simfleet.engine import Engine, Outcome, Step
 from simfleet.engine import Sequence as EngineSequence
 from simfleet.tokens import BLOCK_TOKENS
@@ -142,19 +144,19 @@ class Meters:
         return ("\n".join(lines) + "\n").encode()
 
     def _gauges(self, engine: Engine) -> Iterator[tuple[str, str, float]]:
-        yield "vllm:num_requests_running", "Number of requests in model execution batches.", engine.running
-        yield "vllm:num_requests_waiting", "Number of requests waiting to be processed.", len(engine.waiting)
+        yield said.VLLM_RUNNING, "Number of requests in model execution batches.", engine.running
+        yield said.VLLM_WAITING, "Number of requests waiting to be processed.", len(engine.waiting)
         usage = engine.cache.used / engine.cache.capacity
-        yield "vllm:kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", usage
+        yield said.VLLM_KV_USED, "KV-cache usage. 1 means 100 percent usage.", usage
 
     def _counters(self) -> Iterator[tuple[str, str, Mapping[str, float]]]:
         yield (
-            "vllm:prefix_cache_queries_total",
+            said.VLLM_QUERIES,
             "Prefix cache queries, in terms of number of queried tokens.",
             {"": self.prefix_cache_queries},
         )
         yield (
-            "vllm:prefix_cache_hits_total",
+            said.VLLM_HITS,
             "Prefix cache hits, in terms of number of cached tokens.",
             {"": self.prefix_cache_hits},
         )
@@ -208,12 +210,13 @@ class Meters:
         yield "vllm:iteration_tokens_total", "Number of tokens per engine step.", self.iteration_tokens
 
     def _cache_config(self, engine: Engine) -> list[str]:
+        size, number = said.VLLM_BLOCK_LABELS
         labels = (
-            f'block_size="{BLOCK_TOKENS}",cache_dtype="auto",enable_prefix_caching="True",engine="0",'
-            f'num_gpu_blocks="{engine.cache.capacity}",prefix_caching_hash_algo="xxhash"'
+            f'{size}="{BLOCK_TOKENS}",cache_dtype="auto",enable_prefix_caching="True",engine="0",'
+            f'{number}="{engine.cache.capacity}",prefix_caching_hash_algo="xxhash"'
         )
         what = "Information of the LLMEngine CacheConfig"
-        return _family("vllm:cache_config_info", "gauge", what, {"": 1}, labels)
+        return _family(said.VLLM_CACHE_CONFIG, "gauge", what, {"": 1}, labels)
 
 
 def _family(name: str, kind: str, what: str, values: Mapping[str, float], labels: str) -> list[str]:
