@@ -215,6 +215,10 @@ class Coordinator:
         if self._waiting:
             self._arm()
 
+    def members(self, pool: str) -> tuple[str, ...]:
+        """Base URLs of a pool's replicas."""
+        return self._program.pools[pool].replicas
+
     def standing(self, pool: str) -> list[scheduling.Standing]:
         """The replicas of a pool: health, what is in flight there, whether they are drained."""
         return scheduling.standing(self._state, pool)

@@ -286,6 +286,7 @@ class DataPlane:
             scale=classified.scale,
             prompt_tokens=prompt.tokens,
             longest_prompt=prompt.longest,
+            adapter=classified.adapter,
             max_tokens=asked.max_tokens,
             blocks=coordinator.blocks(classified, sender.tenant, prompt.text),
             arrived=explanation.arrived,

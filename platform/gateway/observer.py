@@ -1,21 +1,39 @@
-"""How are the replicas? Each one's metrics page is read once a second, over a kept connection."""
+"""How are the replicas? Each one is asked once a second, over a kept connection.
+
+What is asked, and what an answer means, is for ``coordination.engines`` to say; here it is fetched, and
+told to the rules.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from coordination.engines import PAGE_LIMIT, Asking, Reading
+from coordination.program.index import Program
+from coordination.scheduling.replicas import STALE_AFTER
 from coordination.scheduling.values import ReplicaReport
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.credentials import Credentials
-from gateway.engine_page import read_page
+from gateway.engine_page import report_of
 from gateway.log import log
 from gateway.upstream.connection import ReplicaConnection
 from gateway.upstream.pool import ReplicaPool, Replicas
 
 PERIOD_SECONDS = 1.0
-PAGE_LIMIT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a pool's replicas are, by the policy."""
+
+    engine: str
+    model: str
+    """As clients and engines call it."""
+    adapters: bool
+    """Whether the policy names some."""
 
 
 @dataclass(slots=True)
@@ -24,16 +42,21 @@ class Seen:
 
     pool: str
     replica: str
+    asking: Asking
     reachable: bool | None = None
-    """``None`` until the first scrape has ended."""
+    """``None`` until the first answer, or its absence."""
     report: ReplicaReport | None = None
-    """The last page read, however long ago."""
+    """What was last told to the rules, however long ago."""
+    reading: Reading = field(default_factory=Reading)
+    """The last page."""
+    problem: str | None = None
+    """Why it is not reachable, if it said so itself."""
     failures: int = 0
-    """Scrapes failed in a row."""
+    """Questions in a row that failed."""
 
 
 class Observer:
-    """Scrapes what the policy in force names; a slow replica is not asked twice at once."""
+    """Asks what the policy in force names; a slow replica is not asked twice at once."""
 
     def __init__(
         self, coordinator: Coordinator, replicas: Replicas, clock: PolicyClock, credentials: Credentials
@@ -45,16 +68,19 @@ class Observer:
         self._loop = asyncio.get_running_loop()
         self._busy: dict[tuple[str, str], Scrape] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._program: Program | None = None
+        self._served: dict[str, Served] = {}
         self.seen: dict[tuple[str, str], Seen] = {}
 
     def start(self) -> None:
-        """Scrape now, and again every period until ``close``."""
+        """Ask now, and again every period until ``close``."""
         self._timer = self._loop.call_later(PERIOD_SECONDS, self.start)
         self._replicas.expire(self._loop.time())
-        self.credentials.follow(self._coordinator.program)
-        named = {
-            (pool.name, url) for pool in self._coordinator.program.pools.values() for url in pool.replicas
-        }
+        program = self._coordinator.program
+        self.credentials.follow(program)
+        if program is not self._program:
+            self._follow(program)
+        named = {(pool, url) for pool in program.pools for url in self._coordinator.members(pool)}
         self._replicas.retain({url for _, url in named})
         for gone in self.seen.keys() - named:
             del self.seen[gone]
@@ -62,8 +88,9 @@ class Observer:
             scrape = self._busy.get(key)
             if scrape is not None:
                 scrape.give_up()
-            self.seen.setdefault(key, Seen(*key))
-            self._busy[key] = Scrape(self, key, self._replicas.pool(key[1]))
+            if key not in self.seen:
+                self.seen[key] = Seen(*key, Asking(self._served[key[0]].engine))
+            self._ask(key)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -71,24 +98,98 @@ class Observer:
         for scrape in list(self._busy.values()):
             scrape.cancel()
 
-    def ended(self, key: tuple[str, str], page: bytes | None) -> None:
-        """A scrape is over. ``None``: it failed."""
+    def ended(self, key: tuple[str, str], status: int, body: bytes | None) -> None:
+        """A question is over. ``None``: there is no answer."""
         self._busy.pop(key, None)
-        seen = self.seen.get(key)
-        if seen is None:
+        seen, served = self.seen.get(key), self._served.get(key[0])
+        if seen is None or served is None:
             return
-        report = read_page(page, self._clock.now()) if page is not None else None
-        reachable = report is not None
-        if seen.reachable is not reachable:
-            log("replica_reachable" if reachable else "replica_unreachable", pool=key[0], replica=key[1])
-        seen.reachable = reachable
-        seen.failures = 0 if reachable else seen.failures + 1
-        seen.report = report or seen.report
-        self._coordinator.observe(key[0], key[1], report)
+        if body is None:
+            seen.asking.lost()
+            self._found(seen, False, None)
+            return
+        answer = seen.asking.answered(status, body, served.model)
+        if answer.alive is None:
+            self._ask(key)  # at once: there are few ways, and each is tried once
+            return
+        reading = answer.reading or Reading()
+        if reading.doubts and reading.doubts != seen.reading.doubts:
+            log("replica_doubted", pool=key[0], replica=key[1], message="; ".join(reading.doubts[:5]))
+        seen.reading = reading
+        self._found(seen, answer.alive, answer.problem)
+
+    def states(self) -> list[dict[str, Any]]:
+        """Every replica the policy names, as last seen. Unknown is ``null``."""
+        now = self._clock.now()
+        health = {
+            (pool, one.url): one
+            for pool in self._coordinator.program.pools
+            for one in self._coordinator.standing(pool)
+        }
+        found = []
+        for key, seen in sorted(self.seen.items()):
+            report, standing = seen.report, health.get(key)
+            age = now - report.at if report is not None else None
+            found.append(
+                {
+                    "pool": seen.pool,
+                    "replica": seen.replica,
+                    "reachable": seen.reachable,
+                    "problem": seen.problem,
+                    "health": standing.health if standing is not None else None,
+                    "in_flight": standing.running if standing is not None else None,
+                    "scrapes_failed": seen.failures,
+                    "known_from": seen.asking.source,
+                    "engine": seen.reading.engine,
+                    "age_ms": age // 1000 if age is not None else None,
+                    "stale": age is not None and age > STALE_AFTER,
+                    "running": report.running if report else None,
+                    "waiting": report.waiting if report else None,
+                    "kv_used_ppm": report.kv_used_ppm if report else None,
+                    "kv_capacity": report.kv_capacity if report else None,
+                    "prompt_tokens_queried": seen.reading.queried_tokens,
+                    "prompt_tokens_cached": seen.reading.cached_tokens,
+                    "adapters_in_use": sorted(report.adapters) if report else [],
+                    "adapters_loaded": sorted(report.loaded) if report else [],
+                    "doubts": list(seen.reading.doubts),
+                }
+            )
+        return found
+
+    def _ask(self, key: tuple[str, str]) -> None:
+        adapters = self._served[key[0]].adapters
+        path = self.seen[key].asking.next(self._clock.now(), adapters=adapters)
+        self._busy[key] = Scrape(self, key, self._replicas.pool(key[1]), path)
+
+    def _follow(self, program: Program) -> None:
+        """Note what pools are. A pool whose engine changed is asked anew."""
+        self._program = program
+        models = {one.name: one for one in program.records.models}
+        served = {
+            one.name: Served(one.engine, models[one.model].served_name, bool(models[one.model].adapters))
+            for one in program.records.pools
+        }
+        for key in list(self.seen):
+            if key[0] in served and served[key[0]].engine != self._served[key[0]].engine:
+                del self.seen[key]
+        self._served = served
+
+    def _found(self, seen: Seen, alive: bool, problem: str | None) -> None:
+        if seen.reachable is not alive:
+            word = "replica_reachable" if alive else "replica_unreachable"
+            said = {"message": problem} if problem else {}
+            log(word, pool=seen.pool, replica=seen.replica, **said)
+        seen.reachable, seen.problem = alive, problem
+        seen.failures = 0 if alive else seen.failures + 1
+        report = None
+        if alive:
+            reading = seen.reading if seen.asking.source == "metrics" else None
+            report = seen.report = report_of(reading, seen.asking.listing, self._clock.now())
+        self._coordinator.observe(seen.pool, seen.replica, report)
 
 
 class Scrape:
-    """One GET of one page."""
+    """One GET."""
 
     __slots__ = (
         "_connecting",
@@ -96,16 +197,18 @@ class Scrape:
         "_observer",
         "_over",
         "_parts",
+        "_path",
         "_pool",
         "_size",
         "_status",
         "_upstream",
     )
 
-    def __init__(self, observer: Observer, key: tuple[str, str], pool: ReplicaPool) -> None:
+    def __init__(self, observer: Observer, key: tuple[str, str], pool: ReplicaPool, path: str) -> None:
         self._observer = observer
         self._key = key
         self._pool = pool
+        self._path = path
         self._parts: list[bytes] = []
         self._size = 0
         self._status = 0
@@ -120,6 +223,7 @@ class Scrape:
 
     def upstream_whole(self, headers: dict[bytes, bytes], body: bytes) -> None:  # noqa: ARG002
         self._upstream = None
+        self._status = 200
         self._end(body)
 
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:  # noqa: ARG002
@@ -133,7 +237,7 @@ class Scrape:
 
     def upstream_end(self, *, framed: bool) -> None:  # noqa: ARG002
         self._upstream = None
-        self._end(b"".join(self._parts) if self._status == 200 else None)
+        self._end(b"".join(self._parts))
 
     def upstream_lost(self, *, answered: bool, stale: bool) -> None:
         self._upstream = None
@@ -171,9 +275,9 @@ class Scrape:
     def _send(self, upstream: ReplicaConnection) -> None:
         self._upstream = upstream
         shown = self._observer.credentials.lines.get(self._key[0], b"")
-        upstream.send(self, b"%b%b\r\n" % (self._pool.metrics_head, shown), b"")
+        upstream.send(self, b"%b%b\r\n" % (self._pool.question(self._path), shown), b"")
 
-    def _end(self, page: bytes | None) -> None:
+    def _end(self, body: bytes | None) -> None:
         if not self._over:
             self._over = True
-            self._observer.ended(self._key, page)
+            self._observer.ended(self._key, self._status, body)

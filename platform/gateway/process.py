@@ -181,20 +181,7 @@ class GatewayProcess:
 
     def replica_states(self) -> list[dict[str, Any]]:
         """Every replica the policy names, as last seen. Unknown is ``null``."""
-        now = self.clock.now()
-        return [
-            {
-                "pool": seen.pool,
-                "replica": seen.replica,
-                "reachable": seen.reachable,
-                "scrapes_failed": seen.failures,
-                "age_ms": (now - seen.report.at) // 1000 if seen.report else None,
-                "running": seen.report.running if seen.report else None,
-                "waiting": seen.report.waiting if seen.report else None,
-                "kv_used_ppm": seen.report.kv_used_ppm if seen.report else None,
-            }
-            for _, seen in sorted(self._observer.seen.items())
-        ]
+        return self._observer.states()
 
     def metrics_page(self) -> bytes:
         return (

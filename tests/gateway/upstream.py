@@ -97,6 +97,8 @@ class Upstream:
 
     def __init__(self, script: Script = answer) -> None:
         self.script = script
+        self.pages: dict[str, tuple[int, bytes]] | None = None
+        """Path -> status and body of a GET, 404 for any other; ``None``: a page of metrics for all."""
         self.calls: list[Call] = []
         self.connections = 0
         self.port = 0
@@ -130,7 +132,10 @@ class Upstream:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 if head.startswith("GET"):
                     answered = Call(head, {}, writer)
-                    await answered.whole(METRICS, kind="text/plain")
+                    status, page = 200, METRICS
+                    if self.pages is not None:
+                        status, page = self.pages.get(head.split()[1], (404, b"{}"))
+                    await answered.whole(page, f"{status} Said", kind="text/plain")
                     continue
                 lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
                 body = await reader.readexactly(int(lengths[0].split(":")[1]))

@@ -90,6 +90,7 @@ class VirtualFleet:
             size=more.pop("size", 0),
             run=more.pop("run", None),
             task=more.pop("task", None),
+            adapter=more.pop("adapter", ""),
         )
         assert not more, more
         self._at(START + at, "arrive", asked)

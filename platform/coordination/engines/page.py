@@ -80,14 +80,14 @@ def _take(
         return f"a line has more than {LINE_LIMIT} bytes"
     if len(series) >= MOST_SERIES:
         return f"more than {MOST_SERIES} series"
-    labels: Labels | None = ()
+    labels: Labels = ()
     rest = line[len(name) :]
     if brace >= 0:
         closed = _LABELS.match(line, brace)
-        labels = _labels(closed.group(1)) if closed is not None else None
-        if closed is None or labels is None:
+        read = _labels(closed.group(1)) if closed is not None else None
+        if closed is None or read is None:
             return "labels that cannot be read"
-        rest = line[closed.end() :]
+        labels, rest = read, line[closed.end() :]
     value = _value(rest)
     if value is None:
         return "a value that is no finite number"

@@ -19,17 +19,20 @@ EJECT_AT: Final = 3
 """Two refused connections in a row, or three softer failures."""
 FIRST_EJECTION: Final[Micros] = 2 * MILLION
 LONGEST_EJECTION: Final[Micros] = 60 * MILLION
+OUT_OF_REACH: Final = frozenset({"connect", "unreachable"})
 
 
 class Health:
     """One replica's record. ``usable(now)`` is asked only while the state is not healthy."""
 
-    __slots__ = ("ejections", "score", "state", "until")
+    __slots__ = ("ejections", "out_of_reach", "score", "state", "until")
 
     def __init__(self) -> None:
         self.state: HealthState = "healthy"
         self.score = 0
         self.ejections = 0
+        self.out_of_reach = False
+        """Whether it was ejected because nobody was there, and not for how it answered."""
         self.until: Micros = 0
 
     def usable(self, now: Micros) -> bool:
@@ -50,10 +53,11 @@ class Health:
     def failed(self, reason: FailureReason | Literal["unreachable"], now: Micros) -> None:
         self.score += WEIGHT[reason]
         if self.state == "probing" or (self.state == "healthy" and self.score >= EJECT_AT):
-            self.eject(now)
+            self.eject(now, out_of_reach=reason in OUT_OF_REACH)
 
-    def eject(self, now: Micros) -> None:
+    def eject(self, now: Micros, *, out_of_reach: bool = False) -> None:
         self.state = "ejected"
+        self.out_of_reach = out_of_reach
         self.until = now + min(LONGEST_EJECTION, FIRST_EJECTION << min(self.ejections, 5))
         self.ejections += 1
         self.score = 0
@@ -65,8 +69,9 @@ class Health:
             self.until = now
 
     def seen(self, now: Micros) -> None:
-        """Its metrics answered: an ejected replica may be probed at once."""
-        if self.state == "ejected":
+        """It answers when asked how it is: one that was out of reach may be probed at once. One that failed
+        the requests it was sent may answer that question all the same, and waits for its time."""
+        if self.state == "ejected" and self.out_of_reach:
             self.until = min(self.until, now)
 
     def cordon(self) -> None:

@@ -148,8 +148,12 @@ def _estimated(
         return least[0], prefill
     lives_at, kept, settles = _session(pool, ticket, among, now)
     candidates = _candidates(pool, len(blocks), least, found)
-    if kept is not None and all(one is not kept for _, one in candidates):
-        candidates.append((pool.index.depth(blocks, kept.bit) if blocks else 0, kept))
+    more = [kept] if kept is not None else []
+    if ticket.request.adapter and placement.scorers.get("adapter"):
+        more += _with_adapter(pool, ticket.request.adapter, among, below)
+    for other in more:
+        if all(one is not other for _, one in candidates):
+            candidates.append((pool.index.depth(blocks, other.bit) if blocks else 0, other))
     if placement.max_imbalance_ppm is not None:
         candidates = _even(candidates, least, below, placement.max_imbalance_ppm)
     deepest = max(depth for depth, _ in candidates)
@@ -184,7 +188,8 @@ def _estimated(
     ticket.seen = tuple(considered)
     if placement.scorers:
         rated = [Candidate(one[0], one[1], one[2], one[3]) for one in considered]
-        chosen = best_of(rated, placement.scorers, pool.pool, len(blocks), lives_at)
+        adapter = ticket.request.adapter
+        chosen = best_of(rated, placement.scorers, pool.pool, len(blocks), lives_at, adapter)
         return chosen.replica, chosen.prefill_us
     if (sticky or stay is kept) and stay is not best:
         if placement.strategy == "cache_first":
@@ -193,6 +198,18 @@ def _estimated(
         if margin is not None and stay_us <= best_us + margin:
             return stay, stay_prefill
     return best, best_prefill
+
+
+def _with_adapter(pool: PoolState, adapter: str, among: int, below: Below) -> list[Replica]:
+    """The least loaded of those that have it in use or loaded."""
+    holding = 0
+    for replica in pool.replicas.values():
+        if adapter in replica.adapters or adapter in replica.loaded:
+            holding |= replica.mask
+    holding &= among
+    if not holding:
+        return []
+    return pool.least_ahead(holding, below) if below else pool.least_loaded(holding, LEAST_LOADED)
 
 
 def _session(

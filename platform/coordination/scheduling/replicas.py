@@ -28,6 +28,7 @@ class Replica:
     """One engine, as the gateway that sends it work sees it."""
 
     __slots__ = (
+        "adapters",
         "backlog_us",
         "bit",
         "foreign_kv_tokens",
@@ -35,6 +36,7 @@ class Replica:
         "health",
         "key",
         "kv_tokens",
+        "loaded",
         "mask",
         "parked",
         "parked_us",
@@ -61,6 +63,8 @@ class Replica:
         self.foreign_sequences = 0
         self.foreign_kv_tokens = 0
         self.report: ReplicaReport | None = None
+        self.adapters: frozenset[str] = frozenset()
+        self.loaded: frozenset[str] = frozenset()
         self.recent = 0
         """Tokens computed in the last minute."""
         self.recent_slices = [0] * RECENT_SLICES
@@ -80,15 +84,20 @@ class Replica:
         return load
 
     def observed(self, report: ReplicaReport, kv_capacity: int) -> None:
-        """Take over an engine's own view: what exceeds our counts is other gateways' work."""
+        """Take over an engine's own view: what exceeds our counts is other gateways' work. KV memory that
+        ``kv_capacity``, the pool's, has and the engine has not counts as taken."""
         self.report = report
+        self.adapters, self.loaded = report.adapters, report.loaded
         running = (report.running or 0) + (report.waiting or 0)
         self.foreign_sequences = max(0, running - self.sequences)
+        there = report.kv_capacity or kv_capacity
         if report.kv_used_ppm is not None:
-            self.foreign_kv_tokens = max(0, report.kv_used_ppm * kv_capacity // MILLION - self.kv_tokens)
+            taken = max(0, report.kv_used_ppm * there // MILLION - self.kv_tokens)
+            self.foreign_kv_tokens = taken + max(0, kv_capacity - there)
 
     def forget_report(self) -> None:
         self.report = None
+        self.adapters = frozenset()
         self.foreign_sequences = 0
         self.foreign_kv_tokens = 0
 

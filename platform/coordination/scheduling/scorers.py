@@ -1,7 +1,8 @@
 """What speaks for a replica, when a route weighs that itself? (R21, ``placement.scorers``)
 
 Each scorer gives a candidate between nothing and one, in millionths; the largest weighted sum wins. All look
-at the few candidates of R21 only: the deepest matches and the least loaded.
+at the few candidates of R21 only: the deepest matches, the least loaded, and, where adapters are weighed, the
+least loaded of those that have the one asked for.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Field(NamedTuple):
     """Of any candidate."""
     quickest: Micros
     """Least estimate of a first byte."""
+    adapter: str
+    """The one the request is for, if any."""
 
 
 def _cache(one: Candidate, field: Field) -> Ppm:
@@ -67,8 +70,11 @@ def _locality(one: Candidate, field: Field) -> Ppm:
     return MILLION if one.replica is field.lives_at else 0
 
 
-def _adapter(_: Candidate, __: Field) -> Ppm:
-    return 0  # adapters are not served: every replica is alike
+def _adapter(one: Candidate, field: Field) -> Ppm:
+    """In use there: no other has to make room for it. Loaded: it has to be brought to the accelerator."""
+    if field.adapter in one.replica.adapters:
+        return MILLION
+    return MILLION // 2 if field.adapter in one.replica.loaded else 0
 
 
 SCORERS: Final[Mapping[str, Callable[[Candidate, Field], Ppm]]] = {
@@ -88,6 +94,7 @@ def best_of(
     pool: Pool,
     blocks: int,
     lives_at: Replica | None,
+    adapter: str,
 ) -> Candidate:
     """The candidate with the largest sum; of equals the one that computed least in the last minute."""
     field = Field(
@@ -96,6 +103,7 @@ def best_of(
         lives_at,
         max(one.load_us for one in candidates),
         min(one.load_us + one.prefill_us for one in candidates),
+        adapter,
     )
 
     def worth(one: Candidate) -> tuple[int, int, int]:

@@ -98,6 +98,8 @@ class Request(msgspec.Struct):
     """For ``las`` order, set at admission; None outside a run."""
     task: Task | None = None
     """Given only where the policy counts runs or sessions."""
+    adapter: str = ""
+    """Name of the adapter it is for."""
     longest_prompt: int = 0
     """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
     traits: Traits = NO_TRAITS
@@ -208,3 +210,9 @@ class ReplicaReport:
     waiting: int | None = None
     running: int | None = None
     kv_used_ppm: int | None = None
+    kv_capacity: int | None = None
+    """Tokens."""
+    adapters: frozenset[str] = frozenset()
+    """Those in use there at this moment."""
+    loaded: frozenset[str] = frozenset()
+    """Those it lists as ready to be used."""

@@ -57,7 +57,6 @@ class ReplicaPool:
         "address",
         "answers",
         "heads",
-        "metrics_head",
     )
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
@@ -69,16 +68,20 @@ class ReplicaPool:
             for path in ENDPOINTS
         }
         """By path: a request's head up to its content-length."""
-        self.metrics_head = b"GET %b/metrics HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n" % (
-            address.prefix,
-            address.authority,
-        )
         self.answers = KnownAnswers()
         self._tls = tls if address.tls else None
         self._closed = False
         self._idle: list[ReplicaConnection] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def question(self, path: str) -> bytes:
+        """A GET's head, but for the blank line."""
+        return b"GET %b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: headway\r\n" % (
+            self.address.prefix,
+            path.encode(),
+            self.address.authority,
+        )
 
     def take(self) -> ReplicaConnection | None:
         """A kept connection, or ``None``."""

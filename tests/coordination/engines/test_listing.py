@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,7 +11,7 @@ from coordination.engines import Listing, read_listing
 from coordination.engines.listing import LISTING_LIMIT, MOST_LISTED, NAME_LIMIT
 
 
-def listed(*models: dict[str, object]) -> bytes:
+def listed(*models: Mapping[str, object]) -> bytes:
     return json.dumps({"object": "list", "data": list(models)}).encode()
 
 

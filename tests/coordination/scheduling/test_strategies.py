@@ -102,6 +102,47 @@ def test_scorers_for_memory_and_for_places_see_other_gateways_too():
         assert set(homes(fleet, "r0", "r1", "r2")) == {"http://p-1"}, scorer
 
 
+def test_a_request_for_an_adapter_goes_where_it_is_in_use_then_where_it_is_loaded():
+    fleet = fleet_of(12, scorers={"adapter": MILLION, "prefill": MILLION // 10})
+    sql = frozenset({"sql"})
+
+    def home(adapter: str, number: int) -> str:
+        """Of a request that comes alone; eleven replicas have less to do than the last two."""
+        at = (number + 1) * SECOND
+        fleet.request(at=at, prompt=100, request_id=f"r{number}", adapter=adapter)
+        fleet.run()
+        return str(homes(fleet, f"r{number}")[0])
+
+    def tell(url: str, report: ReplicaReport) -> None:
+        observe(fleet.program, fleet.state, "p", url, report, fleet.now)
+
+    pool = fleet.state.pools["p"]
+    for url in ("http://p-10", "http://p-11"):
+        pool.computed(pool.by_url[url], 10**6)  # last in every order of load
+    assert home("sql", 0) not in {"http://p-10", "http://p-11"}, "nobody has it: load decides"
+    tell("http://p-10", ReplicaReport(at=fleet.now, loaded=sql))
+    assert home("sql", 1) == "http://p-10"
+    tell("http://p-11", ReplicaReport(at=fleet.now, adapters=sql, loaded=sql))
+    assert home("sql", 2) == "http://p-11"
+    assert home("", 3) not in {"http://p-10", "http://p-11"}, "who asks for none goes by load"
+    tell("http://p-11", ReplicaReport(at=fleet.now))
+    assert home("sql", 4) == "http://p-10"
+    tell("http://p-11", ReplicaReport(at=fleet.now, adapters=sql))
+    assert home("sql", 9) == "http://p-10", "what was in use four seconds ago may be so no more"
+
+
+def test_memory_an_engine_lacks_counts_as_taken():
+    fleet = fleet_of(2, scorers={"kv_free": MILLION})
+    pool = fleet.state.pools["p"]
+    has = pool.pool.kv_tokens
+    small = ReplicaReport(at=START, kv_used_ppm=100_000, kv_capacity=has // 2)
+    observe(fleet.program, fleet.state, "p", "http://p-0", small, START)
+    assert pool.by_url["http://p-0"].foreign_kv_tokens == has // 2 // 10 + has - has // 2
+    large = ReplicaReport(at=START, kv_used_ppm=100_000, kv_capacity=has * 2)
+    observe(fleet.program, fleet.state, "p", "http://p-0", large, START)
+    assert pool.by_url["http://p-0"].foreign_kv_tokens == has * 2 // 10
+
+
 def test_every_scorer_of_the_language_is_known():
     placement = NOTATIONS["Route"].fields["placement"].notation
     assert isinstance(placement, Fields)
