@@ -27,7 +27,7 @@ class Accounts(Protocol):
     def takes(self) -> bool:
         """Whether another request may be let in."""
 
-    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:
+    def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:
         """The attempt is about to be sent. ``False``: it must not be. Calling it again changes nothing."""
 
     def passed(self, dispatch: Dispatch, output: int) -> None:
@@ -44,8 +44,11 @@ class Accounts(Protocol):
     ) -> None:
         """An attempt that was begun ended, and this is what it used."""
 
-    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None:
-        """An attempt that was begun ended before its first byte."""
+    def failed(
+        self, explanation: Explanation, dispatch: Dispatch, sent: int, *, dropped: bool = False
+    ) -> None:
+        """An attempt that was begun, when it was ``sent``, ended before its first byte. ``dropped``: because
+        another of the same request answered first."""
 
 
 class NoAccounts:
@@ -54,7 +57,7 @@ class NoAccounts:
     def takes(self) -> bool:
         return True
 
-    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:  # noqa: ARG002
+    def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:  # noqa: ARG002
         return True
 
     def passed(self, dispatch: Dispatch, output: int) -> None: ...
@@ -69,7 +72,9 @@ class NoAccounts:
         now: int,
     ) -> None: ...
 
-    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None: ...
+    def failed(
+        self, explanation: Explanation, dispatch: Dispatch, sent: int, *, dropped: bool = False
+    ) -> None: ...
 
 
 class JournalAccounts:
@@ -83,7 +88,7 @@ class JournalAccounts:
     def takes(self) -> bool:
         return not self._strict or self._journal.has_room()
 
-    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:
+    def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:
         uncached, cached, _ = dispatch.decision.held
         recorded = self._journal.begin(
             Begun(
@@ -98,7 +103,7 @@ class JournalAccounts:
                 uncached_input=uncached,
                 cached_input=cached,
                 bundle=explanation.bundle,
-                at=explanation.sent,
+                at=now,
             )
         )
         return recorded or not self._strict
@@ -116,18 +121,24 @@ class JournalAccounts:
         now: int,
     ) -> None:
         spend = charge.spend_nano if dispatch.ticket.price is not None else None
-        self._end(explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend, now)
+        sent = explanation.sent
+        self._end(
+            explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend, sent, now
+        )
 
-    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None:
+    def failed(
+        self, explanation: Explanation, dispatch: Dispatch, sent: int, *, dropped: bool = False
+    ) -> None:
         self._end(
             explanation,
             dispatch,
             "failed",
-            "failed",
+            "aborted" if dropped else "failed",
             "gateway",
             Usage(0, 0, 0),
             None,
             None,
+            sent,
             self._clock.now(),
         )
 
@@ -141,6 +152,7 @@ class JournalAccounts:
         usage: Usage,
         charge: Charge | None,
         spend_nano: int | None,
+        sent: int,
         now: int,
     ) -> None:
         by_lane = charge is not None and dispatch.decision.reservation == "used"
@@ -163,7 +175,7 @@ class JournalAccounts:
                 cache_write=usage.cache_write,
                 output=usage.output,
                 reasoning=usage.reasoning,
-                started_at=explanation.sent,
+                started_at=sent,
                 ended_at=now,
                 bundle=explanation.bundle,
                 spend_nano=spend_nano,

@@ -183,6 +183,24 @@ class Coordinator:
         self.pump(dispatch.pool)
         return decision
 
+    def watch(self, dispatch: Dispatch) -> int | None:
+        """For how many microseconds its first byte may be waited for before ``hedge`` is asked."""
+        return scheduling.watch(self._program, self._state, dispatch)
+
+    def hedge(self, dispatch: Dispatch) -> Dispatch | None:
+        """A second attempt beside a slow one, if the rules allow one."""
+        found = scheduling.hedge(self._program, self._state, dispatch, self._clock.now())
+        return None if isinstance(found, str) else found
+
+    def lose(self, dispatch: Dispatch, reason: scheduling.Lost) -> None:
+        """Of two attempts this one is over; the other goes on."""
+        scheduling.lose(self._program, self._state, dispatch, reason, self._clock.now())
+        self.pump(dispatch.pool)
+
+    def hedges(self) -> dict[str, scheduling.Hedges]:
+        """Route -> what was tried twice on it."""
+        return self._state.hedges
+
     def cancel(self, request_id: str, pool: str) -> None:
         """Its client left while it waited."""
         if self._waiting.pop(request_id, None) is not None:

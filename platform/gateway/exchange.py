@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from coordination.scheduling import Decision, Dispatch
+from coordination.scheduling import Decision, Dispatch, Lost
 from coordination.scheduling.values import Request, Usage
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
@@ -23,9 +23,10 @@ from gateway.explanations import Explanation
 from gateway.json_member import set_member
 from gateway.log import log
 from gateway.prompt import ModelRequest
+from gateway.racing import Race, failure_in
 from gateway.sse import EventStream
 from gateway.telemetry.meter import Cell
-from gateway.upstream.connection import ReplicaConnection
+from gateway.upstream.connection import Caller, ReplicaConnection
 from gateway.usage import is_possible
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of an answer that is not streamed: it is held whole, because its length changes."""
-NOT_THE_CLIENTS = frozenset((401, 403, 407, 429))
-"""What an engine says of us, not of whoever asked: our key, our share of it."""
 PROGRESS_TOKENS = 256
 CLIENT_CLOSED = 499
 """What the log of a request shows whose client left; nobody receives it."""
@@ -63,8 +62,8 @@ class Exchange:
         "_events",
         "_explanation",
         "_parts",
-        "_plane",
         "_progressed",
+        "_race",
         "_request",
         "_size",
         "_status",
@@ -75,6 +74,7 @@ class Exchange:
         "_upstream",
         "deadline",
         "over",
+        "plane",
         "request",
     )
 
@@ -89,7 +89,7 @@ class Exchange:
         explanation: Explanation,
     ) -> None:
         """``body``: what each attempt sends."""
-        self._plane = plane
+        self.plane = plane
         self._connection = connection
         self._endpoint = endpoint
         self._asked = asked
@@ -99,6 +99,8 @@ class Exchange:
         self._dispatch: Dispatch | None = None
         self._upstream: ReplicaConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._race: Race | None = None
+        """Of a route that hedges."""
         self._events: EventStream | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -119,7 +121,7 @@ class Exchange:
 
     def placed(self, dispatch: Dispatch) -> None:
         """A replica was chosen: send it the request."""
-        plane = self._plane
+        plane = self.plane
         now = dispatch.sent_at
         self._dispatch = dispatch
         self._explanation.dispatches.append(dispatch)
@@ -131,6 +133,8 @@ class Exchange:
         self._total_at = self._total_at or now + timeouts.total
         self.deadline = min(now + timeouts.first_byte, self._total_at)
         plane.live.add(self)
+        if dispatch.ticket.route.steered:
+            self._steer(dispatch)
         kept = plane.replicas.pool(dispatch.replica).take()
         if kept is not None:
             self._send(kept, now)
@@ -187,8 +191,9 @@ class Exchange:
         self._answer_whole(body)
 
     def upstream_head(self, status: int, headers: dict[bytes, bytes]) -> None:
-        if status >= 500 or status in NOT_THE_CLIENTS or (status < 400 and status != 200):
-            self._attempt_failed("status_503" if status in (429, 503) else "reset")
+        failed = None if status == 200 else failure_in(status)
+        if failed is not None:
+            self._attempt_failed(failed)
             return
         self._status = status
         self._type = headers.get(b"content-type", b"application/json")
@@ -197,12 +202,14 @@ class Exchange:
             assert self._dispatch is not None  # noqa: S101 - and was asked
             self._upstream.stream()
             self._events = self._endpoint.events(
-                self._plane.tier_name(self._dispatch.decision.tier), strip_usage=not self._asked.wants_usage
+                self.plane.tier_name(self._dispatch.decision.tier), strip_usage=not self._asked.wants_usage
             )
 
     def upstream_body(self, data: bytes) -> None:
         events = self._events
         if events is None:
+            if self._race is not None:
+                self._race.over()
             self._size += len(data)
             self._parts.append(data)
             if self._size > ANSWER_LIMIT:
@@ -216,8 +223,8 @@ class Exchange:
         self._meter(events.tokens)
         if events.tokens - self._progressed >= PROGRESS_TOKENS and self._dispatch is not None:
             self._progressed = events.tokens
-            self._plane.coordinator.progress(self._dispatch, events.tokens)
-            self._plane.accounts.passed(self._dispatch, events.tokens)
+            self.plane.coordinator.progress(self._dispatch, events.tokens)
+            self.plane.accounts.passed(self._dispatch, events.tokens)
 
     def upstream_end(self, *, framed: bool) -> None:
         self._upstream = None
@@ -251,7 +258,86 @@ class Exchange:
         else:
             self._attempt_failed("timeout")
 
+    # -- a second attempt's side (gateway.racing) ----------------------------------------------
+
+    def untouched(self) -> Dispatch | None:
+        """The attempt under way, if it has sent nothing yet."""
+        return None if self.over or self._answered or self._size else self._dispatch
+
+    def attempted(self, dispatch: Dispatch) -> None:
+        """A second attempt is made. In the explanation the one that answers comes last."""
+        self._explanation.dispatches.insert(-1, dispatch)
+
+    def put(self, upstream: ReplicaConnection, caller: Caller, dispatch: Dispatch, now: int) -> bool:
+        """Send an attempt's request. ``False``: it cannot be put on record, and was not sent."""
+        plane = self.plane
+        if not plane.accounts.begin(self._explanation, dispatch, now):
+            return False
+        head = upstream.pool.heads[self._endpoint.path]
+        if plane.credentials.lines:
+            head += plane.credentials.lines.get(dispatch.pool, b"")
+        upstream.send(
+            caller,
+            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
+            % (head, len(self._body), self.request.request_id.encode()),
+            self._body,
+        )
+        return True
+
+    def lost(self, dispatch: Dispatch, reason: Lost, sent: int) -> None:
+        """Of two attempts this one is over; it had been ``sent`` then, or not at all (0)."""
+        if sent:
+            self.plane.accounts.failed(self._explanation, dispatch, sent, dropped=reason == "dropped")
+        self.plane.coordinator.lose(dispatch, reason)
+
+    def beaten_by(self, dispatch: Dispatch, upstream: ReplicaConnection | None, sent: int) -> None:
+        """Another attempt sends the first byte: it goes on as this exchange's own."""
+        slow, slow_sent = self._dispatch, self._explanation.sent
+        assert slow is not None  # noqa: S101 - there were two
+        self._release()
+        self.continue_with(dispatch, upstream, None, sent)
+        self.lost(slow, "dropped" if slow_sent else "unsent", slow_sent)
+
+    def continue_with(
+        self,
+        dispatch: Dispatch,
+        upstream: ReplicaConnection | None,
+        connecting: asyncio.Task[None] | None,
+        sent: int,
+    ) -> None:
+        """Another attempt takes the place of the one that was let go of."""
+        plane, explanation = self.plane, self._explanation
+        self._dispatch, self._upstream, self._connecting = dispatch, upstream, connecting
+        self._parts, self._size, self._events = [], 0, None
+        explanation.sent = sent
+        explanation.dispatches.remove(dispatch)
+        explanation.dispatches.append(dispatch)
+        first_byte = plane.timeouts(dispatch.decision.route).first_byte
+        self.deadline = min(dispatch.sent_at + first_byte, self._total_at)
+        plane.live.add(self)
+
+    def connected(self, upstream: ReplicaConnection) -> None:
+        self._connecting = None
+        if self.over or self._dispatch is None:
+            upstream.abort()
+        else:
+            self._send(upstream, self.plane.clock.now())
+
+    def unreachable(self, _: str) -> None:
+        self._connecting = None
+        if not self.over:
+            self._attempt_failed("connect")
+
     # -- inside --------------------------------------------------------------------------------
+
+    def _steer(self, dispatch: Dispatch) -> None:
+        """What the route does beside sending it. Only an answer whose first byte comes as soon as the prompt
+        is read says by its silence that a replica is slow."""
+        if self._asked.stream or not self._endpoint.generates:
+            after = self.plane.coordinator.watch(dispatch)
+            if after is not None:
+                self._race = self._race or Race(self)
+                self._race.watch(after)
 
     def _give_up(self) -> None:
         """Stop the engine or leave the queue; settle what was done."""
@@ -259,7 +345,7 @@ class Exchange:
         self._release()
         if dispatch is None:
             pool = self._explanation.decision.pool if self._explanation.decision else None
-            self._plane.coordinator.cancel(self.request.request_id, pool or "")
+            self.plane.coordinator.cancel(self.request.request_id, pool or "")
         else:
             self._settle("aborted", self._counted() if sent else Usage(0, 0, 0), "aborted")
 
@@ -272,67 +358,47 @@ class Exchange:
 
     def _connect(self) -> None:
         assert self._dispatch is not None  # noqa: S101 - only between dispatch and answer
-        self._connecting = self._plane.replicas.pool(self._dispatch.replica).connect(
-            self._connected, self._unreachable
+        self._connecting = self.plane.replicas.pool(self._dispatch.replica).connect(
+            self.connected, self.unreachable
         )
 
-    def _connected(self, upstream: ReplicaConnection) -> None:
-        self._connecting = None
-        if self.over or self._dispatch is None:
-            upstream.abort()
-        else:
-            self._send(upstream, self._plane.clock.now())
-
-    def _unreachable(self, _: str) -> None:
-        self._connecting = None
-        if not self.over:
-            self._attempt_failed("connect")
-
     def _send(self, upstream: ReplicaConnection, now: int) -> None:
-        dispatch, plane, request_id = self._dispatch, self._plane, self.request.request_id
+        dispatch = self._dispatch
         assert dispatch is not None  # noqa: S101 - only between dispatch and answer
         self._upstream = upstream
         self._explanation.sent = now
-        if not plane.accounts.begin(self._explanation, dispatch):
+        if not self.put(upstream, self, dispatch, now):
             self._explanation.sent = 0
             self._settle("aborted", Usage(0, 0, 0), "failed")
             self._end_with(UNRECORDED)
-            return
-        head = upstream.pool.heads[self._endpoint.path]
-        if plane.credentials.lines:
-            head += plane.credentials.lines.get(dispatch.pool, b"")
-        upstream.send(
-            self,
-            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-            % (head, len(self._body), request_id.encode()),
-            self._body,
-        )
 
     def _first_byte(self, out: bytes) -> None:
         dispatch = self._dispatch
         assert dispatch is not None  # noqa: S101 - a replica speaks
+        if self._race is not None:
+            self._race.over()
         self._answered = True
         self.deadline = self._total_at
-        self._explanation.first_byte = self._plane.clock.now()
-        fields = self._plane.answer_fields(self._explanation, dispatch, self._explanation.first_byte)
+        self._explanation.first_byte = self.plane.clock.now()
+        fields = self.plane.answer_fields(self._explanation, dispatch, self._explanation.first_byte)
         self._connection.begin(
             200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
         )
-        self._plane.accounts.passed(dispatch, 0)
-        self._plane.coordinator.first_byte(dispatch)
+        self.plane.accounts.passed(dispatch, 0)
+        self.plane.coordinator.first_byte(dispatch)
 
     def _meter(self, tokens: int) -> None:
         """Tell the meter of the tokens of this read; the first read has no gap before it."""
         passed = tokens - self._told
         if not passed:
             return
-        now = self._plane.clock.now()
+        now = self.plane.clock.now()
         cell = self._cell
         if cell is not None:
             cell.passed(passed, now - self._told_at)
         elif (dispatch := self._dispatch) is not None:
             of = self.request
-            cell = self._plane.metrics.meter.cell(
+            cell = self.plane.metrics.meter.cell(
                 of.tenant, dispatch.decision.tier, of.model, dispatch.pool, dispatch.replica
             )
             cell.holders += 1
@@ -350,7 +416,7 @@ class Exchange:
         self._connection.finish(rest)
 
     def _answer_whole(self, body: bytes) -> None:
-        dispatch, status, plane = self._dispatch, self._status, self._plane
+        dispatch, status, plane = self._dispatch, self._status, self.plane
         assert dispatch is not None  # noqa: S101 - a replica spoke
         now = self._explanation.first_byte = plane.clock.now()
         if status == 200:
@@ -370,18 +436,24 @@ class Exchange:
 
     def _attempt_failed(self, reason: FailReason) -> None:
         """Nothing was sent to the client yet: the policy says whether another replica is tried."""
-        dispatch = self._dispatch
+        dispatch, race, sent = self._dispatch, self._race, self._explanation.sent
         if dispatch is None:
             return
         self._release()
-        if self._explanation.sent:
-            self._plane.accounts.failed(self._explanation, dispatch)
+        if race is not None:
+            if race.rival is not None:
+                race.rival.take_over()
+                self.lost(dispatch, reason, sent)
+                return
+            race.over()
+        if sent:
+            self.plane.accounts.failed(self._explanation, dispatch, sent)
         self._dispatch = None
         self._parts = []
         self._size = 0
         self._events = None
         self._explanation.sent = 0
-        decision = self._plane.coordinator.fail(self, dispatch, reason)
+        decision = self.plane.coordinator.fail(self, dispatch, reason)
         if decision is not None:
             self.refused(decision)
 
@@ -401,9 +473,9 @@ class Exchange:
             return
         self._release()
         self._explanation.problem = problem
-        self._plane.explanations.keep(self._explanation)
+        self.plane.explanations.keep(self._explanation)
         self._finish("refused", problem.status)
-        self._plane.refuse(self._connection, self._explanation, problem)
+        self.plane.refuse(self._connection, self._explanation, problem)
 
     def _counted(self) -> Usage:
         """What was done as far as we saw, when the engine did not say."""
@@ -422,10 +494,10 @@ class Exchange:
         dispatch = self._dispatch
         if usage is None or dispatch is None:
             return usage
-        pool = self._plane.coordinator.program.pools.get(dispatch.pool)
+        pool = self.plane.coordinator.program.pools.get(dispatch.pool)
         if pool is None or is_possible(usage, seen, self._asked.answers * pool.model.context_window):
             return usage
-        self._plane.metrics.usage_disbelieved += 1
+        self.plane.metrics.usage_disbelieved += 1
         log(
             "usage_disbelieved",
             request_id=self.request.request_id,
@@ -440,10 +512,12 @@ class Exchange:
         self, outcome: Outcome, usage: Usage, ended: Ended, *, by_engine: bool = False, now: int = 0
     ) -> None:
         """Once for each attempt: what the rules charge, and what the ledger is told."""
+        if self._race is not None:
+            self._race.over()
         dispatch, self._dispatch = self._dispatch, None
         if dispatch is None:
             return
-        explanation, plane = self._explanation, self._plane
+        explanation, plane = self._explanation, self.plane
         now = now or plane.clock.now()
         charge = explanation.charge = plane.coordinator.settle(dispatch, usage, outcome, now)
         if explanation.sent:
@@ -454,7 +528,7 @@ class Exchange:
     def _release(self) -> None:
         """Let go of the replica, whatever it is doing."""
         self.deadline = 0
-        self._plane.live.discard(self)
+        self.plane.live.discard(self)
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abort()
@@ -464,7 +538,7 @@ class Exchange:
 
     def _finish(self, outcome: str, status: int, now: int = 0) -> None:
         """Whoever asked is about to be answered, or has left. ``now``: the clock, if it was just read."""
-        plane = self._plane
+        plane = self.plane
         self.over = True
         if self._cell is not None:
             self._cell.holders -= 1

@@ -24,6 +24,7 @@ from gateway.log import log
 from gateway.observer import Observer
 from gateway.recording import Recording, Together
 from gateway.settings import GatewaySettings
+from gateway.steering_page import steering_page
 from gateway.telemetry.reporter import Facts, Reporter
 from gateway.telling import Telling
 from gateway.tls import Certificate, trust
@@ -198,6 +199,7 @@ class GatewayProcess:
                 recurrences_end=recurrences_end(self.active.program.records),
             )
             + self.books.page()
+            + steering_page(self.coordinator.hedges())
         )
 
     def _telemetry(self) -> Facts:

@@ -13,6 +13,7 @@ from coordination.program.records import (
     BurnVector,
     CostVector,
     GuardsRecord,
+    HedgingRecord,
     LimitRecord,
     ModelRecord,
     Overflow,
@@ -290,6 +291,7 @@ class PolicyBuilder:
         fallback: tuple[str, ...] = (),
         attempts: int = 2,
         retry_on: tuple[str, ...] = ("connect", "status_503"),
+        hedging: tuple[int, int] | None = None,
     ) -> PolicyBuilder:
         arms = [(target, 1) if isinstance(target, str) else target for target in targets or ("p",)]
         self.routes.append(
@@ -317,6 +319,7 @@ class PolicyBuilder:
                 fallback=fallback,
                 timeouts=Timeouts(first_byte=10 * SECOND, total=5 * MINUTE),
                 retries=Retries(attempts=attempts, on=retry_on),  # type: ignore[arg-type]
+                hedging=HedgingRecord(after=hedging[0], most_ppm=hedging[1]) if hedging else None,
             )
         )
         return self

@@ -16,6 +16,7 @@ from coordination.program.records import (
     BurnVector,
     CostVector,
     GuardsRecord,
+    HedgingRecord,
     LimitRecord,
     LoopGuardRecord,
     Micros,
@@ -287,4 +288,7 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
         fallback=spec.fallback,
         timeouts=Timeouts(first_byte=spec.timeouts.first_byte, total=spec.timeouts.total),
         retries=Retries(attempts=spec.retries.attempts, on=on),
+        hedging=None
+        if spec.hedging is None
+        else HedgingRecord(after=spec.hedging.after, most_ppm=spec.hedging.most),
     )

@@ -42,7 +42,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
     Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
     Gap("Route", "targets.mirror", "Nothing is sent twice."),
-    Gap("Route", "hedging", "A slow attempt is waited for."),
 )  # fmt: skip
 
 

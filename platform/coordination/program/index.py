@@ -157,7 +157,9 @@ class Program:
         self.reservations = {held.key: held for held in _reservations(records, self.pools)}
         """By key."""
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
-        self.routes = {r.name: Route(i, r.name, r, _arms(r), _selective(r)) for i, r in enumerate(by_rank)}
+        self.routes = {
+            r.name: Route(i, r.name, r, _arms(r), _selective(r), _steered(r)) for i, r in enumerate(by_rank)
+        }
         self.selective = any(route.selective for route in self.routes.values())
         self.counts_runs = any(quota.session or quota.run for quota in self.quotas.values()) or any(
             tier.order == "las" for tier in self.tiers.values()
@@ -425,6 +427,10 @@ def _arms(route: RouteRecord) -> tuple[int, ...]:
 def _selective(route: RouteRecord) -> bool:
     match = route.match
     return bool(match.regions or match.headers or match.session is not None)
+
+
+def _steered(route: RouteRecord) -> bool:
+    return route.hedging is not None
 
 
 def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:

@@ -313,7 +313,16 @@ class Retries(Record, frozen=True):
     on: tuple[Literal["connect", "status_503"], ...]
 
 
-class RouteRecord(Record, frozen=True):
+class HedgingRecord(Record, frozen=True):
+    """A second attempt beside a slow first one."""
+
+    after: Micros
+    """How long the first may take to its first byte."""
+    most_ppm: Ppm
+    """Share of requests that may be tried twice."""
+
+
+class RouteRecord(Record, frozen=True, omit_defaults=True):
     name: str
     rank: int
     match: RouteMatch
@@ -323,6 +332,7 @@ class RouteRecord(Record, frozen=True):
     """Pools tried in order when the targets have no room."""
     timeouts: Timeouts
     retries: Retries
+    hedging: HedgingRecord | None = None
 
 
 class ReplicaLoad(Record, frozen=True, omit_defaults=True):

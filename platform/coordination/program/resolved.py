@@ -150,6 +150,8 @@ class Route:
     """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
     selective: bool
     """It asks for a region, a session or headers, beside what a scope and a length say."""
+    steered: bool
+    """It does more with a request than send it to a replica: a second attempt beside a slow one."""
 
     def serves(self, prompt_tokens: int) -> bool:
         match = self.record.match

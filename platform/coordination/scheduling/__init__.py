@@ -13,6 +13,7 @@ from coordination.scheduling.decisions import Decision, Dispatch
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.explain import explain
 from coordination.scheduling.headroom import headroom, run_left
+from coordination.scheduling.hedging import Declined, Hedges, Lost, hedge, lose, watch
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.observing import Standing, observe, set_health, standing, wake
@@ -53,12 +54,15 @@ __all__ = [
     "Classified",
     "Code",
     "Decision",
+    "Declined",
     "Dispatch",
     "Headroom",
+    "Hedges",
     "Hold",
     "Lane",
     "Levels",
     "LimitView",
+    "Lost",
     "Placed",
     "Refusal",
     "Remembered",
@@ -86,7 +90,9 @@ __all__ = [
     "fail",
     "first_byte",
     "headroom",
+    "hedge",
     "levels",
+    "lose",
     "new_state",
     "next_expiry",
     "observe",
@@ -102,4 +108,5 @@ __all__ = [
     "settle",
     "standing",
     "wake",
+    "watch",
 ]

@@ -18,6 +18,7 @@ from coordination.scheduling.replicas import Replica, load_in, recent_in
 from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
 
 if TYPE_CHECKING:
+    from coordination.scheduling.hedging import Second
     from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.reservations import LaneBuckets
@@ -178,9 +179,11 @@ class Ticket:
         "reservation",
         "route",
         "scope",
+        "second",
         "seen",
         "status",
         "timed",
+        "tried",
         "turn",
         "uncached",
         "weights",
@@ -206,6 +209,10 @@ class Ticket:
         self.status = WAITING
         self.timed = False
         self.attempt = 0
+        self.tried = 0
+        """Number of the last attempt that was made beside another (``hedging``)."""
+        self.second: Second | None = None
+        """The attempt that is being made beside this one."""
         self.excluded = 0
         """Mask of replicas that failed it already."""
         self.uncached = 0

@@ -97,7 +97,7 @@ def _alone(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) 
     leaf.rest.clear()
     leaf.listed = False
     queue.wanting.clear()
-    if home.mask & pool.open_mask & pool.usable_mask and _may_use(pool, queue, ticket, reserve):
+    if home.mask & pool.open_mask & pool.usable_mask and may_use(pool, queue, ticket, reserve):
         return _at_home(pool, ticket, home, now)
     queue.park(ticket, home)
     pool.moved(home)
@@ -139,7 +139,7 @@ def _next(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -
     assert isinstance(least, Leaf)  # noqa: S101  only leaves hold requests
     for ticket in least.homed:
         home = ticket.home
-        if home is not None and home.mask & open_mask and _may_use(pool, queue, ticket, reserve):
+        if home is not None and home.mask & open_mask and may_use(pool, queue, ticket, reserve):
             return _at_home(pool, ticket, home, now)
     queue.settle_homes()
     mask = queue.homed_mask & open_mask
@@ -147,7 +147,7 @@ def _next(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -
         bit = mask & -mask
         mask ^= bit
         found = queue.first_at(bit.bit_length() - 1)
-        if found is not None and found.home is not None and _may_use(pool, queue, found, reserve):
+        if found is not None and found.home is not None and may_use(pool, queue, found, reserve):
             return _at_home(pool, found, found.home, now)
     return _steal(pool, queue, least, open_mask, reserve, now)
 
@@ -207,7 +207,7 @@ def _leaves_home(
 ) -> Choice | None:
     home, release = ticket.home, release_after(queue, ticket)
     among = open_mask & ~ticket.excluded
-    if home is None or release is None or not among or not _may_use(pool, queue, ticket, reserve):
+    if home is None or release is None or not among or not may_use(pool, queue, ticket, reserve):
         return None
     best: Choice | None = None
     cost = 0
@@ -227,7 +227,7 @@ def _leaves_home(
     return best
 
 
-def _may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserve: Reserve | None) -> bool:
+def may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserve: Reserve | None) -> bool:
     """R19: of sequences and of KV memory, ordinary requests leave free what their tier holds back and what
     is reserved, but for what is lent to those that will be over within ``reclaim_within``."""
     kept = ticket.scope.tier.holdback_ppm

@@ -164,6 +164,21 @@ SENT: Final = Reason(
 FAILED: Final = Reason(
     "R22", "attempt {attempt} on {replica} failed: {reason}", ("attempt", "replica", "reason")
 )
+HEDGED: Final = Reason(
+    "R22",
+    "attempt {attempt} on {replica} beside attempt {slow}, which sent nothing for {silent_us} us",
+    ("attempt", "replica", "slow", "silent_us", "cost"),
+)
+NOT_HEDGED: Final = Reason(
+    "R22",
+    "attempt {slow} sent nothing for {silent_us} us, no second one: {why}",
+    ("slow", "silent_us", "why"),
+)
+LOST: Final = Reason(
+    "R22",
+    "attempt {attempt} on {replica} is over ({reason}), the one beside it goes on; {charged} charged",
+    ("attempt", "replica", "reason", "charged"),
+)
 EXPIRED: Final = Reason("R11", "waited {queue_us} us, as long as it may", ("queue_us",))
 CANCELLED: Final = Reason("R6", "client left while waiting: full refund", ("queue_us",))
 SETTLED: Final = Reason(

@@ -130,6 +130,8 @@ def fail(
     ticket = dispatch.ticket
     if ticket.status != IN_FLIGHT or ticket.attempt != dispatch.attempt:
         raise ValueError(f"attempt {dispatch.attempt} of {dispatch.request.request_id} is already over")
+    if ticket.second is not None:
+        raise ValueError(f"attempt {ticket.second.attempt} goes on beside it: end it by ``hedging.lose``")
     replica, pool = ticket.replica, ticket.pool
     ticket.decision.trace.append((reasons.FAILED, dispatch.attempt, dispatch.replica, reason))
     if replica is not None:
@@ -148,6 +150,7 @@ def fail(
     others = pool.usable_mask & ~ticket.excluded
     if kind in retries.on and ticket.attempt <= retries.attempts and others and ticket.queue is not None:
         ticket.status = WAITING
+        ticket.attempt = max(ticket.attempt, ticket.tried)
         ticket.expires = max(ticket.expires, now + ticket.scope.tier.max_wait)
         pool.waiting += 1
         ticket.queue.prepend(ticket)
@@ -264,13 +267,19 @@ def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
 
 def _charge(ticket: Ticket, cost: int) -> None:
     """The fairness tree, and what is owed to bands, come to stand as if this had been said at dispatch."""
-    leaf, queue, delta = ticket.leaf, ticket.queue, cost - ticket.charged_cost
+    if ticket.leaf is not None:
+        levy(ticket, cost - ticket.charged_cost)
+        ticket.charged_cost = cost
+
+
+def levy(ticket: Ticket, delta: int) -> None:
+    """So much more (or less: negative) is paid for a request that is no longer in its queue."""
+    leaf, queue = ticket.leaf, ticket.queue
     if leaf is None or queue is None:
         return
     charge(leaf, delta, ticket.weights)
     if ticket.pool.pool.minimum_shares:
         corrected(ticket.pool.queues, queue, delta, owed=ticket.owed)
-    ticket.charged_cost = cost
 
 
 def _closed(state: State, ticket: Ticket) -> None:

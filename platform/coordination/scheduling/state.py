@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
 
 import xxhash
 
@@ -24,6 +25,9 @@ from coordination.scheduling.reservations import LaneBuckets
 from coordination.scheduling.runs import Runs
 from coordination.scheduling.scopes import Chain, build_chain
 
+if TYPE_CHECKING:
+    from coordination.scheduling.hedging import Hedges
+
 
 class State:
     """Caller-owned, mutated in place by every function of this package. Not thread-safe."""
@@ -35,6 +39,7 @@ class State:
         "credited",
         "delaying",
         "displaced",
+        "hedges",
         "lanes",
         "meters",
         "open",
@@ -87,6 +92,8 @@ class State:
         """Pools in which a lane request has ever waited to conform."""
         self.displaced: list[Decision] = []
         """Refused after having been queued; ``expire`` hands them over."""
+        self.hedges: dict[str, Hedges] = {}
+        """Route -> what was tried twice on it (R22)."""
         self._expiry: list[tuple[Micros, int, Ticket]] = []
         self._order = 0
 

@@ -19,9 +19,10 @@ from coordination.wire.status import Digest
 Kind = Literal["settled", "interrupted", "failed"]
 """``settled``: the attempt ended under the gateway's eyes. ``interrupted``: the gateway was killed while
 it was open; the figures are the last ones written, a lower bound. ``failed``: ended before its first
-byte, and nothing is charged; another attempt may follow."""
+byte, and nothing is charged; another attempt may follow, or have been made beside it."""
 Outcome = Literal["completed", "aborted", "failed", "interrupted"]
-"""``aborted``: the client left. ``failed``: we or the engine broke off, or the engine refused it."""
+"""``aborted``: the client left; of an attempt that is ``failed``, another of the same request answered first
+(hedging). ``failed``: we or the engine broke off, or the engine refused it."""
 CountedBy = Literal["engine", "gateway"]
 """``engine``: its own usage report. ``gateway``: input as estimated at admission, output as it passed."""
 

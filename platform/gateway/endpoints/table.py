@@ -33,6 +33,8 @@ class Endpoint(NamedTuple):
     events: type[EventStream] = EventStream
     asks_usage: bool = True
     """Streams tell it only if asked."""
+    generates: bool = True
+    """Token after token: an answer that is not streamed begins when the last is made."""
 
 
 def _completion_usage(answer: bytes) -> Usage | None:
@@ -44,7 +46,13 @@ COMPLETIONS = Endpoint(
     b"/v1/completions", "text_completion", read_completion, completion_prompt, _completion_usage, TextEvents
 )
 EMBEDDINGS = Endpoint(
-    b"/v1/embeddings", "embeddings", read_embedding, embedding_prompt, _completion_usage, asks_usage=False
+    b"/v1/embeddings",
+    "embeddings",
+    read_embedding,
+    embedding_prompt,
+    _completion_usage,
+    asks_usage=False,
+    generates=False,
 )
 RESPONSES = Endpoint(
     b"/v1/responses", "chat", read_response, response_prompt, read_response_usage, ResponseEvents, False

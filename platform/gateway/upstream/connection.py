@@ -109,6 +109,11 @@ class ReplicaConnection(asyncio.BufferedProtocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def hand_to(self, caller: Caller) -> None:
+        """Another caller hears what comes from now on."""
+        if self._caller is not None:
+            self._caller = caller
+
     def abort(self) -> None:
         """The caller no longer wants the answer: an engine stops when its client is gone."""
         self._caller = None

@@ -124,7 +124,8 @@ class Retries(Block, frozen=True, kw_only=True):
 
 
 class Hedging(Block, frozen=True, kw_only=True):
-    """A second attempt beside a slow first one."""
+    """A second attempt beside a slow first one, on another replica: the first to send a byte answers. Of
+    answers that are not streamed only embeddings are tried twice: the others begin when they are done."""
 
     after: Annotated[int, Duration("1ms", "1h"), "How long the first may take to its first byte."]
     most: Annotated[int, Share(), "Share of requests that may be tried twice."] = 50_000
