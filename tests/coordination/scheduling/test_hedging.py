@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ from tests.support.programs import SECOND, START, PolicyBuilder, a_policy, limit
 AFTER = SECOND // 2
 
 
-def policy(most: int = MILLION, replicas: int = 3, **pool: int) -> PolicyBuilder:
+def policy(most: int = MILLION, replicas: int = 3, **pool: Any) -> PolicyBuilder:
     made = a_policy().model().pool(replicas=replicas, **pool).tier().tenant("acme")
     made.quota("q", "acme", limit("total_tokens", "day", 10**9), concurrency=100)
     return made.route(hedging=(AFTER, most))
