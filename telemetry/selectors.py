@@ -86,6 +86,9 @@ class Use:
     reserved: int
     """Requests in the reservation's lane."""
     spilled: int
+    promised: int
+    """Requests whose reservation promised them their first byte in time."""
+    honoured: int
 
 
 def own_latency(
@@ -112,6 +115,8 @@ def own_use(environment: str, tenant: str, *, minutes: int = 60, now: float | No
         refused=dict(sorted(total.refused.items())),
         reserved=counts["reserved"],
         spilled=counts["spilled"],
+        promised=counts["promised"],
+        honoured=counts["honoured"],
     )
 
 

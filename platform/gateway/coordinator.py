@@ -124,6 +124,10 @@ class Coordinator:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""
         return [(quota, of, per, count) for (_, quota, of, per), count in self._state.shadowed.items()]
 
+    def kept(self) -> dict[str, tuple[int, int]]:
+        """Reservation -> (requests promised their first byte in time, those that had it)."""
+        return {name: (one.promised, one.honoured) for name, one in self._state.kept.items()}
+
     def shortfalls(self) -> dict[str, int]:
         """Reservation -> requests within its promise that lost capacity kept from its lane."""
         return self._state.shortfalls

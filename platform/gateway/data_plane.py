@@ -293,6 +293,7 @@ class DataPlane:
             stickiness=_stickiness(http, asked, sender.tenant) or explanation.request_id,
             deadline=deadline,
             size=size,
+            streamed=asked.stream,
         )
         if program.counts_runs:
             task = task_of(http, asked)

@@ -122,10 +122,12 @@ class Metrics:
         bundle: str,
         shadowed: Iterable[tuple[str, str, str, int]] = (),
         shortfalls: Mapping[str, int] = MappingProxyType({}),
+        kept: Mapping[str, tuple[int, int]] = MappingProxyType({}),
         recurrences_end: int | None = None,
     ) -> bytes:
         """The exposition. ``replicas``: (pool, base URL, reachable); ``shadowed``: (quota, dimension,
-        period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation."""
+        period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation;
+        ``kept``: by reservation, (promised in time, honoured)."""
         lines: list[str] = []
         _family(lines, "headway_requests_total", "counter", "Requests answered, by HTTP status and code.")
         for (status, code, tier), count in sorted(self.requests.items()):
@@ -156,6 +158,14 @@ class Metrics:
             )
         for reservation, count in sorted(shortfalls.items()):
             lines.append(f'headway_reservation_shortfall_total{{reservation="{reservation}"}} {count}')
+        for position, name, text in (
+            (0, "headway_reservation_promised_total", "Requests promised their first byte in time (R8)."),
+            (1, "headway_reservation_honoured_total", "Of these, those that had it in time."),
+        ):
+            if kept:
+                _family(lines, name, "counter", text)
+            for reservation, counts in sorted(kept.items()):
+                lines.append(f'{name}{{reservation="{reservation}"}} {counts[position]}')
         _family(lines, "headway_queue_depth", "gauge", "Requests waiting, by pool and band.")
         for (pool, band), depth in sorted(queue_depths.items()):
             lines.append(f'headway_queue_depth{{pool="{pool}",band="{band}"}} {depth}')

@@ -196,6 +196,7 @@ class GatewayProcess:
                 bundle=self.active.digest,
                 shadowed=self.coordinator.shadowed(),
                 shortfalls=self.coordinator.shortfalls(),
+                kept=self.coordinator.kept(),
                 recurrences_end=recurrences_end(self.active.program.records),
             )
             + self.books.page()

@@ -13,6 +13,8 @@ COUNTS = (
     "failed",
     "reserved",
     "spilled",
+    "promised",
+    "honoured",
     "uncached_input",
     "cached_input",
     "output",
@@ -83,6 +85,8 @@ class SeriesMinute(models.Model):
     failed = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
     spilled = models.BigIntegerField(default=0)
+    promised = models.BigIntegerField(default=0)
+    honoured = models.BigIntegerField(default=0)
     uncached_input = models.BigIntegerField(default=0)
     cached_input = models.BigIntegerField(default=0)
     output = models.BigIntegerField(default=0)

@@ -105,7 +105,7 @@ def test_own_latency_stands_against_what_the_tier_promises(world, admin):
 def test_reservations_show_used_idle_and_spilled(world, admin):
     page = admin.get(address("overview")).content.decode()
     assert "acme-chat" in page
-    assert "4 spilled" in page
+    assert "4 spilled, 9 of 10 honoured" in page
     assert "idle" in page
 
 

@@ -16,6 +16,7 @@ from coordination.program.records import (
     HedgingRecord,
     LimitRecord,
     ModelRecord,
+    ObjectiveRecord,
     Overflow,
     Placement,
     PoolCapacity,
@@ -136,6 +137,7 @@ class PolicyBuilder:
         holdback: float = 0,
         order: str = "fcfs",
         ramp: tuple[int, int, int] | None = None,
+        objectives: tuple[ObjectiveRecord, ...] = (),
     ) -> PolicyBuilder:
         """``ramp``: growth in ppm, period, floor."""
         self.tiers.append(
@@ -149,6 +151,7 @@ class PolicyBuilder:
                 minimum_share_ppm=round(minimum_share * MILLION),
                 holdback_ppm=round(holdback * MILLION),
                 ramp=None if ramp is None else RampRecord(growth_ppm=ramp[0], per=ramp[1], floor=ramp[2]),
+                objectives=objectives,
             )
         )
         return self

@@ -172,14 +172,16 @@ def _groups(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
 
 
 def _reservations(both: Sequence[tuple[str, Report]]) -> Table:
-    heads = ("In its lane", "Spilled", "Beyond it", "Not honoured", "TTFT p99")
+    heads = ("In its lane", "Spilled", "Beyond it", "Shortfall", "Honoured", "TTFT p99")
     rows = []
     for name in _named(both, "reservations"):
         for side, report in both:
             one = report["reservations"].get(name)
             if one is not None:
                 counts = [f"{one[key]:,}" for key in ("used", "spilled", "exceeded", "shortfall")]
-                rows.append((name, side, (*counts, _time(one["ttft"]["p99"]).text)))
+                promised = one.get("promised")  # simulations made before it was counted say nothing of it
+                honoured = "unknown" if promised is None else f"{one['honoured']:,} of {promised:,}"
+                rows.append((name, side, (*counts, honoured, _time(one["ttft"]["p99"]).text)))
     return Table("Reservations", heads, tuple(rows), len(both) > 1)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.dividing import Division
+from coordination.compiler.objectives import promises
 from coordination.compiler.windows import Interval, intervals
 from coordination.program.records import (
     AuthRecord,
@@ -17,10 +18,12 @@ from coordination.program.records import (
     CostVector,
     GuardsRecord,
     HedgingRecord,
+    LengthRecord,
     LimitRecord,
     LoopGuardRecord,
     Micros,
     ModelRecord,
+    ObjectiveRecord,
     Overflow,
     Placement,
     PoolCapacity,
@@ -43,6 +46,7 @@ from coordination.program.records import (
     Timeouts,
 )
 from coordination.spec import kinds
+from coordination.spec.kinds.objective import Objective
 from coordination.spec.quantities import LARGEST, Money
 
 
@@ -130,6 +134,17 @@ def tier(entry: Entry[kinds.Tier]) -> TierRecord:
         minimum_share_ppm=spec.minimum_share,
         holdback_ppm=spec.holdback,
         ramp=None if spec.ramp is None else ramp(spec.ramp),
+        objectives=tuple(objective(promise.objective) for promise in promises(entry, "ttft")),
+    )
+
+
+def objective(spec: Objective) -> ObjectiveRecord:
+    length = spec.uncached_input
+    return ObjectiveRecord(
+        metric="ttft",
+        target=spec.target.time or 0,
+        percentile=spec.percentile,
+        uncached_input=None if length is None else LengthRecord(min=length.min, max=length.max),
     )
 
 

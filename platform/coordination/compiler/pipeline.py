@@ -18,7 +18,7 @@ from coordination.program.records import Micros, ProgramRecords, Vector
 from coordination.program.source_map import SourceMap
 from coordination.spec import PolicySet
 
-COMPILER = "headway/2"
+COMPILER = "headway/3"
 """Changes whenever the same documents would compile to other bytes."""
 
 

@@ -18,6 +18,7 @@ from coordination.spec import Document, Metadata, PolicySet
 from coordination.spec.declaration import Block, Field, Fields
 from coordination.spec.document import Positions
 from coordination.spec.kinds import NOTATIONS
+from coordination.spec.kinds.objective import Bound
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
 from coordination.spec.kinds.quota import Amount
 from coordination.spec.notation import Items, Notation, Price, Table
@@ -59,6 +60,9 @@ def shaped(kind: str, tree: Tree) -> Tree:
         case "Pool":
             tree["replicas"] = {"urls": tree["replicas"]}
             _rename(tree["capacity"], input_tokens_per_minute="input", output_tokens_per_minute="output")
+        case "Tier":
+            for objective in tree.get("objectives") or ():
+                objective["target"] = Bound(time=objective["target"])
         case "Reservation":
             portions = tree.pop("portions")
             tree["pool"] = portions[0]["pool"]

@@ -355,6 +355,7 @@ def _minimum_shares(records: ProgramRecords) -> dict[str, dict[int, Ppm]]:
 
 def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterator[Reservation]:
     """Each portion of each reservation."""
+    objectives = {tier.name: tier.objectives for tier in records.tiers}
     index = 0
     for record in records.reservations:
         for portion in record.portions:
@@ -369,6 +370,7 @@ def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterato
                 input_per_minute=rates[0],
                 output_per_minute=rates[1],
                 share_ppm=pools[portion.pool].share(*rates),
+                ttft=objectives[record.tier],
                 record=record,
             )
             index += 1

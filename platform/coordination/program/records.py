@@ -123,6 +123,29 @@ class RampRecord(Record, frozen=True):
     """Tokens per minute that are always allowed."""
 
 
+class LengthRecord(Record, frozen=True):
+    """Of prompts with so many tokens to compute, both ends included."""
+
+    min: int
+    max: int | None
+
+
+class ObjectiveRecord(Record, frozen=True, omit_defaults=True):
+    """What a tier promises of the time to the first token: all that a gateway must know of its objectives."""
+
+    metric: Literal["ttft"]
+    target: Micros
+    percentile: int | None = None
+    """Millionths of a percent."""
+    uncached_input: LengthRecord | None = None
+
+    def covers(self, uncached: int) -> bool:
+        length = self.uncached_input
+        if length is None:
+            return True
+        return length.min <= uncached and (length.max is None or uncached <= length.max)
+
+
 class TierRecord(Record, frozen=True, omit_defaults=True):
     name: str
     service_tier: tuple[str, ...]
@@ -137,6 +160,7 @@ class TierRecord(Record, frozen=True, omit_defaults=True):
     holdback_ppm: Ppm = 0
     """Part of each stock of a pool (sequences, KV tokens) it leaves free (R19)."""
     ramp: RampRecord | None = None
+    objectives: tuple[ObjectiveRecord, ...] = ()
 
 
 class BurnVector(Record, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from coordination.program.records import (
     GuardsRecord,
     LimitRecord,
     Micros,
+    ObjectiveRecord,
     OverflowAction,
     Ppm,
     QueueOrder,
@@ -138,6 +139,8 @@ class Reservation:
     output_per_minute: int
     share_ppm: Ppm
     """x_r of R8: what part of the pool it takes."""
+    ttft: tuple[ObjectiveRecord, ...]
+    """What its tier promises, and it therefore to what conforms (R8)."""
     record: ReservationRecord
 
 

@@ -19,6 +19,7 @@ from coordination.scheduling.limits import QuotaMeter
 from coordination.scheduling.placement import DEEPEST, sticky_depth
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
+from coordination.scheduling.promises import promise
 from coordination.scheduling.ramps import Ramp
 from coordination.scheduling.refusals import (
     GROWS_TOO_FAST,
@@ -77,9 +78,9 @@ def admit(program: Program, state: State, request: Request, now: Micros) -> Deci
     while True:
         scope = program.scope(request.tenant, decision.tier, request.model)
         tier = _under(state, segment, scope, request, decision, now)
-        if tier is None:
-            return decision
-        if tier in tried:  # each tier once (R12)
+        if tier is None or tier in tried:  # each tier once (R12)
+            if decision.promise is not None and decision.verdict == "refuse":
+                decision.promise.broken()
             return decision
         decision.trace.append((reasons.DOWNGRADE, decision.tier, tier))
         tried.append(tier)
@@ -347,9 +348,11 @@ def _reserve(
                 buckets.output.remaining(now),
             )
         )
+        if reservation.ttft:
+            promise(state, pool, reservation, buckets, burnt, decision, now)
         return None
     if short is not None:
-        return _fall_short(state, short, usage, attempt, request, decision, now)
+        return _fall_short(state, pool, short, usage, attempt, request, decision, now)
     first = held[0]
     buckets = state.buckets(first, now)
     wait = buckets.wait(burn(first, usage), now)
@@ -373,6 +376,7 @@ def _reserve(
 
 def _fall_short(
     state: State,
+    pool: PoolState,
     reservation: Reservation,
     usage: Usage,
     attempt: Attempt,
@@ -388,6 +392,8 @@ def _fall_short(
     overflow = reservation.record.overflow
     decision.trace.append((reasons.SHORTFALL, reservation.name, buckets.factor_ppm, wait, overflow.action))
     state.fell_short(reservation.name, decision)
+    if reservation.ttft:
+        promise(state, pool, reservation, buckets, burnt, decision, now)
     if overflow.action == "queue" and wait <= attempt.scope.tier.max_wait:
         attempt.lane, attempt.reservation = buckets, reservation
         decision.reservation = "used"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coordination.scheduling.hedging import Second
     from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
+    from coordination.scheduling.promises import Promise
     from coordination.scheduling.reservations import LaneBuckets
     from coordination.scheduling.runs import Course
     from coordination.scheduling.scopes import Chain, Drawn
@@ -103,6 +104,8 @@ class Decision:
     """Limits in shadow that would have refused it."""
     short: str | None = None
     """The reservation whose promise to it lost capacity broke."""
+    promise: Promise | None = None
+    """Of its reservation: when its first byte must come."""
 
     @property
     def hold(self) -> Hold:

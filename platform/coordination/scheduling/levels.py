@@ -62,6 +62,10 @@ class LaneLevel:
     """How much of the promise lost capacity leaves; on the worst of its pools."""
     shortfall: int = 0
     """Requests since the start, within the promise, that lost capacity kept from the lane."""
+    promised: int = 0
+    """Requests since the start that were promised their first byte in time (R8)."""
+    honoured: int = 0
+    """Of these, those that had it in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
                 state.lanes[p.key].factor_ppm if p.key in state.lanes else MILLION for p in portions
             ),
             shortfall=state.shortfalls.get(name, 0),
+            promised=state.kept[name].promised if name in state.kept else 0,
+            honoured=state.kept[name].honoured if name in state.kept else 0,
         )
         for name, portions in _by_name(program.reservations_within(tenant)).items()
     ]

@@ -70,6 +70,11 @@ LANE: Final = Reason(
     "reservation {reservation}: conforming, goes by the lane",
     ("reservation", "input_left_ppm", "output_left_ppm"),
 )
+PROMISED: Final = Reason(
+    "R8",
+    "reservation {reservation}: within what it promises, first byte in {objective_us} us",
+    ("reservation", "objective_us", "slack_us"),
+)
 LANE_FULL: Final = Reason(
     "R8",
     "reservation {reservation}: over its rate by {wait_us} us, overflow {overflow}",

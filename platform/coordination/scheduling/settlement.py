@@ -31,6 +31,8 @@ def first_byte(program: Program, state: State, dispatch: Dispatch, now: Micros) 
     if replica is None or ticket.status != IN_FLIGHT:
         return
     _prefilled(ticket)
+    if ticket.decision.promise is not None:
+        ticket.decision.promise.first_byte(now)
     if replica.health.state != "healthy" or replica.health.score:
         replica.health.succeeded()
         ticket.pool.refresh_health(now)
@@ -83,6 +85,8 @@ def settle(
     ticket.chain.release()
     _closed(state, ticket)
     ticket.status = OVER
+    if ticket.decision.promise is not None:
+        ticket.decision.promise.left(now)
     request = ticket.request
     if outcome == "completed":
         state.expected_output(request.tenant, request.model).add(usage.generated)
@@ -170,6 +174,8 @@ def cancel(program: Program, state: State, request_id: str, now: Micros) -> bool
     if ticket is None or ticket.status != WAITING:
         return False
     ticket.decision.trace.append((reasons.CANCELLED, now - ticket.enqueued))
+    if ticket.decision.promise is not None:
+        ticket.decision.promise.left(now)
     _unqueue(ticket)
     _refund(state, ticket, now)
     return True
@@ -260,6 +266,8 @@ def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
         burnt = burn(ticket.reservation, usage)
         ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
         ticket.burn = burnt
+        if ticket.decision.promise is not None:
+            ticket.decision.promise.correct(burnt, now)
     elif ticket.leaf is not None and cost != ticket.charged_cost:
         _charge(ticket, cost)
     return cost
@@ -310,6 +318,8 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
     if ticket.lane is not None:
         ticket.lane.correct((-ticket.burn[0], -ticket.burn[1]), ticket.held_at, now)
         ticket.burn = (0, 0)
+        if ticket.decision.promise is not None:
+            ticket.decision.promise.correct((0, 0), now)
     ticket.status = OVER
 
 
@@ -332,6 +342,8 @@ def _unqueue(ticket: Ticket) -> None:
 
 def _refused(ticket: Ticket, code: Code, message: str) -> Decision:
     decision = ticket.decision
+    if decision.promise is not None:
+        decision.promise.broken()
     decision.verdict = "refuse"
     decision.code = code
     decision.message = message

@@ -20,6 +20,7 @@ from coordination.scheduling.estimates import OutputQuantile
 from coordination.scheduling.lending import KEPT, POOL, THROUGH, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, resized
 from coordination.scheduling.pools import PoolState
+from coordination.scheduling.promises import Envelope, Kept
 from coordination.scheduling.ramps import Ramp
 from coordination.scheduling.reservations import LaneBuckets
 from coordination.scheduling.runs import Runs
@@ -40,12 +41,14 @@ class State:
         "delaying",
         "displaced",
         "hedges",
+        "kept",
         "lanes",
         "meters",
         "open",
         "outputs",
         "pools",
         "program",
+        "promised",
         "ramps",
         "route_salt",
         "runs",
@@ -80,6 +83,10 @@ class State:
         self.pools: dict[str, PoolState] = {}
         self.shortfalls: dict[str, int] = {}
         """Reservation -> requests within its promise that lost capacity kept from its lane (R8)."""
+        self.kept: dict[str, Kept] = {}
+        """Reservation -> what became of the requests it promised their first byte in time (R8)."""
+        self.promised: dict[str, Envelope] = {}
+        """Portion of a reservation -> what of its traffic conforms to that promise."""
         self.tickets: dict[str, Ticket] = {}
         """Requests that wait, by id."""
         self.open: set[Ticket] = set()

@@ -103,6 +103,8 @@ class Request(msgspec.Struct):
     longest_prompt: int = 0
     """Tokens of the longest of several prompts: each must fit into the context. 0: there is one."""
     traits: Traits = NO_TRAITS
+    streamed: bool = True
+    """Its first token can be told from its last."""
 
 
 class Classified(msgspec.Struct, frozen=True, gc=False):

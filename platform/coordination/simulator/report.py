@@ -45,7 +45,7 @@ def report(simulation: Simulation, inputs: dict[str, Any]) -> dict[str, Any]:
         "tiers": _groups(tally, 1, total),
         "tenants": _shares(program, _groups(tally, 0, total)),
         "pools": _pools(simulation, seconds),
-        "reservations": _reservations(program, tally),
+        "reservations": _reservations(simulation),
         "replicas": [_replica(one, seconds) for one in simulation.replicas.values()],
         "timeline": _timeline(tally),
         "worst": [_worst(ttft, dispatch) for ttft, _, dispatch in sorted(tally.worst, reverse=True)],
@@ -126,8 +126,9 @@ def _pools(simulation: Simulation, seconds: float) -> dict[str, dict[str, Any]]:
     return told
 
 
-def _reservations(program: Program, tally: Tally) -> dict[str, dict[str, Any]]:
+def _reservations(simulation: Simulation) -> dict[str, dict[str, Any]]:
     """What became of the reserved traffic of each reservation's tenant and tier."""
+    program, tally, kept = simulation.program, simulation.tally, simulation.state.kept
     told: dict[str, dict[str, Any]] = {}
     for name, reservation in program.reservations.items():
         cell = total_of(
@@ -144,6 +145,8 @@ def _reservations(program: Program, tally: Tally) -> dict[str, dict[str, Any]]:
             "spilled": cell.spilled,
             "shortfall": cell.refused["reservation_shortfall"],
             "exceeded": cell.refused["reservation_exceeded"],
+            "promised": kept[reservation.name].promised if reservation.name in kept else 0,
+            "honoured": kept[reservation.name].honoured if reservation.name in kept else 0,
             "ttft": latency(cell.ttft),
         }
     return told

@@ -59,6 +59,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Served in the reservation's lane."""
     spilled: Natural = 0
     """Had a reservation that was full, and went on as ordinary traffic."""
+    promised: Natural = 0
+    """Streamed within the part of a reservation that is promised its first byte in time (R8)."""
+    honoured: Natural = 0
+    """Of these, had it in time."""
 
     uncached_input: Natural = 0
     cached_input: Natural = 0

@@ -28,9 +28,11 @@ class Cell:
         "e2e",
         "failed",
         "holders",
+        "honoured",
         "itl",
         "key",
         "output",
+        "promised",
         "queue",
         "quiet",
         "refused",
@@ -51,7 +53,7 @@ class Cell:
 
     def _reset(self) -> None:
         self.requests = self.completed = self.aborted = self.failed = 0
-        self.reserved = self.spilled = 0
+        self.reserved = self.spilled = self.promised = self.honoured = 0
         self.uncached_input = self.cached_input = self.output = self.streamed = 0
         self.refused: dict[str, int] = {}
         self.ttft, self.itl, self.e2e, self.queue = Sketch(), Sketch(), Sketch(), Sketch()
@@ -81,6 +83,8 @@ class Cell:
             refused=self.refused,
             reserved=self.reserved,
             spilled=self.spilled,
+            promised=self.promised,
+            honoured=self.honoured,
             uncached_input=self.uncached_input,
             cached_input=self.cached_input,
             output=self.output,
@@ -127,6 +131,10 @@ class Meter:
                 cell.reserved += 1
             elif decision.reservation == "spilled":
                 cell.spilled += 1
+            promise = decision.promise
+            if promise is not None and promise.honoured is not None:
+                cell.promised += 1
+                cell.honoured += promise.honoured
         cell.requests += 1
         if problem is not None:
             if problem.code in OURS:

@@ -108,10 +108,13 @@ def _groups(title: str, groups: dict[str, dict[str, Any]]) -> str:
 
 
 def _reservations(reservations: dict[str, dict[str, Any]]) -> str:
-    rows = [["reservation", "tenant", "by the lane", "spilled", "exceeded", "shortfall", "TTFT p99"]]
+    rows = [
+        ["reservation", "tenant", "by the lane", "spilled", "exceeded", "shortfall", "honoured", "TTFT p99"]
+    ]
     for name, one in reservations.items():
         counts = [f"{one[key]:,}" for key in ("used", "spilled", "exceeded", "shortfall")]
-        rows.append([name, one["tenant"], *counts, duration(one["ttft"]["p99"])])
+        honoured = f"{one['honoured']:,} of {one['promised']:,}"
+        rows.append([name, one["tenant"], *counts, honoured, duration(one["ttft"]["p99"])])
     return table(rows)
 
 

@@ -44,6 +44,10 @@ class Held:
     used_output: float | None
     spilled: int | None
     """Requests of the tier that went on as ordinary traffic in the last hour."""
+    promised: int | None
+    """Requests of the tier that were promised their first byte in time, in the last hour."""
+    honoured: int | None
+    """Of these, those that had it in time."""
 
     @property
     def idle(self) -> float | None:
@@ -72,11 +76,12 @@ def held(
         for i, name in enumerate(("uncached_input", "cached_input", "output")):
             sums[i] += row[name]
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    spilled = {each.tier: each.tally.counts["spilled"] for each in seen}
+    counts = {each.tier: each.tally.counts for each in seen}
     found = []
     for document in contract.reservations:
         spec: Reservation = document.spec
         level = levels.get(document.name)
+        of_tier = counts.get(spec.tier, {})
         at = _micros(now)
         times = intervals(spec.window, _micros(midnight), at + HORIZON)
         minutes = _minutes(times, _micros(midnight), at)
@@ -102,7 +107,9 @@ def held(
                 now_output=None if level is None else level.output_ppm / 10_000,
                 used_input=_part(burnt_in, spec.throughput.input * minutes),
                 used_output=_part(burnt_out, spec.throughput.output * minutes),
-                spilled=spilled.get(spec.tier),
+                spilled=of_tier.get("spilled"),
+                promised=of_tier.get("promised"),
+                honoured=of_tier.get("honoured"),
             )
         )
     return found
