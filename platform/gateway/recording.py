@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from coordination.traces import BLOCK_TOKENS
 from coordination.traces.recorded import Recorded, ids_of, line, opening
@@ -79,11 +79,13 @@ class Recording:
         usual = (request.tenant, request.model)
         prompt = request.prompt_tokens
         output = self._usual.get(usual, FIRST_GUESS)
+        answered: dict[str, Any] = {}
         if charge is not None and explanation.outcome == "completed":
             used = charge.usage
             prompt = used.uncached_input + used.cached_input or prompt
             self._usual[usual] = max(1, (7 * output + used.output) // 8)
             output = used.output
+            answered = _answered(explanation, min(used.cached_input, max(1, prompt)))
         self._lines.append(
             line(
                 Recorded(
@@ -98,6 +100,7 @@ class Recording:
                     max_tokens=request.max_tokens,
                     code=None if explanation.problem is None else explanation.problem.code,
                     hash_ids=ids_of(request.blocks)[: prompt // BLOCK_TOKENS],
+                    **answered,
                 )
             )
         )
@@ -143,6 +146,13 @@ class Together:
     def note(self, explanation: Explanation) -> None:
         for teller in self._tellers:
             teller.note(explanation)
+
+
+def _answered(explanation: Explanation, cached: int) -> dict[str, Any]:
+    """What the replica's part in it took: what its speed can be told from."""
+    dispatch = explanation.dispatches[-1]
+    first = explanation.first_byte if explanation.stream else None
+    return {"replica": dispatch.replica, "sent": dispatch.sent_at, "first": first, "cached": cached}
 
 
 def _opened(path: Path) -> BinaryIO:

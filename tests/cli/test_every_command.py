@@ -142,6 +142,10 @@ LINES = [
     Line("explain CAP999", says="there is no code", **NOT_RUN),
     Line(f"simulate {QUICK} --trace {QUICK}/trace.jsonl --limit 20 --format json", says='"tenants"',
          loads=TYPER),
+    Line("calibrate {}/steps.csv --like llama-3-8b-h100-tp1 -o {}/mine.of",
+         says="^calibrated: ", loads=TYPER),
+    Line("calibrate {}/nowhere --like llama-3-8b-h100-tp1", says="no such file", loads=TYPER, **NOT_RUN),
+    Line("calibrate {}/steps.csv --like llama-9", says="neither a profile", loads=TYPER, **NOT_RUN),
     Line(f"simulate {QUICK} --trace {{}}/nowhere", says="No such file", **NOT_RUN),
 ]  # fmt: skip
 
@@ -183,6 +187,9 @@ def runs(tmp_path_factory) -> dict[Line, dict[str, Any]]:
     ):
         (folder / name).mkdir()
         (folder / name / "policy.yaml").write_text(text)
+    rows = (f"{n % 9},{n * 50},{n % 9 * 900},{0.006 + n * 0.0014},0" for n in range(1, 60))
+    header = "batch,prefill_tokens,context,seconds,prefill_context"
+    (folder / "steps.csv").write_text("\n".join((header, *rows)))
     headway = [sys.executable, "-m", "headway"]
     for words in (f"keygen -o {folder}/key", f"keygen -o {folder}/other",
                   f"build {QUICK} -o {folder}/bundle.tar --sign {folder}/key"):  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from coordination.simulator.workload import Client, Mix, from_trace
 from coordination.traces import read_trace
+from coordination.traces.recorded import Recorded
 from gateway import recording
 from gateway.recording import SUFFIX
 from tests.gateway.raw_client import until
@@ -35,12 +37,34 @@ async def test_what_was_asked_is_read_again_as_traffic(tmp_path):
     (file,) = folder.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"swordfish" not in file.read_bytes()
+    answered, *unanswered = [
+        msgspec.json.decode(line, type=Recorded) for line in file.read_bytes().splitlines()[1:]
+    ]
+    assert answered.replica == one.url
+    assert [answered.at, answered.sent, answered.first, answered.ended] == sorted(
+        [answered.at, answered.sent or 0, answered.first or 0, answered.ended]
+    )
+    assert answered.cached is not None
+    assert answered.cached < answered.input_tokens
+    assert {one.replica for one in unanswered} == {None}
     served, turned_away, again = from_trace(read_trace(file), MIX, speed=1, seed=1)
     assert (served.tenant, served.service_tier, served.model) == ("tight", "standard", "llama-3-8b")
     assert (served.max_tokens, served.at_us) == (9, 0)
     assert turned_away.at_us > 0
     assert turned_away.blocks == again.blocks  # the same prompt: it could have been found in a cache
     assert 0 < len(turned_away.blocks) <= turned_away.prompt_tokens // 512
+
+
+async def test_an_answer_in_one_piece_has_no_first_token(tmp_path):
+    folder = tmp_path / "recordings"
+    async with replicas() as (one,), gateway(tmp_path, [one.url], options={"record": folder}) as gw:
+        await post(gw)
+        await until(lambda: gw.recording.written == 1)
+    (file,) = folder.iterdir()
+    answered = msgspec.json.decode(file.read_bytes().splitlines()[1], type=Recorded)
+    assert (answered.replica, answered.first) == (one.url, None)
+    assert answered.sent is not None
+    assert answered.at <= answered.sent <= answered.ended
 
 
 async def test_a_restart_goes_on_after_the_last_whole_line(tmp_path):

@@ -18,7 +18,7 @@ from typing import Final
 import xxhash
 
 from coordination import scheduling
-from coordination.capacity import PROFILES
+from coordination.capacity import PROFILES, Profile
 from coordination.program.index import Program
 from coordination.program.records import Micros
 from coordination.scheduling import Classified, Decision, Dispatch, Refusal, Request, Task, Usage
@@ -45,6 +45,8 @@ class Settings:
     """Tokens of KV cache each replica's host memory tier holds."""
     start: Micros | None = None
     """Instant of the first arrival; by default the start of the policy's timeline."""
+    profiles: tuple[tuple[str, Profile], ...] = ()
+    """(pool, what its replicas are), where it is not the profile the policy names."""
 
 
 class Flight:
@@ -350,9 +352,13 @@ class Simulation:
         """One engine for each replica the policy names, and caches of the right size in the rules' index:
         it counts blocks of 128 tokens, a trace's blocks have 512, and it knows nothing of a host tier."""
         host = self.settings.host_tokens
+        given = dict(self.settings.profiles)
         for pool in self.program.records.pools:
             limits = EngineLimits(
-                PROFILES[pool.profile], pool.capacity.kv_tokens, pool.capacity.sequences, host
+                given.get(pool.name) or PROFILES[pool.profile],
+                pool.capacity.kv_tokens,
+                pool.capacity.sequences,
+                host,
             )
             index = self.state.pools[pool.name].index
             for bit, replica in self.state.pools[pool.name].replicas.items():

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from coordination.capacity import Profile
+from coordination.capacity.profile_file import profile_bytes
 from coordination.program.canonical import canonical_bytes
 from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords
@@ -75,6 +77,7 @@ def inputs(study: Study) -> dict[str, Any]:
         "speed": study.speed,
         "seed": study.settings.seed,
         "host_tokens": study.settings.host_tokens,
+        "profiles": {pool: profile_digest(profile) for pool, profile in study.settings.profiles},
         "start": study.records.at if study.settings.start is None else study.settings.start,
     }
     whole = hashlib.sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -84,6 +87,10 @@ def inputs(study: Study) -> dict[str, Any]:
 def digest_of(records: ProgramRecords) -> str:
     """Of a compiled policy, whatever file it came from."""
     return f"sha256:{hashlib.sha256(canonical_bytes(msgspec.to_builtins(records))).hexdigest()}"
+
+
+def profile_digest(profile: Profile) -> str:
+    return f"sha256:{hashlib.sha256(profile_bytes(profile)).hexdigest()}"
 
 
 def file_digest(path: Path) -> str:

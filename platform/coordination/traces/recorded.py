@@ -53,6 +53,14 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it was refused with then."""
     hash_ids: tuple[int, ...] = ()
     """Of each whole 512-token prefix of the prompt."""
+    replica: str | None = None
+    """Which answered it in full; None, and so the next three, where none did."""
+    sent: _Instant | None = None
+    """To that replica."""
+    first: _Instant | None = None
+    """When its first token came; None too where the answer came in one piece."""
+    cached: Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)] | None = None
+    """Prompt tokens it did not have to compute."""
 
 
 def opening(longest_us: int) -> bytes:
@@ -88,6 +96,10 @@ class Lines:
 
     def read(self, number: int, text: str) -> TraceRequest:
         """Raises ``TraceError``."""
+        return _request(number, self.record(number, text))
+
+    def record(self, number: int, text: str) -> Recorded:
+        """Raises ``TraceError``."""
         file, longest = self._file, self.longest
         record = _decoded(file, number, text, _decoder)
         took = record.ended - record.at
@@ -100,7 +112,7 @@ class Lines:
         if found > record.input_tokens // BLOCK_TOKENS + 1:
             raise TraceError(file, number, f"{record.input_tokens} tokens do not make {found} hash ids")
         self.latest = max(self.latest, record.ended)
-        return _request(number, record)
+        return record
 
 
 def requests(file: str, first: tuple[int, str], lines: Iterable[tuple[int, str]]) -> Iterator[TraceRequest]:

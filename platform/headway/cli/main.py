@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("headway.cli.rollback", "Have an earlier release's bundle run again."),
     "override": ("headway.cli.override", "Sign and apply emergency measures by hand."),
     "simulate": ("headway.cli.simulate", "Simulate a policy under a trace, or two against each other."),
+    "calibrate": ("headway.cli.calibrate", "Fit a replica's capacity profile to what was measured."),
     "gateway": ("headway.cli.gateway", "Run a gateway."),
     "simfleet": ("headway.cli.simfleet", "Run simulated replicas."),
     "replay": ("headway.cli.replay", "Replay a request trace against a gateway."),

@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
-from coordination.capacity import PROFILES
+from coordination.capacity import PROFILES, Profile
 from coordination.compiler import build
 from coordination.compiler.catalogue import Catalogue
 from coordination.diagnostics import in_reading_order, render_text
@@ -44,6 +45,7 @@ from coordination.spec import read
 from coordination.traces import TraceError
 from headway.cli import check
 from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
+from headway.cli.profiles import profile_in
 from headway.cli.simulate_text import render, render_study
 from headway.cli.terminal import wants_progress
 from headway.cli.words import Argument, Option
@@ -70,6 +72,10 @@ def command(
     ] = None,
     model: Annotated[str | None, Option(help="Model to ask for (default: the policy's first).")] = None,
     host_tokens: Annotated[int, Option(min=0, help="KV tokens each replica also keeps in host memory.")] = 0,
+    profile: Annotated[
+        list[str] | None,
+        Option(help="[POOL=]FILE of `headway calibrate`, repeated: what replicas of that pool are."),
+    ] = None,
     environment: Annotated[str, Option(help="The environment to compile for.")] = "dev",
     at: Annotated[str, Option(help="Start, RFC 3339; by default today 00:00Z.")] = "",
     output: Annotated[OutputFormat, Option("--format", help="How to print.")] = OutputFormat.text,
@@ -94,8 +100,19 @@ def command(
     with reporting("simulate"):
         try:
             settings = Settings(seed, host_tokens)
+            made = [_made_of(one) for one in profile or ()]
             studies = [
-                _study(_compiled(one, environment, at), one, trace, mix or [], model, speed, limit, settings)
+                _study(
+                    _compiled(one, environment, at),
+                    one,
+                    trace,
+                    mix or [],
+                    model,
+                    speed,
+                    limit,
+                    settings,
+                    made,
+                )
                 for one in ([path, against] if against else [path])
             ]
             if sweep_ or find_:
@@ -204,13 +221,16 @@ def _study(
     speed: float,
     limit: int | None,
     settings: Settings,
+    made: Sequence[tuple[str, Profile]],
 ) -> Study:
     records = policy.records
     program = load(records)
     if not records.models or not records.tenants or not records.pools:
         raise CouldNotRun(f"{path}: a simulation needs a model, a pool and a tenant")
+    profiles = _profiles(records, made)
+    settings = replace(settings, profiles=tuple(sorted(profiles.items())))
     for pool in records.pools:
-        if pool.profile not in PROFILES:
+        if pool.profile not in PROFILES and pool.name not in profiles:
             raise CouldNotRun(f"{path}: pool {pool.name}: profile {pool.profile} is not known")
     if model is not None and model not in program.models_by_client_name:
         raise CouldNotRun(f"--model {model}: {path} has no such model")
@@ -225,6 +245,26 @@ def _study(
         except ValueError as problem:
             raise CouldNotRun(f"--mix: {problem}") from None
     return Study(records, trace, given, speed, limit, settings, policy.objectives, policy.gates)
+
+
+def _made_of(text: str) -> tuple[str, Profile]:
+    """``chat=mine.json``, or ``mine.json`` for the pools that name its profile."""
+    pool, equals, file = text.partition("=")
+    return (pool, profile_in(file)) if equals else ("", profile_in(text))
+
+
+def _profiles(records: ProgramRecords, made: Sequence[tuple[str, Profile]]) -> dict[str, Profile]:
+    """By pool; raises ``CouldNotRun`` for one that there is not, or that no pool is of."""
+    found: dict[str, Profile] = {}
+    names = {pool.name for pool in records.pools}
+    for name, profile in made:
+        pools = [name] if name else [pool.name for pool in records.pools if pool.profile == profile.name]
+        if not pools:
+            raise CouldNotRun(f"--profile: no pool is of profile {profile.name}; say which: POOL=FILE")
+        if name and name not in names:
+            raise CouldNotRun(f"--profile {name}=...: there is no pool {name}")
+        found.update(dict.fromkeys(pools, profile))
+    return found
 
 
 def _client(text: str) -> Client:
