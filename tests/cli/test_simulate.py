@@ -43,6 +43,15 @@ def test_a_policy_under_its_trace_as_json_and_as_tables():
     assert done.exit_code == 0
     for words in ("120 requests: 120 completed", "time to first token", "acme-chat", "R4  route"):
         assert words in done.stdout
+    for words in (
+        "tokens/s in",
+        "share lag: ",
+        "pool chat-a ",
+        "replica 127.0.0.1:8101",
+        "most waiting",
+        "spend",
+    ):
+        assert words in done.stdout
 
 
 def test_the_same_command_gives_the_same_report_and_another_seed_another():
@@ -70,6 +79,15 @@ def test_two_policies_meet_the_same_arrivals(in_turn, tmp_path):
     text = page.read_text()
     assert "Against each other" in text
     assert "Plotly.newPlot" in text
+    for title in (
+        "Latency by part, this policy",
+        "Pools, the other policy",
+        "Gates, this policy",
+        "Over time, ",
+    ):
+        assert title in text
+    assert "Its gates: holds." in text
+    assert "share lag: " in text
     assert "src=" not in text.split("<script>")[0]
     assert "the other" in run(QUICKSTART, "--against", in_turn, "--trace", TRACE).stdout
 

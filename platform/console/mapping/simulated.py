@@ -138,7 +138,21 @@ def tables(result: Report) -> list[Table]:
     ]
     if any(report["reservations"] for _, report in both):
         made.insert(3, _reservations(both))
+    if any(report.get("share_lag") for _, report in both):
+        made.append(_lags(both))
     return made
+
+
+def _lags(both: Sequence[tuple[str, Report]]) -> Table:
+    heads = ("Ahead by (tokens per weight)", "Bound of R16", "Pool", "Tier", "After")
+    rows = []
+    for side, report in both:
+        lag = report.get("share_lag")
+        if lag:
+            figures = (f"{lag['tokens']:,}", f"{lag['bound']:,}", lag["pool"], lag["tier"])
+            name = f"{lag['ahead']} before {lag['behind']}"
+            rows.append((name, side, (*figures, _time(lag["at_seconds"]).text)))
+    return Table("Worst share lag, while both waited", heads, tuple(rows), len(both) > 1)
 
 
 def _latencies(both: Sequence[tuple[str, Report]]) -> Table:
@@ -207,11 +221,23 @@ def _pools(both: Sequence[tuple[str, Report]]) -> Table:
 
 
 def _replicas(both: Sequence[tuple[str, Report]]) -> Table:
-    heads = ("Busy", "Computed tokens", "Output tokens", "Cached", "Most sequences", "Most of its KV")
+    heads = (
+        "TTFT p50",
+        "TTFT p99",
+        "Busy",
+        "Computed tokens",
+        "Output tokens",
+        "Cached",
+        "Most sequences",
+        "Most of its KV",
+    )
     rows = []
     for side, report in both:
         for one in report["replicas"]:
+            ttft = one.get("ttft", {})  # simulations made before it was counted say nothing of it
             figures = (
+                _time(ttft.get("p50")).text,
+                _time(ttft.get("p99")).text,
                 _share(one["utilisation"]).text,
                 f"{one['computed_tokens']:,}",
                 f"{one['output_tokens']:,}",

@@ -267,8 +267,12 @@ class Simulation:
     # What the rules decided
 
     def _dispatch(self, pool: str) -> None:
-        for dispatch in scheduling.dispatch(self.program, self.state, pool, self.now):
+        sent = scheduling.dispatch(self.program, self.state, pool, self.now)
+        for dispatch in sent:
             self._send(dispatch)
+        if sent and self.state.pools[pool].waiting:
+            for dispatch in sent:
+                self.tally.lag.served(dispatch, self.now)
 
     def _send(self, dispatch: Dispatch) -> None:
         now = self.now

@@ -1,7 +1,7 @@
 """What did the simulation find? One JSON-ready object, the same for the same inputs and seed.
 
-Times are seconds, shares are fractions of one, costs are in uncached input tokens, money in the price
-book's currency. Percentiles carry the sketch's error (2.2 %); means are exact.
+Times are seconds, shares are fractions of one, costs are in uncached input tokens (``share_lag`` per unit
+of weight), money in the price book's currency. Percentiles carry the sketch's error (2.2 %); means are exact.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def report(simulation: Simulation, inputs: dict[str, Any]) -> dict[str, Any]:
         },
         "imbalance": _imbalance(simulation),
         "tokens": _tokens(total, seconds),
+        "utilisation": _busy(list(simulation.replicas.values()), seconds),
+        "spend": round(total.spend / NANO, 6),
+        "share_lag": tally.lag.as_json(simulation.start),
         "tiers": _groups(tally, 1, total),
         "tenants": _shares(program, _groups(tally, 0, total)),
         "pools": _pools(simulation, seconds),
         "reservations": _reservations(simulation),
-        "replicas": [_replica(one, seconds) for one in simulation.replicas.values()],
+        "replicas": [_replica(one, tally, seconds) for one in simulation.replicas.values()],
         "timeline": _timeline(tally),
         "worst": [_worst(ttft, dispatch) for ttft, _, dispatch in sorted(tally.worst, reverse=True)],
         "inputs": inputs,
@@ -152,7 +155,8 @@ def _reservations(simulation: Simulation) -> dict[str, dict[str, Any]]:
     return told
 
 
-def _replica(replica: Replica, seconds: float) -> dict[str, Any]:
+def _replica(replica: Replica, tally: Tally, seconds: float) -> dict[str, Any]:
+    ttft, e2e = tally.by_replica.get(replica.name, (Sketch(), Sketch()))
     return {
         "name": replica.name,
         "utilisation": _busy([replica], seconds),
@@ -160,7 +164,9 @@ def _replica(replica: Replica, seconds: float) -> dict[str, Any]:
         "computed_tokens": replica.computed_tokens,
         "output_tokens": replica.output_tokens,
         "token_hit": _share(replica.input_tokens - replica.computed_tokens, replica.input_tokens),
+        "ttft": latency(ttft),
         "itl": latency(replica.gaps),
+        "e2e": latency(e2e),
         "steps": replica.steps,
         "most_sequences": replica.most_sequences,
         "most_kv": _share(replica.most_blocks, replica.cache.capacity),
@@ -191,9 +197,7 @@ def _timeline(tally: Tally) -> dict[str, Any]:
     """Columns, one entry for each window."""
     windows = tally.timeline.windows
     columns: dict[str, list[Any]] = {
-        name: [getattr(window, name) for window in windows]
-        for name in Window.__slots__
-        if name not in ("ttft_us", "firsts")
+        name: [getattr(window, name) for window in windows] for name in Window.__slots__ if name != "ttft_us"
     }
     columns["ttft_mean"] = [
         round(window.ttft_us / window.firsts / MILLION, 6) if window.firsts else None for window in windows

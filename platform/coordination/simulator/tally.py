@@ -13,6 +13,7 @@ from heapq import heappush, heappushpop
 from typing import Any, Final
 
 from coordination.scheduling import Charge, Decision, Dispatch
+from coordination.simulator.share_lag import ShareLag
 from coordination.sketch import Sketch
 
 WORST: Final = 20
@@ -118,7 +119,7 @@ class Timeline:
 class Tally:
     """Everything a report is made of that the replicas do not count themselves."""
 
-    __slots__ = ("_order", "cells", "shortfall", "timeline", "worst")
+    __slots__ = ("_order", "by_replica", "cells", "lag", "shortfall", "timeline", "worst")
 
     def __init__(self, start: int) -> None:
         self.cells: dict[Key, Cell] = {}
@@ -127,6 +128,9 @@ class Tally:
         """The requests with the longest time to first token, as a heap, shortest first."""
         self.shortfall: Counter[str] = Counter()
         """Reserved requests we had no capacity for, by tenant."""
+        self.by_replica: dict[str, tuple[Sketch, Sketch]] = {}
+        """Time to first token and whole answer of the requests that each replica answered."""
+        self.lag = ShareLag()
         self._order = 0
 
     def cell(self, key: Key) -> Cell:
@@ -167,6 +171,13 @@ class Tally:
         cell.ttft.add(ttft)
         cell.wait.add(dispatch.queue_us)
         cell.e2e.add(e2e)
+        answered = self.by_replica.get(dispatch.replica)
+        if answered is None:
+            answered = self.by_replica[dispatch.replica] = (Sketch(), Sketch())
+        answered[0].add(ttft)
+        answered[1].add(e2e)
+        if charge.fairness_cost > self.lag.costliest:
+            self.lag.costliest = charge.fairness_cost
         gaps = usage.output - 1
         if gaps:
             cell.pace.add((e2e - ttft) // gaps, gaps)

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from headway.cli.simulate_text import duration, figure
+from headway.cli.simulate_text import duration, figure, lag_of, latency_sections, rates_of, sections
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #5b6675; --line: #d8dee6; --page: #fbfcfd; }
@@ -50,12 +50,19 @@ def page(told: dict[str, Any]) -> str:
         f"<style>{STYLE}</style></head><body>",
         f"<h1>{told['requests']:,} requests, {duration(told['simulated_seconds'])} of traffic</h1>",
         f"<p>{told['completed']:,} completed, {sum(told['refused'].values()):,} refused{_codes(told)}. "
+        f"{rates_of(told)}.<br>"
+        f"{html.escape(lag_of(told['share_lag']))}.<br>"
         f"Inputs <code>{html.escape(told['inputs']['digest'])}</code></p>",
     ]
+    if told.get("verdict"):
+        parts.insert(-1, f"<p><strong>Its gates: {html.escape(told['verdict'])}.</strong></p>")
     if "difference" in told:
         parts.append(_difference(told["difference"]))
     for number, title in enumerate(plots):
         parts.append(f'<h2>{title}</h2><div class="plot" id="plot{number}"></div>')
+    for side, one in sides:
+        for title, rows in (*latency_sections(one), *sections(one)):
+            parts.append(_table(title if len(sides) == 1 else f"{title}, {side}", rows))
     parts.append(_worst(told["worst"]))
     parts.append(f"<script>{get_plotlyjs()}</script>")
     figures = [json.loads(plot.to_json()) for plot in plots.values()]
@@ -197,6 +204,14 @@ def _difference(difference: dict[str, dict[str, Any]]) -> str:
         "<th>this policy</th><th>the other</th><th>other - this</th><th>95 %</th></tr>"
         f"{rows}</table></div>"
     )
+
+
+def _table(title: str, rows: list[list[str]]) -> str:
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:]
+    )
+    return f'<h2>{html.escape(title)}</h2><div class="scroll"><table><tr>{heads}</tr>{body}</table></div>'
 
 
 def _worst(worst: list[dict[str, Any]]) -> str:

@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 WORST_SHOWN = 5
+WINDOWS_SHOWN = 12
+
+
+Rows = list[list[str]]
 
 
 def render(told: dict[str, Any]) -> str:
     """Tables of one report, or of two and their difference."""
-    parts = [_headline(told), _latencies(told), _cache(told)]
-    parts.append(_groups("tier", told["tiers"]))
-    parts.append(_groups("tenant", told["tenants"]))
-    if told["reservations"]:
-        parts.append(_reservations(told["reservations"]))
-    if told["objectives"]:
-        parts.append(_promises("objective", told["objectives"]))
-    if told["gates"]:
-        parts.append(_promises("gate", told["gates"]))
-    parts.append(_replicas(told["replicas"]))
+    parts = [_headline(told)]
+    parts += [table(rows) for _, rows in latency_sections(told)]
+    parts.append(_cache(told))
+    parts += [table(rows) for _, rows in sections(told)]
     if "difference" in told:
         parts.append(_difference(told["difference"]))
     elif "seeds" in told:
@@ -28,6 +26,43 @@ def render(told: dict[str, Any]) -> str:
         parts.append(_worst(told["worst"]))
     parts.append(f"inputs {told['inputs']['digest']}")
     return "\n\n".join(parts)
+
+
+def latency_sections(told: dict[str, Any]) -> list[tuple[str, Rows]]:
+    """(title, rows) of the times of the whole, and of every tier, tenant, pool and replica."""
+    found = [("Latency", _latencies(told))]
+    groups = [
+        (f"{title} {name or '-'}", one)
+        for title, part in (("tier", "tiers"), ("tenant", "tenants"), ("pool", "pools"))
+        for name, one in told[part].items()
+    ]
+    groups += [(f"replica {one['name'].partition('://')[2] or one['name']}", one) for one in told["replicas"]]
+    rows = [["", "TTFT mean", "p50", "p95", "p99", "ITL p50", "p95", "p99", "whole p50", "p95", "p99"]]
+    for name, one in groups:
+        times = [duration(one["ttft"]["mean"])]
+        times += [
+            duration(one[metric][at]) for metric in ("ttft", "itl", "e2e") for at in ("p50", "p95", "p99")
+        ]
+        rows.append([name, *times])
+    return [*found, ("Latency by part", rows)]
+
+
+def sections(told: dict[str, Any]) -> list[tuple[str, Rows]]:
+    """(title, rows) of everything else that is counted, the first row being the heads."""
+    found = [
+        ("Tiers", _groups("tier", told["tiers"])),
+        ("Tenants", _groups("tenant", told["tenants"])),
+        ("Pools", _pools(told["pools"])),
+    ]
+    if told["reservations"]:
+        found.append(("Reservations", _reservations(told["reservations"])))
+    if told["objectives"]:
+        found.append(("Objectives", _promises("objective", told["objectives"])))
+    if told["gates"]:
+        found.append(("Gates", _promises("gate", told["gates"])))
+    found.append(("Replicas", _replicas(told["replicas"])))
+    found.append(("Over time", _timeline(told["timeline"])))
+    return found
 
 
 def render_study(told: dict[str, Any]) -> str:
@@ -60,13 +95,23 @@ def _headline(told: dict[str, Any]) -> str:
     refused = sum(told["refused"].values())
     lines = [
         f"{told['requests']:,} requests: {told['completed']:,} completed, {refused:,} refused; "
-        f"{duration(told['simulated_seconds'])} simulated in {told['wall_seconds']:.1f} s"
+        f"{duration(told['simulated_seconds'])} simulated in {told['wall_seconds']:.1f} s",
+        rates_of(told),
     ]
     lines += [f"  refused {count:,} {code}" for code, count in told["refused"].items()]
     return "\n".join(lines)
 
 
-def _latencies(told: dict[str, Any]) -> str:
+def rates_of(told: dict[str, Any]) -> str:
+    """What the fleet came to, in a line."""
+    tokens = told["tokens"]
+    return (
+        f"{tokens['input_per_second']:,.0f} tokens/s in, {tokens['output_per_second']:,.0f} out; "
+        f"replicas {percent(told['utilisation'])} busy; spend {told['spend']:,.4g}"
+    )
+
+
+def _latencies(told: dict[str, Any]) -> Rows:
     rows = [["", "mean", "p50", "p90", "p95", "p99"]]
     for name, label in (
         ("ttft", "time to first token"),
@@ -75,7 +120,7 @@ def _latencies(told: dict[str, Any]) -> str:
         ("queue", "in our queue"),
     ):
         rows.append([label, *(duration(told[name][key]) for key in rows[0][1:])])
-    return table(rows)
+    return rows
 
 
 def _cache(told: dict[str, Any]) -> str:
@@ -84,12 +129,37 @@ def _cache(told: dict[str, Any]) -> str:
         f"cache: {percent(cache['token_hit'])} of prompt tokens found; one shared LRU of the same size "
         f"{percent(cache['bound_shared_lru'])}, one without end {percent(cache['bound_infinite'])}\n"
         f"imbalance (most loaded replica / mean): input {imbalance['input']:.3f}, "
-        f"computed {imbalance['computed']:.3f}"
+        f"computed {imbalance['computed']:.3f}\n"
+        f"{lag_of(told['share_lag'])}"
     )
 
 
-def _groups(title: str, groups: dict[str, dict[str, Any]]) -> str:
-    rows = [[title, "requests", "refused", "TTFT p50", "p99", "ITL mean", "cached", "cost share", "weight"]]
+def lag_of(lag: dict[str, Any] | None) -> str:
+    """The worst share lag, in words."""
+    if lag is None:
+        return "share lag: no tenant waited behind another"
+    return (
+        f"share lag: {lag['ahead']} was {lag['tokens']:,} tokens per weight ahead of {lag['behind']} while "
+        f"both waited (pool {lag['pool']}, tier {lag['tier']}, after {duration(lag['at_seconds'])}); "
+        f"R16 bounds it by {lag['bound']:,}"
+    )
+
+
+def _groups(title: str, groups: dict[str, dict[str, Any]]) -> Rows:
+    rows = [
+        [
+            title,
+            "requests",
+            "refused",
+            "TTFT p50",
+            "p99",
+            "ITL mean",
+            "cached",
+            "cost share",
+            "weight",
+            "spend",
+        ]
+    ]
     for name, one in groups.items():
         rows.append(
             [
@@ -102,12 +172,13 @@ def _groups(title: str, groups: dict[str, dict[str, Any]]) -> str:
                 percent(one["token_hit"]),
                 percent(one["cost_share"]),
                 f"{one['weight']:g}" if "weight" in one else "",
+                f"{one['spend']:,.4g}",
             ]
         )
-    return table(rows)
+    return rows
 
 
-def _reservations(reservations: dict[str, dict[str, Any]]) -> str:
+def _reservations(reservations: dict[str, dict[str, Any]]) -> Rows:
     rows = [
         ["reservation", "tenant", "by the lane", "spilled", "exceeded", "shortfall", "honoured", "TTFT p99"]
     ]
@@ -115,10 +186,10 @@ def _reservations(reservations: dict[str, dict[str, Any]]) -> str:
         counts = [f"{one[key]:,}" for key in ("used", "spilled", "exceeded", "shortfall")]
         honoured = f"{one['honoured']:,} of {one['promised']:,}"
         rows.append([name, one["tenant"], *counts, honoured, duration(one["ttft"]["p99"])])
-    return table(rows)
+    return rows
 
 
-def _promises(title: str, promises: list[dict[str, Any]]) -> str:
+def _promises(title: str, promises: list[dict[str, Any]]) -> Rows:
     """What was promised, what came of it, and for how many of how many it was kept."""
     rows = [[title, "of", "promise", "found", "kept", "of", ""]]
     for one in promises:
@@ -128,15 +199,17 @@ def _promises(title: str, promises: list[dict[str, Any]]) -> str:
         holds = {None: "nothing counted", True: "holds", False: "FAILS"}[one["holds"]]
         counts = (f"{one['kept']:,}", f"{one['given']:,}")
         rows.append([one["name"], scope or "all", one["says"], found, *counts, holds])
-    return table(rows)
+    return rows
 
 
-def _replicas(replicas: list[dict[str, Any]]) -> str:
-    rows = [["replica", "busy", "computed", "output", "cached", "sequences", "KV"]]
+def _replicas(replicas: list[dict[str, Any]]) -> Rows:
+    rows = [["replica", "TTFT p50", "p99", "busy", "computed", "output", "cached", "sequences", "KV"]]
     for one in replicas:
         rows.append(
             [
                 one["name"],
+                duration(one["ttft"]["p50"]),
+                duration(one["ttft"]["p99"]),
                 percent(one["utilisation"]),
                 f"{one['computed_tokens']:,}",
                 f"{one['output_tokens']:,}",
@@ -145,7 +218,45 @@ def _replicas(replicas: list[dict[str, Any]]) -> str:
                 percent(one["most_kv"]),
             ]
         )
-    return table(rows)
+    return rows
+
+
+def _pools(pools: dict[str, dict[str, Any]]) -> Rows:
+    rows = [["pool", "requests", "refused", "busy", "input/s", "output/s", "cached", "imbalance"]]
+    for name, one in pools.items():
+        rows.append(
+            [
+                name,
+                f"{one['requests']:,}",
+                f"{sum(one['refused'].values()):,}",
+                percent(one["utilisation"]),
+                f"{one['tokens']['input_per_second']:,.0f}",
+                f"{one['tokens']['output_per_second']:,.0f}",
+                percent(one["token_hit"]),
+                f"{one['imbalance']['computed']:.3f}",
+            ]
+        )
+    return rows
+
+
+def _timeline(line: dict[str, Any]) -> Rows:
+    """Windows joined until there are few enough to read."""
+    count = len(line["arrived"])
+    each = max(1, -(-count // WINDOWS_SHOWN))
+    rows = [["from", "arrived", "completed", "refused", "TTFT mean", "most waiting", "input/s", "output/s"]]
+    for start in range(0, count, each):
+        part = slice(start, start + each)
+        seconds = line["window_seconds"] * len(line["arrived"][part])
+        means = [
+            (mean, n) for mean, n in zip(line["ttft_mean"][part], line["firsts"][part], strict=True) if n
+        ]
+        firsts = sum(n for _, n in means)
+        mean = sum(value * n for value, n in means) / firsts if firsts else None
+        counts = [f"{sum(line[name][part]):,}" for name in ("arrived", "completed", "refused")]
+        rates = [f"{sum(line[name][part]) / seconds:,.0f}" for name in ("input_tokens", "output_tokens")]
+        began = duration(start * line["window_seconds"])
+        rows.append([began, *counts, duration(mean), f"{max(line['most_waiting'][part]):,}", *rates])
+    return rows
 
 
 def _difference(difference: dict[str, dict[str, Any]]) -> str:

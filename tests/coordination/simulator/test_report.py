@@ -14,7 +14,8 @@ from tests.support.programs import SECOND
 
 KEYS = {
     *("requests", "completed", "refused", "simulated_seconds", "ttft", "itl", "e2e", "cache", "imbalance"),
-    *("tiers", "tenants", "replicas", "inputs"),
+    *("tiers", "tenants", "pools", "replicas", "reservations", "timeline", "worst", "inputs"),
+    *("tokens", "utilisation", "spend", "share_lag"),
 }
 
 
@@ -69,6 +70,41 @@ def test_the_worst_requests_come_with_their_explanation():
     assert [one["ttft"] for one in worst] == sorted((one["ttft"] for one in worst), reverse=True)
     assert worst[0]["dispatch"]["candidates"]
     assert [step["rule"] for step in worst[0]["steps"]][:2] == ["R1", "R4"]
+
+
+def test_each_replicas_latencies_are_those_of_what_it_answered():
+    found = told()
+    busiest = max(found["replicas"], key=lambda one: one["output_tokens"])
+    for name in ("ttft", "itl", "e2e"):
+        assert busiest[name].keys() == found[name].keys()
+        assert busiest[name]["p50"] > 0
+    assert max(one["ttft"]["p99"] for one in found["replicas"]) == found["ttft"]["p99"]
+    assert found["spend"] == pytest.approx(sum(one["spend"] for one in found["tenants"].values()), abs=2e-6)
+    assert 0 < found["utilisation"] <= 1
+
+
+def shared(*tenants: str):
+    """Everybody at once on one replica, in one tier; the last tenant has three times the weight."""
+    policy = fleet(replicas=1).tier("only", max_wait=3600 * SECOND)
+    for name in ("acme", "globex"):
+        policy.tenant(name).quota(f"q-{name}", name, weight=3 if name == "globex" else 1)
+    arrivals = [
+        arrival(n / 100, tenant=tenants[n % len(tenants)], session=n, prompt_tokens=6000, output_tokens=50)
+        for n in range(80)
+    ]
+    return report(simulated(program(policy), arrivals), {})
+
+
+def test_the_worst_share_lag_is_between_two_that_waited_and_within_its_bound():
+    lag = shared("acme", "globex")["share_lag"]
+    assert {lag["ahead"], lag["behind"]} == {"acme", "globex"}
+    assert 1000 < lag["tokens"] <= lag["bound"]
+    assert lag["pool"] == "p"
+    assert lag["at_seconds"] >= 0
+
+
+def test_a_tenant_alone_is_ahead_of_nobody():
+    assert shared("acme")["share_lag"] is None
 
 
 def test_refusals_are_counted_by_code():
