@@ -11,6 +11,7 @@ from coordination.program.index import Program, load
 from coordination.program.records import (
     MILLION,
     BurnVector,
+    CapsRecord,
     CostVector,
     GuardsRecord,
     HedgingRecord,
@@ -192,6 +193,7 @@ class PolicyBuilder:
         concurrency: int | None = None,
         session: GuardsRecord | None = None,
         run: GuardsRecord | None = None,
+        caps: CapsRecord | None = None,
     ) -> PolicyBuilder:
         self.quotas.append(
             QuotaRecord(
@@ -204,6 +206,7 @@ class PolicyBuilder:
                 concurrency=concurrency,
                 session=session,
                 run=run,
+                caps=caps,
             )
         )
         return self

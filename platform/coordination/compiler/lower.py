@@ -15,6 +15,7 @@ from coordination.compiler.windows import Interval, intervals
 from coordination.program.records import (
     AuthRecord,
     BurnVector,
+    CapsRecord,
     CostVector,
     GuardsRecord,
     HedgingRecord,
@@ -47,6 +48,7 @@ from coordination.program.records import (
 )
 from coordination.spec import kinds
 from coordination.spec.kinds.objective import Objective
+from coordination.spec.kinds.quota import Caps
 from coordination.spec.quantities import LARGEST, Money
 
 
@@ -213,7 +215,12 @@ def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
         concurrency=spec.concurrency,
         session=None if spec.session is None else guards(spec.session),
         run=None if spec.run is None else guards(spec.run),
+        caps=None if spec.caps is None else caps(spec.caps),
     )
+
+
+def caps(spec: Caps) -> CapsRecord:
+    return CapsRecord(sequences=spec.sequences, kv_share_ppm=spec.kv_share, bytes=spec.bytes)
 
 
 def guards(spec: Any) -> GuardsRecord:

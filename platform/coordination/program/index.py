@@ -145,6 +145,7 @@ class Program:
                 concurrency=r.concurrency,
                 session=r.session,
                 run=r.run,
+                caps=r.caps,
                 zone=self.tenants[r.tenant].zone,
             )
             for i, r in enumerate(records.quotas)

@@ -257,6 +257,16 @@ class GuardsRecord(Record, frozen=True, omit_defaults=True):
     loop_guard: LoopGuardRecord | None = None
 
 
+class CapsRecord(Record, frozen=True, omit_defaults=True):
+    """The most that a tenant's requests may occupy; None: nothing limits it."""
+
+    sequences: int | None = None
+    """Of one pool, as the next."""
+    kv_share_ppm: Ppm | None = None
+    bytes: int | None = None
+    """Of all requests in progress at one gateway."""
+
+
 class QuotaRecord(Record, frozen=True, omit_defaults=True):
     name: str
     tenant: str
@@ -269,6 +279,7 @@ class QuotaRecord(Record, frozen=True, omit_defaults=True):
     concurrency: int | None
     session: GuardsRecord | None = None
     run: GuardsRecord | None = None
+    caps: CapsRecord | None = None
 
 
 class PriceEntry(Record, frozen=True, omit_defaults=True):

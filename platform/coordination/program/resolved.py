@@ -12,6 +12,7 @@ from typing import Protocol
 from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
     MILLION,
+    CapsRecord,
     GuardsRecord,
     LimitRecord,
     Micros,
@@ -111,6 +112,7 @@ class Quota:
     concurrency: int | None
     session: GuardsRecord | None
     run: GuardsRecord | None
+    caps: CapsRecord | None
     zone: str
 
     def covers(self, tier: str, model: str) -> bool:

@@ -11,6 +11,7 @@ from heapq import heappush
 from coordination.program.index import Price, Program, Reservation, Route, Scope, Segment
 from coordination.program.records import MILLION, Micros
 from coordination.scheduling import reasons, routing
+from coordination.scheduling.caps import caps_of, enter, overfull
 from coordination.scheduling.decisions import Decision, Ticket
 from coordination.scheduling.estimates import COLD_OUTPUT
 from coordination.scheduling.feasibility import feasible
@@ -25,6 +26,7 @@ from coordination.scheduling.refusals import (
     GROWS_TOO_FAST,
     NOTHING_TO_BORROW,
     SENTENCES,
+    TOO_MANY_BYTES,
     TOO_MUCH,
     refuse,
     until,
@@ -152,9 +154,22 @@ def _under(
                 continue
             if verdict == "refuse":
                 return answer
+        if attempt.chain.caps and attempt.lane is None and _capped(state, name, attempt, decision):
+            return None
         _enqueue(state, pool, attempt, amounts, decision, now)
         return None
     return None
+
+
+def _capped(state: State, pool: str, attempt: Attempt, decision: Decision) -> bool:
+    """R18 for those that stand aside: as many as may wait in a queue, and the next is refused."""
+    cap = overfull(state, attempt.chain, pool, attempt.scope.tier.max_depth)
+    if cap is None:
+        return False
+    decision.trace.append((reasons.CAP_FULL, cap.key[0], pool, cap.key[2].replace("_", " ")))
+    refuse(decision, "concurrency_exceeded", None, cap.used, cap.limit)
+    decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
+    return True
 
 
 def _pools(
@@ -219,6 +234,14 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
         if slots.used >= slots.limit:
             decision.trace.append((reasons.CONCURRENCY, slots.name, slots.used, slots.limit))
             refuse(decision, "concurrency_exceeded", MILLION, slots.used, slots.limit)
+            decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
+            return False
+    size = decision.request.size
+    for cap in attempt.chain.sized:
+        if not cap.room(size):
+            decision.trace.append((reasons.TOO_MANY_BYTES, cap.key[0], cap.used, cap.limit, size))
+            refuse(decision, "concurrency_exceeded", MILLION, cap.used, cap.limit)
+            decision.message = TOO_MANY_BYTES.format(cap.used, cap.limit)
             decision.retry_after_us = state.jitter(decision.request.request_id, MILLION)
             return False
     if decision.request.task is not None and not _may_go_on(state, attempt, amounts, decision, now):
@@ -473,6 +496,10 @@ def _enqueue(
     if chain.shadows:
         _tell_shadows(state, decision, chain.would_refuse(amounts, rates, now), amounts, now)
     ticket.drawn = chain.take(amounts, rates, now)
+    for cap in chain.sized:
+        cap.used += request.size
+    if chain.caps and rates:
+        ticket.caps = caps_of(state, chain.caps, ticket)
     if chain.lasting:
         state.open.add(ticket)
         state.touched.add(chain)
@@ -508,6 +535,10 @@ def _enqueue(
         if pool not in state.delaying:
             state.delaying.append(pool)
         heappush(pool.delayed, (now + delay, ticket.order, ticket))
+        return
+    if ticket.caps:
+        if not enter(ticket):
+            decision.verdict = "queue"
         return
     pool.waiting += 1
     ticket.queue.append(ticket)

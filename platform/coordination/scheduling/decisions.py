@@ -18,6 +18,7 @@ from coordination.scheduling.replicas import Replica, load_in, recent_in
 from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
 
 if TYPE_CHECKING:
+    from coordination.scheduling.caps import Cap
     from coordination.scheduling.hedging import Second
     from coordination.scheduling.leaves import Leaf
     from coordination.scheduling.pools import PoolState
@@ -148,6 +149,8 @@ class Ticket:
         "attempt",
         "burn",
         "cached",
+        "capped_by",
+        "caps",
         "chain",
         "charged_cost",
         "cost",
@@ -231,7 +234,11 @@ class Ticket:
         self.courses: tuple[Course, ...] = ()
         """The run and the session it is a step of, where they are counted."""
         self.delayed = False
-        """Not in its queue yet: it waits to conform, or because its run goes in a circle."""
+        """Not in its queue: it waits to conform, because its run goes in a circle, or for a cap."""
+        self.caps: tuple[tuple[Cap, int], ...] = ()
+        """What it must hold in its pool before it joins its queue, and how much of each (R19)."""
+        self.capped_by: Cap | None = None
+        """For which of them it stands aside."""
         self.drawn: Drawn | None = None
         """Its parts of shared limits, where it has any."""
         self.held_at: Micros = 0

@@ -50,6 +50,23 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
+class CapLevel:
+    """What a tenant's requests occupy, of what they may."""
+
+    quota: str
+    tenant: str
+    pool: str
+    """Empty for bytes, which are counted over all pools."""
+    of: str
+    """``sequences``, ``kv_tokens`` or ``bytes``."""
+    used: int
+    """Held by requests that run, or that may run next."""
+    limit: int
+    aside: int
+    """Requests that stand aside for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LaneLevel:
     """How much of what a reservation allows at once is used, in millionths."""
 
@@ -73,6 +90,7 @@ class Levels:
     limits: tuple[LimitLevel, ...]
     concurrency: tuple[Places, ...]
     reservations: tuple[LaneLevel, ...]
+    caps: tuple[CapLevel, ...] = ()
 
 
 def levels(state: State, tenant: str, now: Micros) -> Levels:
@@ -121,7 +139,12 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
         )
         for name, portions in _by_name(program.reservations_within(tenant)).items()
     ]
-    return Levels(tuple(limits), tuple(places), tuple(lanes))
+    caps = [
+        CapLevel(quota, program.quotas[quota].tenant, pool, of, cap.used, cap.limit, len(cap.aside))
+        for (quota, pool, of), cap in sorted(state.caps.items())
+        if quota in program.quotas and f"{program.quotas[quota].tenant}/".startswith(f"{tenant}/")
+    ]
+    return Levels(tuple(limits), tuple(places), tuple(lanes), tuple(caps))
 
 
 def _part_of(state: State, quota: str, limit: LimitRecord, now: Micros) -> tuple[int | None, int | None]:

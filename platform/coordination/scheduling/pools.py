@@ -7,6 +7,7 @@ from heapq import heappop
 
 from coordination.program.index import Pool
 from coordination.program.records import MILLION, Micros, Ppm
+from coordination.scheduling.caps import enter
 from coordination.scheduling.decisions import WAITING, Ticket
 from coordination.scheduling.estimates import Throughput
 from coordination.scheduling.prefix_index import PrefixIndex
@@ -232,6 +233,9 @@ class PoolState:
         while self.delayed and self.delayed[0][0] <= now:
             ticket = heappop(self.delayed)[2]
             if ticket.status == WAITING and ticket.leaf is not None:
+                if ticket.caps:
+                    enter(ticket)
+                    continue
                 self.waiting += 1
                 ticket.delayed = False
                 (ticket.queue or self.lane).append(ticket)

@@ -136,6 +136,19 @@ QUEUED: Final = Reason(
 QUEUED_IN_LANE: Final = Reason(
     "R13", "waits in pool {pool}, lane, leaf {leaf}", ("pool", "leaf", "waiting", "expires")
 )
+CAPPED: Final = Reason(
+    "R19",
+    "stands aside: of the {of} that quota {quota} may occupy in pool {pool}, {used} of {limit} are taken",
+    ("quota", "pool", "of", "used", "limit"),
+)
+TOO_MANY_BYTES: Final = Reason(
+    "R7", "bytes of quota {quota}: {used} of {limit} kept, {size} needed", ("quota", "used", "limit", "size")
+)
+CAP_FULL: Final = Reason(
+    "R18",
+    "as many as may wait stand aside for the {of} of quota {quota} in pool {pool}",
+    ("quota", "pool", "of"),
+)
 FULL: Final = Reason(
     "R18",
     "queue of pool {pool}, band {band} is full ({depth}); last of the heaviest leaf {leaf}",

@@ -31,6 +31,8 @@ NOTHING_TO_BORROW: Final = (
     "Rate limit reached for {0} per {1}: what is guaranteed is used, and others leave nothing to borrow."
 )
 
+TOO_MANY_BYTES: Final = "Requests of this account in progress hold {0} of {1} bytes that may be kept for it."
+
 GROWS_TOO_FAST: Final = "Use of this tier grows faster than it may: {0} tokens a minute are allowed now."
 
 TOO_MUCH: Final[dict[str, str]] = {

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from coordination.program.guarantees import Pledge
-from coordination.program.index import Program, Scope, Segment
+from coordination.program.index import Program, Quota, Scope, Segment
 from coordination.program.records import Micros
+from coordination.scheduling.caps import WAITED_FOR, Cap, CapKey, find, part_of
 from coordination.scheduling.lending import Parts, Path, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, quota_meter
 from coordination.scheduling.ramps import Ramp
@@ -57,6 +58,7 @@ class Chain:
     """A scope's limits, every one on the tenant's path: all need room (R9)."""
 
     __slots__ = (
+        "caps",
         "guards",
         "labels",
         "lasting",
@@ -68,6 +70,7 @@ class Chain:
         "shared",
         "shared_spends",
         "simple",
+        "sized",
         "slots",
         "spends",
         "tokens",
@@ -82,7 +85,13 @@ class Chain:
         shadows: Dimensioned = (),
         ramp: Ramp | None = None,
         guards: tuple[Guard, ...] = (),
+        caps: tuple[Quota, ...] = (),
+        sized: tuple[Cap, ...] = (),
     ) -> None:
+        self.caps = caps
+        """Quotas that cap what their requests occupy in one pool (R19)."""
+        self.sized = sized
+        """Caps of the bytes that a gateway keeps."""
         self.guards = guards
         """Of runs and sessions (R7)."""
         self.ramp = ramp
@@ -154,10 +163,12 @@ class Chain:
             if path in self.lasting_paths:
                 yield from path.holds(parts)
 
-    def release(self) -> None:
-        """The request is over: its places under the concurrency ceilings are free."""
+    def release(self, size: int) -> None:
+        """The request is over: its places under the concurrency ceilings are free, and its bytes."""
         for slots in self.slots:
             slots.used -= 1
+        for cap in self.sized:
+            cap.used -= size
 
     def _draw(self, amounts: Amounts, rates: bool, now: Micros) -> Drawn:
         paths = (*self.shared, *self.shared_spends) if rates else self.shared_spends
@@ -181,6 +192,7 @@ def build_chain(
     meters: dict[MeterKey, QuotaMeter],
     shares: dict[MeterKey, QuotaMeter],
     slots: dict[str, Slots],
+    caps: dict[CapKey, Cap],
     ramp: Ramp | None,
     now: Micros,
 ) -> Chain:
@@ -190,6 +202,7 @@ def build_chain(
     rates: list[tuple[int, QuotaMeter]] = []
     shadows: list[tuple[int, QuotaMeter]] = []
     guards: list[Guard] = []
+    sized: list[Cap] = []
     nearest: dict[Pledge | None, tuple[int, Pledge]] = {}
     for quota in scope.quotas:
         if quota.concurrency is not None:
@@ -197,6 +210,8 @@ def build_chain(
             if held is None:
                 held = slots[quota.name] = Slots(quota.name, quota.concurrency)
             ceilings.append(held)
+        if (most := part_of(quota, "bytes")) is not None:
+            sized.append(find(caps, (quota.name, "", "bytes"), most, None))
         if quota.session is not None:
             guards.append(Guard("session", quota.name, quota.session, None))
         if quota.run is not None:
@@ -228,4 +243,14 @@ def build_chain(
         return found
 
     paths = tuple([Path(dimension, pledge, share) for dimension, pledge in nearest.values()])
-    return Chain(tuple(ceilings), tuple(spends), tuple(rates), paths, tuple(shadows), ramp, tuple(guards))
+    return Chain(
+        tuple(ceilings),
+        tuple(spends),
+        tuple(rates),
+        paths,
+        tuple(shadows),
+        ramp,
+        tuple(guards),
+        tuple([quota for quota in scope.quotas if any(part_of(quota, of) is not None for of in WAITED_FOR)]),
+        tuple(sized),
+    )

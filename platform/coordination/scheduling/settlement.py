@@ -11,6 +11,7 @@ from coordination.program.index import Program
 from coordination.program.records import Micros
 from coordination.scheduling import reasons
 from coordination.scheduling.bands import corrected
+from coordination.scheduling.caps import release, withdraw
 from coordination.scheduling.decisions import IN_FLIGHT, OVER, WAITING, Decision, Dispatch, Ticket
 from coordination.scheduling.fairness import charge
 from coordination.scheduling.health import FailureReason
@@ -20,6 +21,7 @@ from coordination.scheduling.state import State
 from coordination.scheduling.values import Charge, Code, Usage
 
 SHORTFALL = "Reserved capacity is not available. This is on us."
+CAPPED = "Requests of this account occupy as much as they may, and none ended in time."
 PROGRESS_TOKENS = 256
 """Beyond the estimate, output is charged in steps of this many tokens."""
 
@@ -82,7 +84,9 @@ def settle(
     uncached, cached, output = usage.computed, usage.cached_input, usage.generated
     cost = _account(ticket, usage, now)
     _release(ticket)
-    ticket.chain.release()
+    ticket.chain.release(ticket.request.size)
+    if ticket.caps:
+        release(ticket)
     _closed(state, ticket)
     ticket.status = OVER
     if ticket.decision.promise is not None:
@@ -198,6 +202,8 @@ def expire(program: Program, state: State, now: Micros) -> list[Decision]:
             state.fell_short(ticket.reservation.name, ticket.decision)
         if ticket.decision.short is not None:
             code, message = "reservation_shortfall", SHORTFALL
+        if ticket.capped_by is not None:
+            code, message = "concurrency_exceeded", CAPPED
         _unqueue(ticket)
         _refund(state, ticket, now)
         state.tickets.pop(ticket.request.request_id, None)
@@ -309,7 +315,9 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
         now,
         ticket.drawn,
     )
-    ticket.chain.release()
+    ticket.chain.release(ticket.request.size)
+    if ticket.caps:
+        release(ticket)
     for course in ticket.courses:  # the step was never made
         course.steps -= requests
         course.tokens -= total
@@ -326,6 +334,9 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
 def _unqueue(ticket: Ticket) -> None:
     """Take a waiting request out of its queue; a delayed one is not in it yet."""
     pool, queue = ticket.pool, ticket.queue
+    if ticket.capped_by is not None:
+        withdraw(ticket)
+        return
     for position, (_, _, delayed) in enumerate(pool.delayed):
         if delayed is ticket:
             del pool.delayed[position]

@@ -15,6 +15,7 @@ import xxhash
 
 from coordination.program.index import Program, Reservation, Scope, Segment
 from coordination.program.records import Micros
+from coordination.scheduling.caps import Cap, CapKey
 from coordination.scheduling.decisions import WAITING, Decision, Ticket
 from coordination.scheduling.estimates import OutputQuantile
 from coordination.scheduling.lending import KEPT, POOL, THROUGH, meter_key
@@ -36,6 +37,7 @@ class State:
     __slots__ = (
         "_expiry",
         "_order",
+        "caps",
         "chains",
         "credited",
         "delaying",
@@ -71,6 +73,8 @@ class State:
         self.shares: dict[MeterKey, QuotaMeter] = {}
         """What tenants keep from each other below the ceilings in ``meters`` (R9)."""
         self.slots: dict[str, Slots] = {}
+        self.caps: dict[CapKey, Cap] = {}
+        """What tenants may occupy, and what they do (R19)."""
         self.runs = Runs()
         self.shadowed: dict[MeterKey, int] = {}
         """Limits in shadow -> requests they would have refused."""
@@ -128,7 +132,7 @@ class State:
         if found is None:
             ramp = self._ramp(scope, now)
             found = self.chains[scope] = build_chain(
-                scope, self.program, self.at(now), self.meters, self.shares, self.slots, ramp, now
+                scope, self.program, self.at(now), self.meters, self.shares, self.slots, self.caps, ramp, now
             )
         return found
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from coordination.program.index import Program
 from coordination.program.records import Micros
+from coordination.scheduling.caps import follow
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.state import State, resizing
 
@@ -47,6 +48,8 @@ class Switch:
     ) -> Iterator[int]:
         """Yields how much each piece was."""
         for _ in resizing(state, lambda: self._now):
+            yield LIGHT
+        for _ in follow(state, program):
             yield LIGHT
         for (tenant, tier), ramp in list(state.ramps.items()):
             known = tier in program.tiers and tenant in program.tenants

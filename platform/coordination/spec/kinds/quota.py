@@ -20,6 +20,7 @@ from coordination.spec.notation import (
     Notation,
     Reference,
     Schema,
+    Share,
     Sum,
     Whole,
 )
@@ -169,6 +170,27 @@ class Delegation(Block, frozen=True, kw_only=True):
     keys: Annotated[bool, Flag(), "Keys of its children."] = False
 
 
+class Caps(Block, frozen=True, kw_only=True):
+    """The most that the tenant's requests may occupy; what is reserved does not count."""
+
+    sequences: Annotated[
+        int | None,
+        Count("requests", 1),
+        "Most requests running in one pool at once. Whoever is beyond it stands aside until one ends, for as "
+        "long as its tier lets it wait, and holds up nobody else.",
+    ] = None
+    kv_share: Annotated[
+        int | None,
+        Share("0.0001%"),
+        "Most of one pool's KV memory for requests running there; beyond it, as with `sequences`.",
+    ] = None
+    bytes: Annotated[
+        int | None,
+        Count("bytes", 1),
+        "Most bytes of requests in progress that one gateway keeps; beyond it requests are refused.",
+    ] = None
+
+
 class Scope(Block, frozen=True, kw_only=True):
     """Which requests a quota speaks of; an empty list means all."""
 
@@ -188,4 +210,5 @@ class Quota(Block, frozen=True, kw_only=True):
     concurrency: Annotated[int | None, Count("requests", 1), "Most requests in flight at once."] = None
     session: Annotated[Guards | None, "The most that one session may use."] = None
     run: Annotated[Run | None, "The most that one run of an agent may use."] = None
+    caps: Annotated[Caps | None, "The most that its requests may occupy."] = None
     delegation: Annotated[Delegation, "What its own administrators may change."] = Delegation()
