@@ -201,6 +201,19 @@ class Coordinator:
         scheduling.lose(self._program, self._state, dispatch, reason, self._clock.now())
         self.pump(dispatch.pool)
 
+    def mirror(self, dispatch: Dispatch) -> list[scheduling.Copy]:
+        """The copies to send of a request that was just dispatched."""
+        return scheduling.mirror(self._state, dispatch, self._clock.now())
+
+    def copied(self, copy: scheduling.Copy, ended: scheduling.Ended) -> None:
+        """A copy is over."""
+        scheduling.copied(copy, ended, self._clock.now())
+        self.pump(copy.pool)
+
+    def copies(self) -> dict[tuple[str, str], scheduling.Copies]:
+        """(route, pool) -> what was copied there."""
+        return self._state.copies
+
     def hedges(self) -> dict[str, scheduling.Hedges]:
         """Route -> what was tried twice on it."""
         return self._state.hedges

@@ -27,6 +27,7 @@ from gateway.identifiers import RequestIds
 from gateway.limit_fields import limit_fields
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
+from gateway.mirrors import Mirrors
 from gateway.prompt import ModelRequest, upstream_body
 from gateway.telling import NobodyToTell, Teller
 from gateway.upstream.pool import Replicas
@@ -62,6 +63,7 @@ class DataPlane:
         self.credentials = Credentials()
         self.metrics = Metrics()
         self.explanations = Explanations()
+        self.mirrors = Mirrors(coordinator, replicas, self.credentials, clock)
         self.live: set[Exchange] = set()
         """Exchanges at a replica."""
         self._ids = RequestIds()
@@ -81,6 +83,7 @@ class DataPlane:
     def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.mirrors.close()
 
     # -- the Service protocol ------------------------------------------------------------------
 

@@ -333,6 +333,8 @@ class Exchange:
     def _steer(self, dispatch: Dispatch) -> None:
         """What the route does beside sending it. Only an answer whose first byte comes as soon as the prompt
         is read says by its silence that a replica is slow."""
+        if dispatch.attempt == 1 and dispatch.ticket.route.mirrors:
+            self.plane.mirrors.copy_of(dispatch, self._endpoint.path, self._body)
         if self._asked.stream or not self._endpoint.generates:
             after = self.plane.coordinator.watch(dispatch)
             if after is not None:

@@ -200,7 +200,7 @@ class GatewayProcess:
                 recurrences_end=recurrences_end(self.active.program.records),
             )
             + self.books.page()
-            + steering_page(self.coordinator.hedges())
+            + steering_page(self.coordinator, self.plane.mirrors)
         )
 
     def _telemetry(self) -> Facts:

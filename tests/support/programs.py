@@ -298,7 +298,9 @@ class PolicyBuilder:
         attempts: int = 2,
         retry_on: tuple[str, ...] = ("connect", "status_503"),
         hedging: tuple[int, int] | None = None,
+        mirrors: dict[str, int] | None = None,
     ) -> PolicyBuilder:
+        """``mirrors``: pool -> ppm of the requests of which it gets a copy."""
         arms = [(target, 1) if isinstance(target, str) else target for target in targets or ("p",)]
         self.routes.append(
             RouteRecord(
@@ -314,7 +316,10 @@ class PolicyBuilder:
                     session=session,
                     headers=headers or {},
                 ),
-                targets=tuple(RouteTarget(pool=pool, weight=weight) for pool, weight in arms),
+                targets=tuple(
+                    RouteTarget(pool=pool, weight=weight, mirror_ppm=(mirrors or {}).get(pool, 0))
+                    for pool, weight in arms
+                ),
                 placement=Placement(
                     strategy=strategy,  # type: ignore[arg-type]
                     release_after=release_after,

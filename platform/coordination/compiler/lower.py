@@ -299,7 +299,7 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
             session=match.session,
             headers=match.headers,
         ),
-        targets=tuple(RouteTarget(pool=t.pool, weight=t.weight) for t in spec.targets),
+        targets=tuple(map(target, spec.targets)),
         placement=Placement(
             strategy=strategy,
             release_after=spec.placement.release_after,
@@ -314,3 +314,7 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
         if spec.hedging is None
         else HedgingRecord(after=spec.hedging.after, most_ppm=spec.hedging.most),
     )
+
+
+def target(spec: Any) -> RouteTarget:
+    return RouteTarget(pool=spec.pool, weight=spec.weight, mirror_ppm=spec.mirror)

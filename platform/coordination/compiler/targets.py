@@ -41,7 +41,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
     Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
-    Gap("Route", "targets.mirror", "Nothing is sent twice."),
 )  # fmt: skip
 
 

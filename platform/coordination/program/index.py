@@ -158,9 +158,7 @@ class Program:
         self.reservations = {held.key: held for held in _reservations(records, self.pools)}
         """By key."""
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
-        self.routes = {
-            r.name: Route(i, r.name, r, _arms(r), _selective(r), _steered(r)) for i, r in enumerate(by_rank)
-        }
+        self.routes = {r.name: _route(i, r) for i, r in enumerate(by_rank)}
         self.selective = any(route.selective for route in self.routes.values())
         self.counts_runs = any(quota.session or quota.run for quota in self.quotas.values()) or any(
             tier.order == "las" for tier in self.tiers.values()
@@ -432,8 +430,17 @@ def _selective(route: RouteRecord) -> bool:
     return bool(match.regions or match.headers or match.session is not None)
 
 
-def _steered(route: RouteRecord) -> bool:
-    return route.hedging is not None
+def _route(index: int, record: RouteRecord) -> Route:
+    mirrors = tuple((t.pool, (t.mirror_ppm << 64) // MILLION) for t in record.targets if t.mirror_ppm)
+    return Route(
+        index=index,
+        name=record.name,
+        record=record,
+        bounds=_arms(record),
+        selective=_selective(record),
+        steered=record.hedging is not None or bool(mirrors),
+        mirrors=mirrors,
+    )
 
 
 def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:

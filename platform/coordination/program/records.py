@@ -320,9 +320,11 @@ class RouteMatch(Record, frozen=True, omit_defaults=True):
     """Small letters -> the exact value it must have."""
 
 
-class RouteTarget(Record, frozen=True):
+class RouteTarget(Record, frozen=True, omit_defaults=True):
     pool: str
     weight: int
+    mirror_ppm: Ppm = 0
+    """Part of the route's requests of which a copy is sent there."""
 
 
 class Placement(Record, frozen=True, omit_defaults=True):

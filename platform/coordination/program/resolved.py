@@ -156,7 +156,9 @@ class Route:
     selective: bool
     """It asks for a region, a session or headers, beside what a scope and a length say."""
     steered: bool
-    """It does more with a request than send it to a replica: a second attempt beside a slow one."""
+    """It does more with a request than send it to a replica: a second attempt beside a slow one, copies."""
+    mirrors: tuple[tuple[str, int], ...]
+    """Pools that get copies, each with the point on [0, 2**64) below which a request is copied."""
 
     def serves(self, prompt_tokens: int) -> bool:
         match = self.record.match

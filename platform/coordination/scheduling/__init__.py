@@ -16,6 +16,7 @@ from coordination.scheduling.headroom import headroom, run_left
 from coordination.scheduling.hedging import Declined, Hedges, Lost, hedge, lose, watch
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
+from coordination.scheduling.mirroring import Copies, Copy, Ended, copied, copy_began, mirror
 from coordination.scheduling.observing import Standing, observe, set_health, standing, wake
 from coordination.scheduling.placed import Placed
 from coordination.scheduling.settlement import (
@@ -53,9 +54,12 @@ __all__ = [
     "Charge",
     "Classified",
     "Code",
+    "Copies",
+    "Copy",
     "Decision",
     "Declined",
     "Dispatch",
+    "Ended",
     "Headroom",
     "Hedges",
     "Hold",
@@ -81,6 +85,8 @@ __all__ = [
     "block_hashes",
     "cancel",
     "classify",
+    "copied",
+    "copy_began",
     "credit",
     "decide",
     "dispatch",
@@ -93,6 +99,7 @@ __all__ = [
     "hedge",
     "levels",
     "lose",
+    "mirror",
     "new_state",
     "next_expiry",
     "observe",

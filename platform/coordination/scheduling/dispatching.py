@@ -236,15 +236,15 @@ def may_use(pool: PoolState, queue: Queue, ticket: Ticket, reserve: Reserve | No
     spec = pool.pool
     if reserve is not None:
         kept += reserve.kept_ppm
-    if _leaves(pool, kept):
+    if leaves_free(pool, kept):
         return True
     if reserve is None or not reserve.lent:
         return False
     lent_to = reserve.without(residual(spec, ticket.uncached, ticket.output))
-    return lent_to < reserve.kept_ppm and _leaves(pool, ticket.scope.tier.holdback_ppm + lent_to)
+    return lent_to < reserve.kept_ppm and leaves_free(pool, ticket.scope.tier.holdback_ppm + lent_to)
 
 
-def _leaves(pool: PoolState, kept: Ppm) -> bool:
+def leaves_free(pool: PoolState, kept: Ppm) -> bool:
     """Would one more ordinary request leave this part of every stock of the pool to others?"""
     spec = pool.pool
     free = (MILLION - kept) * len(pool.replicas)

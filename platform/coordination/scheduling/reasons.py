@@ -197,6 +197,8 @@ LOST: Final = Reason(
     "attempt {attempt} on {replica} is over ({reason}), the one beside it goes on; {charged} charged",
     ("attempt", "replica", "reason", "charged"),
 )
+MIRRORED: Final = Reason("R4", "a copy goes to {replica} of pool {pool}", ("pool", "replica"))
+NOT_MIRRORED: Final = Reason("R4", "no copy goes to pool {pool}: {why}", ("pool", "why"))
 EXPIRED: Final = Reason("R11", "waited {queue_us} us, as long as it may", ("queue_us",))
 CANCELLED: Final = Reason("R6", "client left while waiting: full refund", ("queue_us",))
 SETTLED: Final = Reason(

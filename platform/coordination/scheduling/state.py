@@ -29,6 +29,7 @@ from coordination.scheduling.scopes import Chain, build_chain
 
 if TYPE_CHECKING:
     from coordination.scheduling.hedging import Hedges
+    from coordination.scheduling.mirroring import Copies
 
 
 class State:
@@ -39,6 +40,7 @@ class State:
         "_order",
         "caps",
         "chains",
+        "copies",
         "credited",
         "delaying",
         "displaced",
@@ -103,6 +105,8 @@ class State:
         """Pools in which a lane request has ever waited to conform."""
         self.displaced: list[Decision] = []
         """Refused after having been queued; ``expire`` hands them over."""
+        self.copies: dict[tuple[str, str], Copies] = {}
+        """(route, pool) -> what was copied there."""
         self.hedges: dict[str, Hedges] = {}
         """Route -> what was tried twice on it (R22)."""
         self._expiry: list[tuple[Micros, int, Ticket]] = []

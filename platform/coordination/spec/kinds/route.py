@@ -68,7 +68,10 @@ class Target(Block, frozen=True, kw_only=True):
     canary: Annotated[bool, Flag(), "Whether it is on trial: watched, and given up by its guard."] = False
     guard: Annotated[Guard | None, "When a canary is given up."] = None
     mirror: Annotated[
-        int, Share(), "Part of the route's requests that is sent there as well, the answer thrown away."
+        int,
+        Share(),
+        "Part of the route's sessions whose requests are sent there as well, as long as there is room; the "
+        "answer is thrown away, and nobody pays.",
     ] = 0
 
 

@@ -10,39 +10,35 @@ spec:
   service_tier: [%s]
   band: %s
 %s"""
-ROUTE = """\
+QUOTA = """\
 apiVersion: headway/v1
-kind: Route
+kind: Quota
 metadata: {name: %s}
-spec: {rank: %s, targets: [{pool: chat, mirror: 5%%}]%s}
+spec: {tenant: acme, scope: {tiers: [%s]}, weight: 4, delegation: {weight: true}}
 """
 CASES = [
     Case(
-        "a copy of the traffic",
-        ROUTE % ("everything", 100, ""),
-        (("4:42", "`targets.mirror` of a Route is not enforced by this gateway yet"),),
-        notes=("Nothing is sent twice.",),
+        "what a tenant's administrators may change",
+        QUOTA % ("acme", "standard"),
+        (("4:61", "`delegation` of a Quota is not enforced by this gateway yet"),),
+        notes=("is set on its page.",),
     ),
     Case(
-        "in two routes",
-        ROUTE % ("everything", 100, "")
-        + "---\n"
-        + ROUTE % ("long", 50, ", match: {prompt_tokens: {min: 8k}}"),
-        (("4:42", "not enforced by this gateway yet, here and in 1 more place"),),
+        "in two quotas",
+        QUOTA % ("acme", "standard") + "---\n" + QUOTA % ("acme-priority", "priority"),
+        (("4:61", "not enforced by this gateway yet, here and in 1 more place"),),
         notes=("written here too",),
     ),
     Case(
         "within a list",
-        """\
-apiVersion: headway/v1
-kind: Route
-metadata: {name: everything}
-spec:
-  rank: 100
-  targets:
-    - {pool: chat, weight: 1, mirror: 5%}
-""",
-        (("7:31", "`targets.mirror` of a Route"),),
+        TIER
+        % (
+            "priority",
+            "priority, fast",
+            300,
+            "  objectives:\n    - {metric: ttft, target: 1s, uncached_input: {max: 8k}}\n",
+        ),
+        (("8:34", "`objectives.uncached_input` of a Tier"),),
     ),
     Case(
         "an order that is known",
