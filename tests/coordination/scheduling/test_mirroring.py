@@ -67,7 +67,7 @@ class Bench:
         return mirror(self.state, sent, self.now)
 
     def dropped(self) -> dict[str, int]:
-        return dict(self.state.copies["all", "shadow"].dropped)
+        return {str(why): count for why, count in self.state.copies["all", "shadow"].dropped.items()}
 
     def occupied(self, pool: str) -> list[tuple[int, int, int]]:
         return [

@@ -36,7 +36,7 @@ CASES = [
             "priority",
             "priority, fast",
             300,
-            "  objectives:\n    - {metric: ttft, target: 1s, uncached_input: {max: 8k}}\n",
+            "  objectives:\n    - {metric: ttft, target: 9s, uncached_input: {max: 8k}}\n",
         ),
         (("8:34", "`objectives.uncached_input` of a Tier"),),
     ),
