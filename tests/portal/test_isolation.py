@@ -20,7 +20,16 @@ from tenancy.models import ApiKey, Role, ServiceToken, TeamShare
 from tests.console.conftest import client_of, person
 from tests.portal.conftest import REQUEST_A, REQUEST_B
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+ASKED = {
+    "GET": ("", "?tenant=globex&environment=dev", "?all=1&by=key&span=7d"),
+    "HEAD": ("?tenant=globex&environment=dev",),
+    "POST": ("", "?tenant=globex&environment=dev"),
+    "PUT": ("",),
+    "PATCH": ("",),
+    "DELETE": ("",),
+    "OPTIONS": ("",),
+}
+"""With which queries each method is asked: most with those that choose what is read."""
 WALKED = ("portal/", "api/v1/")
 
 
@@ -115,8 +124,8 @@ def test_no_answer_to_anybody_of_one_tenant_holds_a_byte_of_another(world, princ
     for text in walked():
         path = address(text, arguments(world, theirs=theirs))
         assert resolve(path).func is not unknown_address, f"{text} was not reached by {path}"
-        for method in METHODS:
-            for query in ("", "?tenant=globex&environment=dev", "?all=1&by=key&span=7d"):
+        for method, queries in ASKED.items():
+            for query in queries:
                 answer = ask(client, method, path + query)
                 assert answer.status_code < 500, (method, path, answer.content[:300])
                 told = everything(answer).replace(path, "")
@@ -124,7 +133,7 @@ def test_no_answer_to_anybody_of_one_tenant_holds_a_byte_of_another(world, princ
                 leaked = [secret for secret in world.secrets if secret not in sent and secret in told]
                 assert not leaked, (method, path + query, leaked)
                 asked, answered = asked + 1, answered + (answer.status_code == 200 and method == "GET")
-    assert asked > 900
+    assert asked > 450
     assert theirs or principal == "program" or answered > 30, "or else nothing was looked at"
     assert ApiKey.objects.get(pk=world.their_key.key_id).revoked_at is None
     assert set(TeamShare.objects.values_list("tenant", "weight_ppm")) == {("globex/plant", 271_828)}
