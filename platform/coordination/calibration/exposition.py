@@ -1,7 +1,7 @@
-"""What does a page of an engine's /metrics say? Prometheus' text format, series of one name added up.
+"""What had an engine counted when its /metrics was scraped, and how much between two scrapes?
 
-Only names that are asked for are kept: replicas of an engine that runs data-parallel show a series each, and
-their sum is what the formulas want.
+Series of one name are added up: replicas of an engine that runs data-parallel show a series each, and their
+sum is what the formulas want.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
-from typing import Final
 
 from coordination.calibration.evidence import EvidenceError
+from coordination.engines.page import samples
 
-MOST_BYTES: Final = 32 << 20
-"""Of one page."""
+_SUMS = (b"_count", b"_sum")
 
 
 @dataclass(slots=True)
@@ -30,37 +29,32 @@ class Page:
 
 
 def read_page(file: str, data: bytes, wanted: Iterable[str], told_by_labels: Iterable[str] = ()) -> Page:
-    """Raises ``EvidenceError``. ``wanted`` counts a histogram by its family's name."""
-    if len(data) > MOST_BYTES:
-        raise EvidenceError(file, 0, f"more than {MOST_BYTES >> 20} MiB: not a page of metrics")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise EvidenceError(file, 0, "not UTF-8 text") from None
+    """``wanted``: counters, and histograms by their family's name. Raises ``EvidenceError``: what a fit rests
+    on is believed whole or not at all."""
+    names = {name.encode(): name for name in (*wanted, *told_by_labels)}
+    buckets = {b"%b_bucket" % name: told for name, told in names.items()}
+    sums = {
+        b"%b%b" % (name, part): f"{told}{part.decode()}" for name, told in names.items() for part in _SUMS
+    }
+    found = samples(data, names.keys() | buckets.keys() | sums.keys())
+    if found.refused is not None:
+        raise EvidenceError(file, 0, found.refused)
+    for name, why in found.spoiled.items():
+        raise EvidenceError(file, 0, f"{name.decode()}: {why}")
     page = Page(file)
-    kept, by_labels = frozenset(wanted), frozenset(told_by_labels)
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line or line[0] == "#":
+    by_labels = frozenset(told_by_labels)
+    for name, series in found.series.items():
+        if name in buckets:
+            counts = page.buckets.setdefault(buckets[name], {})
+            for one in series:
+                upper = _bound(file, one.labels.get("le", ""))
+                counts[upper] = counts.get(upper, 0.0) + _counted(file, name, one.value)
             continue
-        name = _name(line)
-        if name in by_labels:
-            page.labels.setdefault(name, _labels(file, number, line[len(name) :])[0])
-            continue
-        family, part = _family(name)
-        if name not in kept and family not in kept:
-            continue
-        labels, rest = _labels(file, number, line[len(name) :])
-        value = _value(file, number, rest)
-        if part == "_bucket" and family in kept:
-            bound = labels.get("le", "")
-            try:
-                upper = inf if bound == "+Inf" else float(bound)
-            except ValueError:
-                raise EvidenceError(file, number, f"a bucket up to `{bound[:40]}`") from None
-            counts = page.buckets.setdefault(family, {})
-            counts[upper] = counts.get(upper, 0.0) + value
+        told = names.get(name) or sums[name]
+        if told in by_labels:
+            page.labels[told] = series[0].labels
         else:
-            page.values[name] = page.values.get(name, 0.0) + value
+            page.values[told] = sum(_counted(file, name, one.value) for one in series)
     return page
 
 
@@ -99,50 +93,14 @@ def moments(before: Page, after: Page, family: str) -> tuple[float, float]:
     return sum(share * value for share, value in found), sum(share * value**2 for share, value in found)
 
 
-def _name(line: str) -> str:
-    end = min((at for at in (line.find("{"), line.find(" ")) if at >= 0), default=len(line))
-    return line[:end]
-
-
-def _family(name: str) -> tuple[str, str]:
-    for part in ("_bucket", "_count", "_sum"):
-        if name.endswith(part):
-            return name[: -len(part)], part
-    return name, ""
-
-
-def _labels(file: str, number: int, rest: str) -> tuple[dict[str, str], str]:
-    """Labels between braces, and what follows them."""
-    found: dict[str, str] = {}
-    if not rest.startswith("{"):
-        return found, rest
-    at = 1
-    while at < len(rest) and rest[at] != "}":
-        equals = rest.find('="', at)
-        if equals < 0:
-            break
-        value: list[str] = []
-        place = equals + 2
-        while place < len(rest) and rest[place] != '"':
-            if rest[place] == "\\" and place + 1 < len(rest):
-                place += 1
-            value.append(rest[place])
-            place += 1
-        found[rest[at:equals].strip(" ,")] = "".join(value)
-        at = place + 1
-        while at < len(rest) and rest[at] in ", ":
-            at += 1
-    if at >= len(rest) or rest[at] != "}":
-        raise EvidenceError(file, number, "labels without an end")
-    return found, rest[at + 1 :]
-
-
-def _value(file: str, number: int, rest: str) -> float:
-    parts = rest.split()
+def _bound(file: str, text: str) -> float:
     try:
-        value = float(parts[0])
-    except (IndexError, ValueError):
-        raise EvidenceError(file, number, "a sample without a number") from None
-    if not isfinite(value) or value < 0:
-        raise EvidenceError(file, number, f"{parts[0][:40]} is nothing that was counted")
+        return inf if text == "+Inf" else float(text)
+    except ValueError:
+        raise EvidenceError(file, 0, f"a bucket up to `{text[:40]}`") from None
+
+
+def _counted(file: str, name: bytes, value: float) -> float:
+    if value < 0:
+        raise EvidenceError(file, 0, f"{name.decode()}: {value:g} is nothing that was counted")
     return value

@@ -56,15 +56,16 @@ def test_any_bytes_are_a_page_or_are_refused(data):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"vllm:x_total", "p:1: a sample without a number"),
-        (b'ok 1\nvllm:x_total{a="b" 3', "p:2: labels without an end"),
-        (b"vllm:x_total nan", "nothing that was counted"),
+        (b"vllm:x_total", "p: vllm:x_total: a value that is no finite number"),
+        (b'ok 1\nvllm:x_total{a="b" 3', "vllm:x_total: labels that cannot be read"),
+        (b"vllm:x_total nan", "no finite number"),
         (b"vllm:x_total -1", "nothing that was counted"),
+        (b"vllm:x_total 1\nvllm:x_total 1", "a series that is there twice"),
         (b'vllm:h_bucket{le="few"} 1', "a bucket up to `few`"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"plain 1\n" * 70_000, "lines"),
     ],
 )
-def test_a_damaged_page_is_told_with_its_line(data, says):
+def test_a_damaged_page_is_told_with_the_name_that_is_broken(data, says):
     with pytest.raises(EvidenceError, match=says):
         page(data)
 
