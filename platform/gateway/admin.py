@@ -41,7 +41,9 @@ class AdminPlane:
             ready = self._gateway.readiness()
             return _json(connection, 200 if ready["ready"] else 503, ready)
         if path == b"/replicas":
-            return _json(connection, 200, {"replicas": self._gateway.replica_states()})
+            gateway = self._gateway
+            names = gateway.name_states()
+            return _json(connection, 200, {"replicas": gateway.replica_states(), "names": names})
         if path == b"/metrics":
             fields = b"content-type: %b\r\n" % CONTENT_TYPE
             return connection.respond(200, fields, self._gateway.metrics_page())

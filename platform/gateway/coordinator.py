@@ -56,11 +56,14 @@ class Coordinator:
         self.active = active
         self.credited: dict[str, int] = {}
         """Credits that were carried out, and when each was made."""
+        self._found: dict[str, tuple[str, ...]] = {}
+        """By ``host:port``: the replicas that a name of the policy stands for."""
         self._program: Program = active.program
         self._program.follow(active.directory.shares)
         self._state = scheduling.new_state(
             active.program, route_salt=active.directory.route_salt, seed=seed, now=clock.now()
         )
+        self._follow_names()
 
     @property
     def program(self) -> Program:
@@ -73,6 +76,7 @@ class Coordinator:
             salts, self._salts = self._salts, {}
             under_way = self._switch is not None
             self._switch = scheduling.Switch(self._state, active.program, self._clock.now(), salts)
+            self._follow_names(active.program)
             if not under_way:
                 self._loop.call_soon(self._go_on)
         self.active = active
@@ -251,8 +255,17 @@ class Coordinator:
             self._arm()
 
     def members(self, pool: str) -> tuple[str, ...]:
-        """Base URLs of a pool's replicas."""
-        return self._program.pools[pool].replicas
+        """Base URLs of a pool's replicas: the policy's, or those that its name stands for."""
+        named = self._program.pools[pool]
+        return named.replicas if named.dns is None else self._found.get(named.dns, ())
+
+    def found(self, dns: str, members: tuple[str, ...]) -> None:
+        """A name of the policy stands for these replicas."""
+        self._found[dns] = members
+        self._follow_names()
+        for name, pool in self._program.pools.items():
+            if pool.dns == dns:
+                self.pump(name)
 
     def standing(self, pool: str) -> list[scheduling.Standing]:
         """The replicas of a pool: health, what is in flight there, whether they are drained."""
@@ -278,6 +291,16 @@ class Coordinator:
             depth, oldest = found.get(key, (0, 0))
             found[key] = (depth + 1, max(oldest, now - decision.request.arrived))
         return found
+
+    def _follow_names(self, program: Program | None = None) -> None:
+        """Let each pool that has a name have the replicas it stands for; none before the first answer."""
+        now = self._clock.now()
+        named = {one.dns for one in (program or self._program).pools.values() if one.dns is not None}
+        self._found = {dns: members for dns, members in self._found.items() if dns in named}
+        for pool in (program or self._program).pools.values():
+            if pool.dns is not None:
+                members = self._found.get(pool.dns, ())
+                scheduling.follow(self._program, self._state, pool.name, members, now)
 
     def close(self) -> None:
         self._switch = None

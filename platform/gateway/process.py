@@ -23,6 +23,7 @@ from gateway.feed import Feed
 from gateway.log import log
 from gateway.observer import Observer
 from gateway.recording import Recording, Together
+from gateway.resolver import Lookup, Resolver
 from gateway.settings import GatewaySettings
 from gateway.steering_page import steering_page
 from gateway.telemetry.reporter import Facts, Reporter
@@ -46,8 +47,10 @@ class GatewayProcess:
         clock: PolicyClock,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
-        """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas.
+        """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas. ``lookup``: who
+        resolves the names of replicas, by default the system.
 
         Reads certificates, and the usage the last gateway left: raises ``TlsUnusable``,
         ``JournalInUse`` or ``OSError``.
@@ -82,6 +85,7 @@ class GatewayProcess:
         shown = self.certificate.context if self.certificate is not None else None
         self.data = Listener(self.plane, limits, shown)
         self.admin = Listener(AdminPlane(self))
+        self._resolver = Resolver(self.coordinator, self.clock, lookup)
         self._observer = Observer(self.coordinator, self.replicas, self.clock, self.plane.credentials)
         self._feed = feed
         self.reporter = Reporter(self.plane.metrics.meter, self._telemetry, self.clock, feed.post)
@@ -93,6 +97,7 @@ class GatewayProcess:
     async def start(self) -> None:
         """Listen on both ports, then watch replicas and policy. Raises ``CannotListen``."""
         settings = self._settings
+        await self._resolver.first()
         await _listen(self.admin, settings.admin_host, settings.admin_port, "--admin-port")
         try:
             await _listen(self.data, settings.host, settings.port, "--port")
@@ -102,6 +107,7 @@ class GatewayProcess:
         if self.certificate is not None:
             self.certificate.start()
         self.plane.start()
+        self._resolver.start()
         self._observer.start()
         self._feed.start(self._activate)
         self.reporter.start()
@@ -128,6 +134,7 @@ class GatewayProcess:
         if self.certificate is not None:
             self.certificate.close()
         self._observer.close()
+        self._resolver.close()
         self.plane.close()
         self.coordinator.close()
         self.replicas.close()
@@ -163,6 +170,7 @@ class GatewayProcess:
             "credentials_missing": self.plane.credentials.missing,
             "recording": self._recording(),
             "replicas": self.replica_states(),
+            "names": self.name_states(),
         }
 
     def _timeline_over(self) -> bool:
@@ -184,6 +192,10 @@ class GatewayProcess:
         """Every replica the policy names, as last seen. Unknown is ``null``."""
         return self._observer.states()
 
+    def name_states(self) -> list[dict[str, Any]]:
+        """Every name that stands for replicas, as last resolved."""
+        return self._resolver.states()
+
     def metrics_page(self) -> bytes:
         return (
             self.plane.metrics.page(
@@ -199,6 +211,7 @@ class GatewayProcess:
                 kept=self.coordinator.kept(),
                 recurrences_end=recurrences_end(self.active.program.records),
             )
+            + self._resolver.page()
             + self.books.page()
             + steering_page(self.coordinator, self.plane.mirrors)
         )
@@ -229,6 +242,7 @@ class GatewayProcess:
     def _activate(self, active: Active) -> None:
         self.plane.credentials.follow(active.program)
         self.coordinator.activate(active)
+        self._resolver.ask()
 
 
 async def _listen(listener: Listener, host: str, port: int, option: str) -> None:

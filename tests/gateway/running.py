@@ -16,6 +16,7 @@ from gateway.activation import StateFolder
 from gateway.clock import PolicyClock
 from gateway.feed import Post
 from gateway.process import GatewayProcess
+from gateway.resolver import Lookup
 from gateway.settings import GatewaySettings
 from gateway.watcher import Watcher
 from tests.gateway import policy
@@ -39,6 +40,7 @@ async def gateway(
     replicas: Sequence[str],
     *,
     tls: ssl.SSLContext | None = None,
+    lookup: Lookup | None = None,
     own: Path | None = None,
     post: Post | None = None,
     on_ledger_full: OnFull = "serve",
@@ -67,7 +69,7 @@ async def gateway(
     feed.post = post
     active = await feed.first()
     assert not isinstance(active, Refused), active
-    process = GatewayProcess(settings, feed, active, clock, tls=tls)
+    process = GatewayProcess(settings, feed, active, clock, tls=tls, lookup=lookup)
     await process.start()
     try:
         yield process

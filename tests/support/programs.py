@@ -103,6 +103,7 @@ class PolicyBuilder:
         sequences: int = 256,
         kv_tokens: int = 400_000,
         isolation: str = "shared",
+        dns: str | None = None,
     ) -> PolicyBuilder:
         self.pools.append(
             PoolRecord(
@@ -120,6 +121,7 @@ class PolicyBuilder:
                 ),
                 reservable_ppm=700_000,
                 isolation=isolation,  # type: ignore[arg-type]
+                dns=dns,
             )
         )
         return self

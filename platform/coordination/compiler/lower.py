@@ -97,7 +97,8 @@ def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
         region=spec.region,
         engine=spec.engine,
         profile=spec.profile,
-        replicas=spec.replicas.urls,
+        replicas=spec.replicas.urls or _planned(entry.name, spec.replicas.planned),
+        dns=spec.replicas.dns,
         capacity=PoolCapacity(
             input_tokens_per_minute=capacity.input,
             output_tokens_per_minute=capacity.output,
@@ -108,6 +109,11 @@ def pool(entry: Entry[kinds.Pool]) -> PoolRecord:
         isolation=isolation,
         auth=AuthRecord(env=spec.auth.env, file=spec.auth.file) if spec.auth is not None else None,
     )
+
+
+def _planned(pool: str, count: int) -> tuple[str, ...]:
+    """Replicas that nobody knows yet, for all that reckons with how many there will be."""
+    return tuple(f"http://{number}.{pool}.planned" for number in range(count))
 
 
 def tenant(entry: Entry[kinds.Tenant]) -> TenantRecord:

@@ -34,8 +34,7 @@ class Gap(NamedTuple):
 
 
 GAPS: tuple[Gap, ...] = (
-    Gap("Pool", "replicas.dns", "A gateway reaches replicas by `urls` only.", stops=True),
-    Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` only.", stops=True),
+    Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` or `dns` only.", stops=True),
     Gap("Tier", "objectives.uncached_input", "Of prompts of some lengths alone nothing is measured."),
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),

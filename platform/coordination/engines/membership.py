@@ -1,8 +1,10 @@
 """Which replicas does a name stand for now, and what has changed?
 
 What a resolver answered becomes base URLs: one an address, each once, in order, so that two gateways that
-got the same addresses know the same replicas. A failed or empty answer changes nothing: replicas that are
-gone are found out by their health, and forgetting all of them would turn a trouble of the DNS into an outage.
+got the same addresses know the same replicas. Who is in an answer joins at once; who is in none of two in a
+row has left, since some servers name only a part of many addresses at a time. A failed or empty answer
+changes nothing: replicas that are gone are found out by their health, and forgetting all of them would turn a
+trouble of the DNS into an outage.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class Resolved:
 
     members: tuple[str, ...] = ()
     """Base URLs, sorted."""
+    leaving: tuple[str, ...] = ()
+    """Of those, who was not in the last answer."""
     at: Micros | None = None
     """When it was last answered."""
     failing_since: Micros | None = None
@@ -60,13 +64,13 @@ def resolved(before: Resolved, addresses: Iterable[str], port: int, now: Micros)
         raise Unresolved(f"{left_out} cannot be a replica" if left_out else "no addresses")
     if len(urls) > MOST_MEMBERS:
         raise Unresolved(f"more than {MOST_MEMBERS} addresses")
-    members = tuple(sorted(urls))
-    known = set(before.members)
+    leaving = {url for url in before.members if url not in urls and url not in before.leaving}
+    members = tuple(sorted(urls | leaving))
     change = Change(
-        tuple(url for url in members if url not in known),
-        tuple(url for url in before.members if url not in urls),
+        tuple(url for url in members if url not in before.members),
+        tuple(url for url in before.members if url not in members),
     )
-    return Resolved(members, now), change
+    return Resolved(members, tuple(sorted(leaving)), now), change
 
 
 def failing(before: Resolved, problem: str, now: Micros) -> Resolved:

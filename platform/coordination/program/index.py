@@ -327,6 +327,7 @@ def _pool(index: int, record: PoolRecord, model: Model, minimum_shares: Mapping[
         prefill_ns_per_token=max(1, MINUTE * 1000 // per_minute),
         decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
         minimum_shares=minimum_shares,
+        dns=record.dns,
     )
 
 

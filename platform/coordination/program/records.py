@@ -85,6 +85,9 @@ class PoolRecord(Record, frozen=True, omit_defaults=True):
     isolation: Literal["shared", "reserved_only"] = "shared"
     """``reserved_only`` serves the reservation lane and nothing else."""
     auth: AuthRecord | None = None
+    dns: str | None = None
+    """``host:port`` of a name that stands for the replicas. ``replicas`` then hold made-up URLs, as many as
+    are planned with: whoever asks the DNS takes its answer instead of them."""
 
 
 class TenantRecord(Record, frozen=True):

@@ -62,6 +62,8 @@ class Pool:
     """Time between two tokens of one sequence when the replica is full: the slow end."""
     minimum_shares: Mapping[int, Ppm]
     """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is something."""
+    dns: str | None = None
+    """The name that ``replicas`` stand in for."""
 
     def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
         """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""

@@ -17,7 +17,7 @@ from coordination.scheduling.hedging import Declined, Hedges, Lost, hedge, lose,
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.mirroring import Copies, Copy, Ended, copied, copy_began, mirror
-from coordination.scheduling.observing import Standing, observe, set_health, standing, wake
+from coordination.scheduling.observing import Standing, follow, observe, set_health, standing, wake
 from coordination.scheduling.placed import Placed
 from coordination.scheduling.settlement import (
     PROGRESS_TOKENS,
@@ -95,6 +95,7 @@ __all__ = [
     "explain",
     "fail",
     "first_byte",
+    "follow",
     "headroom",
     "hedge",
     "levels",

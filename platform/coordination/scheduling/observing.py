@@ -43,6 +43,16 @@ def observe(
     held.observed(found, report.at)
 
 
+def follow(program: Program, state: State, pool: str, found: tuple[str, ...], now: Micros) -> None:
+    """The name of a pool stands for these replicas now. Those that stay keep their counts and caches. Those
+    that left are sent nothing new; what waits for them looks for another home, what runs there ends as it
+    may."""
+    held = state.pools.get(pool)
+    if held is not None and held.found != found:
+        held.found = found
+        held.resize(held.pool, now)
+
+
 def wake(program: Program, state: State, pool: str, until: Micros, now: Micros) -> None:
     """Replicas of a pool are on their way: until then its requests are held, those that wait and those that
     come, also beyond their tier's ``max_wait``, but not beyond a deadline of their own. An instant that has

@@ -35,6 +35,7 @@ class PoolState:
         "_order",
         "by_url",
         "delayed",
+        "found",
         "index",
         "lane",
         "open_mask",
@@ -54,6 +55,8 @@ class PoolState:
 
     def __init__(self, pool: Pool, now: Micros) -> None:
         self.pool = pool
+        self.found: tuple[str, ...] | None = None
+        """What the pool's name stands for; ``None``: what the policy plans with (nobody asks a DNS here)."""
         self.replicas: dict[int, Replica] = {}
         self.by_url: dict[str, Replica] = {}
         self.index = PrefixIndex()
@@ -94,9 +97,11 @@ class PoolState:
             queue.minimum = pool.minimum_shares.get(queue.band, 0)
             if not queue.minimum:
                 queue.deficit = 0
-        for url in [url for url in self.by_url if url not in pool.replicas]:
+        members = pool.replicas if self.found is None or pool.dns is None else self.found
+        staying = frozenset(members)
+        for url in [url for url in self.by_url if url not in staying]:
             self.retire(self.by_url[url])
-        for url in pool.replicas:
+        for url in members:
             if url not in self.by_url:
                 bit = next(bit for bit in range(len(self.replicas) + 1) if bit not in self.replicas)
                 self.by_url[url] = self.replicas[bit] = Replica(url, bit)
@@ -268,9 +273,11 @@ class PoolState:
 
     def left_of(self, reserved_ppm: Ppm) -> Ppm:
         """How much of what is reserved of the whole pool its healthy replicas can give (R8)."""
-        if not self.troubled or not reserved_ppm:
+        planned = len(self.pool.replicas)
+        healthy = len(self.replicas) - len(self.troubled)
+        if healthy >= planned or not reserved_ppm:
             return MILLION
-        healthy_ppm = (len(self.replicas) - len(self.troubled)) * MILLION // len(self.replicas)
+        healthy_ppm = healthy * MILLION // planned
         return min(MILLION, healthy_ppm * MILLION // reserved_ppm)
 
     def observed(self, replica: Replica, now: Micros) -> None:

@@ -174,6 +174,27 @@ spec:
 """
 
 
+NAMED = """\
+apiVersion: headway/v1
+kind: Pool
+metadata: {name: chat}
+spec:
+  model: llama-3-8b
+  profile: p
+  replicas: {dns: "chat.internal:8000", count: 3}
+  capacity: {input: 1M tokens/min, output: 1M tokens/min, sequences: 1, kv_tokens: 1}
+"""
+
+
+def test_a_pool_found_by_name_is_reckoned_with_as_many_replicas_as_it_says():
+    files = world_with(NAMED)
+    assert diagnose(files) == []
+    (pool,) = (one for one in program_of(files).pools if one.name == "chat")
+    assert pool.dns == "chat.internal:8000"
+    assert pool.replicas == tuple(f"http://{number}.chat.planned" for number in range(3))
+    assert load(program_of(files)).pools["chat"].share(3_000_000, 0) == 1_000_000, "all of it"
+
+
 def test_an_environment_sees_its_own_documents_and_those_for_all():
     files = world_with(SCOPED)
     assert program_of(files, environment="eu").pools[0].replicas == ("http://eu:1",)

@@ -16,8 +16,11 @@ NEEDS_WHOLE = False
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     first: dict[str, tuple[Entry[Pool], str]] = {}
     for pool in catalogue.pools.values():
-        for i, url in enumerate(pool.spec.replicas.urls):
-            where = f"/spec/replicas/urls/{i}"
+        held = pool.spec.replicas
+        named = {f"/spec/replicas/urls/{i}": url for i, url in enumerate(held.urls)}
+        if held.dns is not None:
+            named["/spec/replicas/dns"] = held.dns.lower()
+        for where, url in named.items():
             if url not in first:
                 first[url] = (pool, where)
                 continue

@@ -29,7 +29,7 @@ class Replicas(Block, frozen=True, kw_only=True):
     dns: Annotated[
         str | None,
         Text(260, HOST, "a name and port such as `replicas.eu:8000`"),
-        "A name that resolves to every replica.",
+        "A name whose addresses are the replicas; gateways ask for it every 5 s.",
     ] = None
     inference_pool: Annotated[
         str | None,

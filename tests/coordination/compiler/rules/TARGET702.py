@@ -22,7 +22,7 @@ spec:
   replicas: {inference_pool: models/llama, count: 2}
 """,
         (("8:14", "`replicas.inference_pool` of Pool `chat`"),),
-        notes=("by `urls` only",),
+        notes=("by `urls` or `dns` only",),
     ),
     Case("a route for some headers", ROUTE % "{headers: {x-team: search}}"),
     Case("a route for those without a session", ROUTE % "{session: false}"),
