@@ -10,6 +10,7 @@ from gateway.downstream.connection import ClientConnection
 from gateway.downstream.request import HttpRequest
 from gateway.errors import Problem
 from gateway.metrics import CONTENT_TYPE
+from gateway.trials import canaries
 
 if TYPE_CHECKING:
     from gateway.process import GatewayProcess
@@ -44,6 +45,9 @@ class AdminPlane:
             gateway = self._gateway
             names = gateway.name_states()
             return _json(connection, 200, {"replicas": gateway.replica_states(), "names": names})
+        if path == b"/canaries":
+            gateway = self._gateway
+            return _json(connection, 200, {"canaries": canaries(gateway.coordinator, gateway.clock.now())})
         if path == b"/metrics":
             fields = b"content-type: %b\r\n" % CONTENT_TYPE
             return connection.respond(200, fields, self._gateway.metrics_page())

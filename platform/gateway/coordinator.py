@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Literal, Protocol
 
 from coordination import scheduling
@@ -217,6 +218,16 @@ class Coordinator:
     def copies(self) -> dict[tuple[str, str], scheduling.Copies]:
         """(route, pool) -> what was copied there."""
         return self._state.copies
+
+    def fared(self, decision: Decision, failed: bool, streamed: bool, took: int) -> None:
+        """A request of a route with canaries ended."""
+        now = self._clock.now()
+        for one in scheduling.fared(self._program, self._state, decision, failed, streamed, took, now):
+            log("canary_given_up", **asdict(one))
+
+    def trials(self) -> list[tuple[str, scheduling.Trial]]:
+        """(route, canary) of those that are watched, or were given up."""
+        return [(name, one) for name, of in self._state.trials.items() for one in of.trials.values()]
 
     def hedges(self) -> dict[str, scheduling.Hedges]:
         """Route -> what was tried twice on it."""

@@ -26,6 +26,7 @@ from gateway.prompt import ModelRequest
 from gateway.racing import Race, failure_in
 from gateway.sse import EventStream
 from gateway.telemetry.meter import Cell
+from gateway.trials import tell_of
 from gateway.upstream.connection import Caller, ReplicaConnection
 from gateway.usage import is_possible
 
@@ -61,6 +62,7 @@ class Exchange:
         "_endpoint",
         "_events",
         "_explanation",
+        "_on_trial",
         "_parts",
         "_progressed",
         "_race",
@@ -101,6 +103,8 @@ class Exchange:
         self._connecting: asyncio.Task[None] | None = None
         self._race: Race | None = None
         """Of a route that hedges."""
+        self._on_trial = False
+        """Of a route with canaries."""
         self._events: EventStream | None = None
         self._parts: list[bytes] = []
         self._size = 0
@@ -333,6 +337,7 @@ class Exchange:
     def _steer(self, dispatch: Dispatch) -> None:
         """What the route does beside sending it. Only an answer whose first byte comes as soon as the prompt
         is read says by its silence that a replica is slow."""
+        self._on_trial = bool(dispatch.ticket.route.trials)
         if dispatch.attempt == 1 and dispatch.ticket.route.mirrors:
             self.plane.mirrors.copy_of(dispatch, self._endpoint.path, self._body)
         if self._asked.stream or not self._endpoint.generates:
@@ -554,4 +559,6 @@ class Exchange:
         explanation.finished = now or plane.clock.now()
         plane.metrics.finished(explanation)
         plane.teller.note(explanation)
+        if self._on_trial:
+            tell_of(explanation, plane.coordinator)
         self.request.blocks = ()

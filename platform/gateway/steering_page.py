@@ -16,6 +16,8 @@ def steering_page(coordinator: Coordinator, mirrors: Mirrors) -> bytes:
         _hedges(lines, coordinator)
     if coordinator.copies():
         _copies(lines, coordinator, mirrors)
+    if coordinator.trials():
+        _trials(lines, coordinator)
     return ("\n".join(lines) + "\n").encode() if lines else b""
 
 
@@ -80,6 +82,19 @@ def _copies(lines: list[str], coordinator: Coordinator, mirrors: Mirrors) -> Non
             lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {running}')
         lines.append(f"{name}_sum{{{labels}}} {total_us / 1_000_000}")
         lines.append(f"{name}_count{{{labels}}} {running}")
+
+
+def _trials(lines: list[str], coordinator: Coordinator) -> None:
+    _family(
+        lines,
+        "headway_canary_given_up",
+        "gauge",
+        "Whether a canary gets no more traffic of its route: 1 once its guard gave it up.",
+        (
+            (f'route="{route}",pool="{one.pool}"', int(one.given_up is not None))
+            for route, one in sorted(coordinator.trials(), key=lambda found: (found[0], found[1].pool))
+        ),
+    )
 
 
 def _counter(lines: list[str], name: str, text: str, values: Iterable[tuple[str, int]]) -> None:

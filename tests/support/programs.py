@@ -13,6 +13,7 @@ from coordination.program.records import (
     BurnVector,
     CapsRecord,
     CostVector,
+    GuardRecord,
     GuardsRecord,
     HedgingRecord,
     LimitRecord,
@@ -301,8 +302,9 @@ class PolicyBuilder:
         retry_on: tuple[str, ...] = ("connect", "status_503"),
         hedging: tuple[int, int] | None = None,
         mirrors: dict[str, int] | None = None,
+        guards: dict[str, GuardRecord] | None = None,
     ) -> PolicyBuilder:
-        """``mirrors``: pool -> ppm of the requests of which it gets a copy."""
+        """``mirrors``: pool -> ppm of the requests of which it gets a copy. ``guards``: of canaries."""
         arms = [(target, 1) if isinstance(target, str) else target for target in targets or ("p",)]
         self.routes.append(
             RouteRecord(
@@ -319,7 +321,13 @@ class PolicyBuilder:
                     headers=headers or {},
                 ),
                 targets=tuple(
-                    RouteTarget(pool=pool, weight=weight, mirror_ppm=(mirrors or {}).get(pool, 0))
+                    RouteTarget(
+                        pool=pool,
+                        weight=weight,
+                        canary=pool in (guards or {}),
+                        guard=(guards or {}).get(pool),
+                        mirror_ppm=(mirrors or {}).get(pool, 0),
+                    )
                     for pool, weight in arms
                 ),
                 placement=Placement(

@@ -17,6 +17,7 @@ from coordination.program.records import (
     BurnVector,
     CapsRecord,
     CostVector,
+    GuardRecord,
     GuardsRecord,
     HedgingRecord,
     LengthRecord,
@@ -323,4 +324,13 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
 
 
 def target(spec: Any) -> RouteTarget:
-    return RouteTarget(pool=spec.pool, weight=spec.weight, mirror_ppm=spec.mirror)
+    guard = spec.guard
+    return RouteTarget(
+        pool=spec.pool,
+        weight=spec.weight,
+        canary=spec.canary,
+        guard=None
+        if guard is None
+        else GuardRecord(errors_ppm=guard.errors, slower_ppm=guard.slower, over=guard.over),
+        mirror_ppm=spec.mirror,
+    )

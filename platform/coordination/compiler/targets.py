@@ -39,7 +39,6 @@ GAPS: tuple[Gap, ...] = (
     Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
-    Gap("Route", "targets.canary", "The target gets its weight of the traffic, however it fares."),
 )  # fmt: skip
 
 

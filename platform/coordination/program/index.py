@@ -433,13 +433,16 @@ def _selective(route: RouteRecord) -> bool:
 
 def _route(index: int, record: RouteRecord) -> Route:
     mirrors = tuple((t.pool, (t.mirror_ppm << 64) // MILLION) for t in record.targets if t.mirror_ppm)
+    others = any(t.weight and not t.canary for t in record.targets)
+    trials = {t.pool: t.guard for t in record.targets if t.canary and t.guard and t.weight and others}
     return Route(
         index=index,
         name=record.name,
         record=record,
         bounds=_arms(record),
         selective=_selective(record),
-        steered=record.hedging is not None or bool(mirrors),
+        steered=record.hedging is not None or bool(mirrors) or bool(trials),
+        trials=trials,
         mirrors=mirrors,
     )
 

@@ -323,9 +323,22 @@ class RouteMatch(Record, frozen=True, omit_defaults=True):
     """Small letters -> the exact value it must have."""
 
 
+class GuardRecord(Record, frozen=True):
+    """When a canary gets no more traffic."""
+
+    errors_ppm: Ppm
+    """Share of failed requests that is too much."""
+    slower_ppm: Ppm
+    """How much slower than the others is too slow."""
+    over: Micros
+    """Over how long both are measured."""
+
+
 class RouteTarget(Record, frozen=True, omit_defaults=True):
     pool: str
     weight: int
+    canary: bool = False
+    guard: GuardRecord | None = None
     mirror_ppm: Ppm = 0
     """Part of the route's requests of which a copy is sent there."""
 

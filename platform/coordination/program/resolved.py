@@ -13,6 +13,7 @@ from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
     MILLION,
     CapsRecord,
+    GuardRecord,
     GuardsRecord,
     LimitRecord,
     Micros,
@@ -158,7 +159,10 @@ class Route:
     selective: bool
     """It asks for a region, a session or headers, beside what a scope and a length say."""
     steered: bool
-    """It does more with a request than send it to a replica: a second attempt beside a slow one, copies."""
+    """It does more with a request than send it to a replica: a second attempt beside a slow one, copies, a
+    verdict on a canary."""
+    trials: Mapping[str, GuardRecord]
+    """Canaries that are watched: those with a guard, if there are other pools to fall back on."""
     mirrors: tuple[tuple[str, int], ...]
     """Pools that get copies, each with the point on [0, 2**64) below which a request is copied."""
 

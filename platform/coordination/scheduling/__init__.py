@@ -31,6 +31,7 @@ from coordination.scheduling.settlement import (
 )
 from coordination.scheduling.state import State, new_state
 from coordination.scheduling.switching import Switch, activate
+from coordination.scheduling.trials import Trial, Trials, Verdict, fared
 from coordination.scheduling.values import (
     Charge,
     Classified,
@@ -78,8 +79,11 @@ __all__ = [
     "Step",
     "Switch",
     "Task",
+    "Trial",
+    "Trials",
     "Usage",
     "Used",
+    "Verdict",
     "activate",
     "admit",
     "block_hashes",
@@ -94,6 +98,7 @@ __all__ = [
     "expire",
     "explain",
     "fail",
+    "fared",
     "first_byte",
     "follow",
     "headroom",

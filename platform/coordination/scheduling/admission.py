@@ -198,6 +198,12 @@ def _pools(
         at = routing.point(state.route_salt, route.name, request.stickiness)
         pool = routing.arm(route, at)
     trace.append((reasons.ROUTE, route.name, pool, at, route.bounds))
+    if route.trials and (trials := state.trials.get(route.name)) is not None and (gone := trials.gone):
+        instead = routing.arm_instead(route, at, gone)
+        verdict = trials.trials[pool].given_up if pool != instead else None
+        if verdict is not None:
+            trace.append((reasons.GIVEN_UP, pool, verdict.why, verdict.figure, verdict.others, instead))
+        return [instead, *(name for name in record.fallback if name != instead and name not in gone)]
     return [pool, *(name for name in record.fallback if name != pool)]
 
 

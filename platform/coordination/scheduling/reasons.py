@@ -31,6 +31,11 @@ def render(line: TraceLine) -> Step:
 SEGMENT: Final = Reason("R1", "timeline segment pinned", ("start", "end"))
 NO_ROUTE: Final = Reason("R4", "no route matches", ("tenant", "tier", "model", "prompt_tokens"))
 ROUTE: Final = Reason("R4", "route {route}, pool {pool}", ("route", "pool", "point", "arms"))
+GIVEN_UP: Final = Reason(
+    "R4",
+    "canary {canary} is given up ({why}: {figure} against {others}): pool {pool} instead",
+    ("canary", "why", "figure", "others", "pool"),
+)
 LANE_POOL: Final = Reason("R4", "route {route}, pool {pool}: where the reservation is", ("route", "pool"))
 CONTEXT: Final = Reason(
     "R4", "prompt of {prompt_tokens} tokens exceeds {context_window}", ("prompt_tokens", "context_window")

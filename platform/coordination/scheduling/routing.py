@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 
 import xxhash
@@ -42,6 +42,20 @@ def arm(route: Route, at: int) -> str:
         if at < end:
             return route.record.targets[position].pool
     return route.record.targets[-1].pool
+
+
+def arm_instead(route: Route, at: int, gone: Collection[str]) -> str:
+    """As ``arm``, without pools that were given up: what fell to one of them is divided among the others by
+    their weights, and nobody else moves. The arm itself where none is left."""
+    position = next((n for n, end in enumerate(route.bounds) if at < end), len(route.bounds) - 1)
+    targets = route.record.targets
+    left = [target for target in targets if target.weight and target.pool not in gone]
+    if targets[position].pool not in gone or not left:
+        return targets[position].pool
+    start = route.bounds[position - 1] if position else 0
+    ends = list(accumulate(target.weight for target in left))
+    point = (at - start) * ends[-1] // (route.bounds[position] - start)
+    return next(target.pool for target, end in zip(left, ends, strict=True) if point < end)
 
 
 def lane_at(segment: Segment, scope: Scope, pools: Sequence[str], at: int) -> str:

@@ -30,6 +30,7 @@ from coordination.scheduling.scopes import Chain, build_chain
 if TYPE_CHECKING:
     from coordination.scheduling.hedging import Hedges
     from coordination.scheduling.mirroring import Copies
+    from coordination.scheduling.trials import Trials
 
 
 class State:
@@ -64,6 +65,7 @@ class State:
         "slots",
         "tickets",
         "touched",
+        "trials",
     )
 
     def __init__(self, program: Program, route_salt: str, seed: int, now: Micros) -> None:
@@ -107,6 +109,8 @@ class State:
         """Refused after having been queued; ``expire`` hands them over."""
         self.copies: dict[tuple[str, str], Copies] = {}
         """(route, pool) -> what was copied there."""
+        self.trials: dict[str, Trials] = {}
+        """Route -> its canaries (R4)."""
         self.hedges: dict[str, Hedges] = {}
         """Route -> what was tried twice on it (R22)."""
         self._expiry: list[tuple[Micros, int, Ticket]] = []

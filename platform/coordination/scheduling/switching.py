@@ -16,6 +16,7 @@ from coordination.program.records import Micros
 from coordination.scheduling.caps import follow
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.state import State, resizing
+from coordination.scheduling.trials import carry_on
 
 LIGHT, HEAVY = 1, 2
 """What a piece of the work is: one thing, or as much as a whole step may be."""
@@ -107,6 +108,8 @@ def _at_once(state: State, program: Program, now: Micros) -> None:
         for held in state.pools.values():
             for queue in held.queues:
                 queue.reorder()
+    if state.trials:
+        carry_on(state, program)
     for name in [name for name in state.pools if name not in program.pools]:
         del state.pools[name]
 

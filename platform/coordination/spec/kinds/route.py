@@ -53,7 +53,8 @@ class Match(Block, frozen=True, kw_only=True):
 
 
 class Guard(Block, frozen=True, kw_only=True):
-    """When a canary gets no more traffic."""
+    """When a canary gets no more traffic: what fell to it then goes to the route's other targets, until the
+    route is changed. Each gateway counts for itself; a bound tells once it is exceeded beyond doubt."""
 
     errors: Annotated[int, Share(), "Share of failed requests that is too much."] = 20_000
     slower: Annotated[int, Share("0%", "1000%"), "How much slower than the others is too slow."] = 500_000
