@@ -1,6 +1,7 @@
 """What can one replica do? Step times, prefill floors and KV room, from an accelerator profile."""
 
 from coordination.capacity.block_cache import BlockCache
+from coordination.capacity.chain_lru import ChainLru
 from coordination.capacity.profiles import PROFILES, Profile
 from coordination.capacity.steps import (
     CHUNK_TOKENS,
@@ -15,6 +16,7 @@ __all__ = [
     "CHUNK_TOKENS",
     "PROFILES",
     "BlockCache",
+    "ChainLru",
     "Profile",
     "StepModel",
     "decode_run",

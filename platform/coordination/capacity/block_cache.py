@@ -14,15 +14,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from coordination.capacity.chain_lru import ChainLru
+
 
 class BlockCache:
-    """The KV pool of one replica, counted in blocks.
+    """The KV pool of one replica, counted in blocks. Names are chained: each stands for a whole prefix.
 
     Blocks whose content is not yet computed have no name; only their number (``unnamed``) is kept.
     Always: held + idle + unnamed <= capacity.
     """
 
-    __slots__ = ("_held", "_host", "_idle", "capacity", "host_capacity", "unnamed")
+    __slots__ = ("_held", "_host", "_idle", "_more", "capacity", "host_capacity", "unnamed")
 
     def __init__(self, capacity: int, host_capacity: int = 0) -> None:
         if capacity < 1:
@@ -31,8 +33,10 @@ class BlockCache:
         self.host_capacity = host_capacity
         """Blocks the host tier holds; 0 is none."""
         self.unnamed = 0
-        self._held: dict[int, int] = {}  # name -> sequences that refer to it
-        self._idle: OrderedDict[int, None] = OrderedDict()  # first to leave first
+        self._held: set[int] = set()
+        self._more: dict[int, int] = {}
+        """Name -> sequences that refer to it, beyond the first."""
+        self._idle = ChainLru()
         self._host: OrderedDict[int, None] = OrderedDict()
 
     @property
@@ -43,20 +47,16 @@ class BlockCache:
     @property
     def resident(self) -> int:
         """Blocks that hold anything at all, reusable ones included."""
-        return self.used + len(self._idle)
+        return len(self._held) + self.unnamed + self._idle.size
 
     def holds(self, name: int) -> bool:
-        """Is the content of this block here?"""
+        """Is the content of this block here? Slow: a chain is looked up by ``match``."""
         return name in self._held or name in self._idle
 
     def match(self, names: Sequence[int], limit: int) -> int:
         """How many leading blocks, at most ``limit``, are here."""
-        held, idle = self._held, self._idle
-        for depth in range(min(limit, len(names))):
-            name = names[depth]
-            if name not in held and name not in idle:
-                return depth
-        return min(limit, len(names))
+        limit = min(limit, len(names))
+        return self._idle.depth(names, self._shared(names, 0, limit), limit)
 
     def match_host(self, names: Sequence[int], start: int, limit: int) -> int:
         """How deep the match goes on in the host tier, from depth ``start``, at most to ``limit``."""
@@ -66,77 +66,75 @@ class BlockCache:
             depth += 1
         return depth
 
-    def acquire(self, names: Sequence[int], new: int, loaded: Sequence[int] = ()) -> bool:
-        """Hold all of ``names`` (they are here) and ``new`` unnamed blocks, or change nothing.
+    def acquire(self, names: Sequence[int], here: int, new: int, loaded: int = 0) -> bool:
+        """Hold the first ``here`` of ``names`` (they are here) and ``new`` unnamed blocks, or change nothing.
 
-        ``loaded`` names the first of the new ones: they take over content from the host tier.
+        The next ``loaded`` of ``names`` are the first of the new ones: they take over content from the
+        host tier.
         """
-        held, idle = self._held, self._idle
-        woken = sum(1 for name in names if name not in held)
-        if self.used + woken + new > self.capacity:
+        held = self._held
+        shared = self._shared(names, 0, here)
+        if len(held) + self.unnamed + here - shared + new > self.capacity:
             return False
-        for name in names:
-            references = held.get(name)
-            if references is None:
-                del idle[name]
-                held[name] = 1
-            else:
-                held[name] = references + 1
+        self._refer(names, 0, shared)
+        if here > shared:
+            self._idle.take(names, shared, here)
+            held.update(names[shared:here])
         self.unnamed += new
-        for name in loaded:
+        hits = here + loaded
+        for name in names[here:hits]:
             self._host.pop(name, None)
         excess = self.resident - self.capacity
         if excess > 0:
+            gone = self._idle.pop(excess)
             if self.host_capacity:
-                self._demote(excess)
-            else:
-                for _ in range(excess):
-                    idle.popitem(last=False)
+                self._demote(gone)
         if loaded:
-            self.commit_range(loaded, 0, len(loaded))
+            self.commit(names, here, hits)
         return True
 
-    def _demote(self, count: int) -> None:
-        """The least recent idle blocks go to the host tier, whose own least recent are forgotten."""
-        host, idle = self._host, self._idle
-        for _ in range(count):
-            name, _ = idle.popitem(last=False)
+    def _demote(self, names: Sequence[int]) -> None:
+        """What was least recent here is most recent in the host tier, whose own least recent leave."""
+        host = self._host
+        for name in names:
             host[name] = None
             host.move_to_end(name)
         while len(host) > self.host_capacity:
             host.popitem(last=False)
 
-    def commit(self, name: int) -> None:
-        """One held unnamed block now has content. A second copy of known content is dropped."""
-        references = self._held.get(name)
-        if references is None:
-            self._idle.pop(name, None)
-            self._held[name] = 1
-        else:
-            self._held[name] = references + 1
-        self.unnamed -= 1
-
-    def commit_range(self, names: Sequence[int], start: int, stop: int) -> None:
-        """``commit`` for each of ``names[start:stop]``."""
-        held, idle = self._held, self._idle
-        for name in names[start:stop]:
-            references = held.get(name)
-            if references is None:
-                if name in idle:
-                    del idle[name]
-                held[name] = 1
-            else:
-                held[name] = references + 1
+    def commit(self, names: Sequence[int], start: int, stop: int) -> None:
+        """The unnamed blocks at these depths now have content. A second copy of known content is dropped."""
         self.unnamed -= stop - start
+        shared = self._shared(names, start, stop)
+        if shared > start:
+            self._refer(names, start, shared)
+        if shared < stop:
+            self._idle.take(names, shared, stop)
+            self._held.update(names[shared:stop])
 
-    def release(self, names: Sequence[int], unnamed: int) -> None:
-        """Give back what one sequence holds: its named blocks become idle, the others free."""
-        held, idle = self._held, self._idle
-        for name in reversed(names):
-            references = held[name] - 1
-            if references:
-                held[name] = references
-            else:
-                del held[name]
-                idle[name] = None
+    def release(self, names: Sequence[int], named: int, unnamed: int) -> None:
+        """Give back what one sequence holds: the first ``named`` of ``names`` become idle, others free."""
         self.unnamed -= unnamed
+        more = self._more
+        shared = 0
+        while shared < named and (references := more.get(names[shared])):
+            if references > 1:
+                more[names[shared]] = references - 1
+            else:
+                del more[names[shared]]
+            shared += 1
+        self._held.difference_update(names[shared:named])
+        self._idle.put(names, shared, named)
+
+    def _shared(self, names: Sequence[int], start: int, stop: int) -> int:
+        """To which depth a chain is held. Whoever holds a block holds all above it."""
+        held = self._held
+        while start < stop and names[start] in held:
+            start += 1
+        return start
+
+    def _refer(self, names: Sequence[int], start: int, stop: int) -> None:
+        """One more sequence refers to what is held already."""
+        more = self._more
+        for name in names[start:stop]:
+            more[name] = more.get(name, 0) + 1

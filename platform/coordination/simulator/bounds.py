@@ -6,10 +6,9 @@ replicas' together. Neither knows queues or replicas: blocks are cached as soon 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Container
 from typing import Final
 
+from coordination.capacity import ChainLru
 from coordination.traces import BLOCK_TOKENS
 
 WITHOUT_END: Final = 1_000_000
@@ -23,15 +22,16 @@ class Bounds:
     __slots__ = ("_capacity", "_lru", "_older", "_seen", "endless", "prompt", "shared")
 
     def __init__(self, shared_blocks: int) -> None:
-        self._seen: set[int] = set()
-        self._older: frozenset[int] | set[int] = frozenset()
-        self._lru: OrderedDict[int, None] = OrderedDict()
+        self._seen = ChainLru()
+        self._older = ChainLru()
+        self._lru = ChainLru()
         self._capacity = max(1, shared_blocks)
         self.prompt = 0
         self.endless = 0
         self.shared = 0
 
     def arrived(self, prompt: int, blocks: list[int]) -> None:
+        """``blocks`` is kept: it must not change afterwards."""
         self.prompt += prompt
         if blocks:
             most = prompt - 1  # the last token is always computed
@@ -45,38 +45,20 @@ class Bounds:
 
     def _remember(self, blocks: list[int]) -> int:
         """Depth found in the endless cache. What was not used for a whole generation is forgotten."""
-        seen = self._seen
-        depth = _depth(blocks, seen)
-        if self._older:
-            depth = max(depth, _depth(blocks, self._older))
-            seen.update(blocks)
-        else:
-            seen.update(blocks[depth:])
-        if len(seen) > WITHOUT_END:
-            self._older, self._seen = seen, set()
+        seen, count = self._seen, len(blocks)
+        depth = seen.depth(blocks, 0, count)
+        seen.put(blocks, depth, count)
+        if self._older.size:
+            depth = max(depth, self._older.depth(blocks, 0, count))
+        if seen.size > WITHOUT_END:
+            self._older, self._seen = seen, ChainLru()
         return depth
 
     def _touch(self, blocks: list[int]) -> int:
-        """Depth found in the shared LRU. Touched from the end to the root, so that leaves leave first."""
-        lru = self._lru
-        depth = _depth(blocks, lru)
-        for at in range(len(blocks) - 1, depth - 1, -1):
-            lru[blocks[at]] = None
-        move = lru.move_to_end
-        for at in range(depth - 1, -1, -1):
-            move(blocks[at])
-        for _ in range(len(lru) - self._capacity):
-            lru.popitem(last=False)
+        """Depth found in the shared LRU."""
+        lru, count = self._lru, len(blocks)
+        depth = lru.depth(blocks, 0, count)
+        lru.take(blocks, 0, depth)
+        lru.put(blocks, 0, count)
+        lru.pop(lru.size - self._capacity)
         return depth
-
-
-def _depth(blocks: list[int], held: Container[int]) -> int:
-    """How many leading blocks are held, by bisection: who holds a block holds all before it."""
-    low, high = 0, len(blocks)
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if blocks[middle - 1] in held:
-            low = middle
-        else:
-            high = middle - 1
-    return low

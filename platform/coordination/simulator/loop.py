@@ -350,7 +350,7 @@ class Simulation:
         if salt is None:
             shared = self.program.tiers[classified.tier].shares_cache
             salt = self._salts[key] = 0 if shared else xxhash.xxh3_64_intdigest(arrival.tenant.encode()) >> 2
-        return [block + salt for block in arrival.blocks]
+        return list(map(salt.__add__, arrival.blocks)) if salt else list(arrival.blocks)
 
     def _make_replicas(self) -> None:
         """One engine for each replica the policy names, and caches of the right size in the rules' index:

@@ -28,6 +28,8 @@ DECODE: Final = 2
 LEAVING: Final = 3
 """Aborted while it decoded: it holds its place to the end of the step."""
 OVER: Final = 4
+PENDING: Final = 512
+"""Gaps that are kept before they are counted."""
 HOST_BANDWIDTH: Final = 50e9
 """Bytes a second from host memory to one accelerator: what PCIe 5 x16 reaches; judgement, not fitted."""
 
@@ -102,8 +104,6 @@ class Replica:
         """... their last, ..."""
         self.marked: list[Sequence] = []
         """... or a marked one between (``emitted`` tells which)."""
-        self.gaps = Sketch()
-        """Time between two tokens of a sequence, each gap counted, in microseconds."""
         self.busy_us = 0.0
         self.input_tokens = 0
         self.computed_tokens = 0
@@ -111,6 +111,9 @@ class Replica:
         self.steps = 0
         self.most_sequences = 0
         self.most_blocks = 0
+        self._gaps = Sketch()
+        self._gap_times: list[int] = []
+        self._gap_counts: list[int] = []
         self._load_us = (
             BLOCK_TOKENS * profile.kv_bytes_per_token / (profile.tensor_parallel * HOST_BANDWIDTH) * MICROS
         )
@@ -127,6 +130,12 @@ class Replica:
         self._run = 0
         self._first_us = 0.0
         self._growth_us = 0.0
+
+    @property
+    def gaps(self) -> Sketch:
+        """Time between two tokens of a sequence, each gap counted, in microseconds."""
+        self._count_gaps()
+        return self._gaps
 
     @property
     def running(self) -> int:
@@ -177,32 +186,38 @@ class Replica:
         """The planned steps are over: book their results and plan the next ones."""
         end = self.next_at
         assert end is not None  # noqa: S101  the caller knows that something was planned
-        self.firsts.clear()
-        self.finished.clear()
-        self.marked.clear()
+        if self.firsts:
+            self.firsts.clear()
+        if self.finished:
+            self.finished.clear()
+        if self.marked:
+            self.marked.clear()
         took = end - self._start
         self.busy_us += took
-        decoding = self._decoding
-        if self._run:
-            run = self._run
-            self.steps += run
-            self._decoded += run
-            self._context += decoding * run
-            self.output_tokens += decoding * run
-            self.gaps.add(int(took / run), decoding * run)
-            self._reach_marks()
-        else:
-            self.steps += 1
-            if decoding:
-                self._decoded += 1
-                self._context += decoding
-                self.output_tokens += decoding
-                self.gaps.add(int(took), decoding)
+        run, decoding = self._run, self._decoding
+        steps = run or 1
+        self.steps += steps
+        if decoding:
+            tokens = decoding * steps
+            self._decoded += steps
+            self._context += tokens
+            self.output_tokens += tokens
+            self._gap_times.append(int(took / steps))
+            self._gap_counts.append(tokens)
+            if len(self._gap_times) >= PENDING:
+                self._count_gaps()
+            if self._marks[0][0] <= self._decoded:
                 self._reach_marks()
+        if not run:
             self._book_chunks(end)
         if self._leaving:
             self._let_go()
         self._plan(end)
+
+    def _count_gaps(self) -> None:
+        self._gaps.weigh(self._gap_times, self._gap_counts)
+        self._gap_times.clear()
+        self._gap_counts.clear()
 
     # What the next steps hold
 
@@ -277,7 +292,7 @@ class Replica:
         here = cache.match(blocks, most) if blocks else 0
         hits = cache.match_host(blocks, here, most) if cache.host_capacity else here
         new = _blocks_for(sequence.prompt, sequence.output) - here
-        if not cache.acquire(blocks[:here], new, blocks[here:hits]):
+        if not cache.acquire(blocks, here, new, hits - here):
             return -1
         sequence.named, sequence.unnamed = hits, new - (hits - here)
         sequence.cached = sequence.computed = hits * BLOCK_TOKENS
@@ -298,7 +313,7 @@ class Replica:
             blocks = sequence.blocks
             full = min(sequence.computed // BLOCK_TOKENS, len(blocks))
             if sequence.named < full:
-                self.cache.commit_range(blocks, sequence.named, full)
+                self.cache.commit(blocks, sequence.named, full)
                 sequence.unnamed -= full - sequence.named
                 sequence.named = full
             if sequence.computed == sequence.prompt:
@@ -368,7 +383,7 @@ class Replica:
         return next(mark for mark in self._marks if mark[2] is sequence)
 
     def _release(self, sequence: Sequence) -> None:
-        self.cache.release(sequence.blocks[: sequence.named], sequence.unnamed)
+        self.cache.release(sequence.blocks, sequence.named, sequence.unnamed)
         sequence.named = sequence.unnamed = 0
 
 

@@ -1,7 +1,8 @@
 """What is counted while a simulation goes on? Sums and sketches, never a list that grows with the trace.
 
 A finished request is counted once, in the cell of its (tenant, tier, pool); tiers, tenants, pools and the
-whole are merged from the cells at the end.
+whole are merged from the cells at the end. A cell keeps a bounded number of its latest requests as they are
+and counts them together, column by column.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from coordination.sketch import Sketch
 WORST: Final = 20
 MOST_WINDOWS: Final = 240
 FIRST_WINDOW_US: Final = 1_000_000
+PENDING: Final = 256
+"""Requests a cell keeps before it counts them."""
+Row = tuple[int, int, int, int, int, int, int, int]
+"""(ttft, wait, e2e, uncached, cached, output, fairness cost, spend) of a completed request."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,28 @@ class Cell:
     """Went by the reservation lane."""
     spilled: int = 0
     downgraded: int = 0
+    pending: list[Row] = field(default_factory=list)
+    """Completed, not counted yet."""
+
+    def count(self) -> None:
+        """Put what is pending into sums and sketches."""
+        rows = self.pending
+        if not rows:
+            return
+        ttft, wait, e2e, uncached, cached, output, cost, spend = zip(*rows, strict=True)
+        self.requests += len(rows)
+        self.completed += len(rows)
+        self.ttft.extend(ttft)
+        self.wait.extend(wait)
+        self.e2e.extend(e2e)
+        paced = [((row[2] - row[0]) // (row[5] - 1), row[5] - 1) for row in rows if row[5] > 1]
+        self.pace.weigh([pace for pace, _ in paced], [gaps for _, gaps in paced])
+        self.uncached += sum(uncached)
+        self.cached += sum(cached)
+        self.output += sum(output)
+        self.cost += sum(cost)
+        self.spend += sum(spend)
+        rows.clear()
 
     def merge(self, other: Cell) -> None:
         for name in _SUMS:
@@ -88,14 +115,20 @@ class Window:
 class Timeline:
     """Windows of equal length; when there are too many, neighbours are joined and the length doubles."""
 
-    __slots__ = ("length_us", "start", "windows")
+    __slots__ = ("_from", "_to", "_window", "length_us", "start", "windows")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.length_us = FIRST_WINDOW_US
         self.windows: list[Window] = []
+        self._window = Window()
+        """The one last asked for, ..."""
+        self._from = self._to = 0
+        """... and from when until when it counts."""
 
     def at(self, now: int) -> Window:
+        if self._from <= now < self._to:
+            return self._window
         index = (now - self.start) // self.length_us
         while index >= len(self.windows):
             if index >= MOST_WINDOWS:
@@ -103,7 +136,10 @@ class Timeline:
                 index = (now - self.start) // self.length_us
             else:
                 self.windows.append(Window())
-        return self.windows[index]
+        self._from = self.start + index * self.length_us
+        self._to = self._from + self.length_us
+        self._window = self.windows[index]
+        return self._window
 
     def _join(self) -> None:
         joined: list[Window] = []
@@ -119,10 +155,10 @@ class Timeline:
 class Tally:
     """Everything a report is made of that the replicas do not count themselves."""
 
-    __slots__ = ("_order", "by_replica", "cells", "lag", "shortfall", "timeline", "worst")
+    __slots__ = ("_cells", "_order", "by_replica", "lag", "shortfall", "timeline", "worst")
 
     def __init__(self, start: int) -> None:
-        self.cells: dict[Key, Cell] = {}
+        self._cells: dict[Key, Cell] = {}
         self.timeline = Timeline(start)
         self.worst: list[tuple[int, int, Dispatch]] = []
         """The requests with the longest time to first token, as a heap, shortest first."""
@@ -133,10 +169,17 @@ class Tally:
         self.lag = ShareLag()
         self._order = 0
 
+    @property
+    def cells(self) -> dict[Key, Cell]:
+        """With everything counted."""
+        for cell in self._cells.values():
+            cell.count()
+        return self._cells
+
     def cell(self, key: Key) -> Cell:
-        found = self.cells.get(key)
+        found = self._cells.get(key)
         if found is None:
-            found = self.cells[key] = Cell()
+            found = self._cells[key] = Cell()
         return found
 
     def refused(self, tenant: str, tier: str, code: str, now: int, pool: str = "") -> None:
@@ -165,27 +208,20 @@ class Tally:
     ) -> None:
         """A completed request, ``e2e`` microseconds after it arrived."""
         usage = charge.usage
+        uncached, cached, output = usage.uncached_input, usage.cached_input, usage.output
         cell = self.cell((decision.request.tenant, decision.tier, dispatch.pool))
-        cell.requests += 1
-        cell.completed += 1
-        cell.ttft.add(ttft)
-        cell.wait.add(dispatch.queue_us)
-        cell.e2e.add(e2e)
+        pending = cell.pending
+        cost, spend = charge.fairness_cost, charge.spend_nano
+        pending.append((ttft, dispatch.queue_us, e2e, uncached, cached, output, cost, spend))
+        if len(pending) >= PENDING:
+            cell.count()
         answered = self.by_replica.get(dispatch.replica)
         if answered is None:
             answered = self.by_replica[dispatch.replica] = (Sketch(), Sketch())
         answered[0].add(ttft)
         answered[1].add(e2e)
-        if charge.fairness_cost > self.lag.costliest:
-            self.lag.costliest = charge.fairness_cost
-        gaps = usage.output - 1
-        if gaps:
-            cell.pace.add((e2e - ttft) // gaps, gaps)
-        cell.uncached += usage.uncached_input
-        cell.cached += usage.cached_input
-        cell.output += usage.output
-        cell.cost += charge.fairness_cost
-        cell.spend += charge.spend_nano
+        if cost > self.lag.costliest:
+            self.lag.costliest = cost
         if decision.reservation == "used":
             cell.lane += 1
         elif decision.reservation == "spilled":
@@ -194,9 +230,9 @@ class Tally:
             cell.downgraded += 1
         window = self.timeline.at(now)
         window.completed += 1
-        window.input_tokens += usage.uncached_input + usage.cached_input
-        window.computed_tokens += usage.uncached_input
-        window.output_tokens += usage.output
+        window.input_tokens += uncached + cached
+        window.computed_tokens += uncached
+        window.output_tokens += output
 
     def merged(self, by: Callable[[Key], Any]) -> dict[Any, Cell]:
         """The cells joined by what ``by`` makes of their key, sorted by that."""

@@ -7,8 +7,9 @@ lower end, so no answer is further than (g-1)/(g+1) = 2.17 % from a value that w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, log2
+from operator import mul
 
 SCALE = 16
 """Buckets for each doubling."""
@@ -77,6 +78,34 @@ class Sketch:
             self._buckets[index] = self._buckets.get(index, 0) + times
         self._count += times
         self._total += value * times
+
+    def extend(self, values: Sequence[int]) -> None:
+        """``add`` for each of ``values``."""
+        if values and min(values) < 0:
+            raise ValueError(f"a sketch counts magnitudes, not {min(values)}")
+        zeros = values.count(0)
+        self.zeros += zeros
+        self._count += zeros
+        self._fresh += filter(None, values) if zeros else values
+        if len(self._fresh) >= _FOLDED:
+            self._fold()
+
+    def weigh(self, values: Sequence[int], times: Sequence[int]) -> None:
+        """``add`` for each of ``values``, as often as ``times`` says at the same place."""
+        if values and min(values) < 0:
+            raise ValueError(f"a sketch counts magnitudes, not {min(values)}")
+        buckets = self._buckets
+        for value, count in zip(values, times, strict=True):
+            if value & (value - 1):
+                index = ceil(log2(value) * SCALE)
+            elif value:
+                index = SCALE * (value.bit_length() - 1)
+            else:
+                self.zeros += count
+                continue
+            buckets[index] = buckets.get(index, 0) + count
+        self._count += sum(times)
+        self._total += sum(map(mul, values, times))
 
     def _fold(self) -> None:
         """Put what is fresh into the buckets: one loop over many costs a third of as many calls."""

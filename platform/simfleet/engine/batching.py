@@ -206,7 +206,7 @@ class Engine:
         # The last prompt token is always computed: it yields the first output token.
         hits = self.cache.match(work.blocks, (work.prompt_tokens - 1) // BLOCK_TOKENS)
         new = _blocks_for(work.prompt_tokens, work.output_tokens) - hits
-        if not self.cache.acquire(work.blocks[:hits], new):
+        if not self.cache.acquire(work.blocks, hits, new):
             return False
         sequence.named, sequence.unnamed = hits, new
         sequence.cached_tokens = sequence.computed = hits * BLOCK_TOKENS
@@ -217,10 +217,10 @@ class Engine:
     def _name_blocks(self, sequence: Sequence) -> None:
         """Blocks that filled up can be shared from now on."""
         full = min(sequence.computed // BLOCK_TOKENS, len(sequence.work.blocks))
-        while sequence.named < full:
-            self.cache.commit(sequence.work.blocks[sequence.named])
-            sequence.named += 1
-            sequence.unnamed -= 1
+        if sequence.named < full:
+            self.cache.commit(sequence.work.blocks, sequence.named, full)
+            sequence.unnamed -= full - sequence.named
+            sequence.named = full
 
     def _emit(self, sequence: Sequence, now: float, outcome: Outcome) -> None:
         sequence.emitted += 1
@@ -237,7 +237,7 @@ class Engine:
         self._decode_context -= sequence.computed
 
     def _release(self, sequence: Sequence) -> None:
-        self.cache.release(sequence.work.blocks[: sequence.named], sequence.unnamed)
+        self.cache.release(sequence.work.blocks, sequence.named, sequence.unnamed)
         sequence.named = sequence.unnamed = 0
 
 

@@ -74,3 +74,20 @@ def test_five_hundred_latencies_take_about_two_hundred_bytes():
 def test_a_negative_value_is_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="magnitudes"):
         Sketch().add(-1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1 << 40), st.integers(1, 300)), max_size=400))
+def test_many_at_once_are_counted_as_one_by_one(counted):
+    one, together, weighed = Sketch(), Sketch(), Sketch()
+    for value, times in counted:
+        one.add(value, times)
+    together.extend(tuple(value for value, times in counted for _ in range(times)))
+    weighed.weigh([value for value, _ in counted], [times for _, times in counted])
+    assert one == together == weighed
+    assert one.count == together.count == weighed.count
+
+
+def test_a_negative_value_is_refused_among_many_too():
+    for many in (lambda: Sketch().extend((3, -1)), lambda: Sketch().weigh([3, -1], [1, 1])):
+        with pytest.raises(ValueError, match="magnitudes"):
+            many()
