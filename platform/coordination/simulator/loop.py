@@ -108,9 +108,11 @@ class Simulation:
         self._flights: dict[str, Flight] = {}
         self._events: list[tuple[Micros, int, Replica | Watch, int]] = []
         self._order = 0
-        self._classified: dict[tuple[str, str | None, str], Classified | Refusal] = {}
-        self._salts: dict[tuple[str, str], int] = {}
+        self._known: dict[tuple[str, str | None, str], tuple[Classified | Refusal, int]] = {}
+        """What a client says -> what it means, and what its block names are salted with."""
         self._watches: dict[tuple[Micros, bool], Watch] = {}
+        self._timed: dict[str, tuple[Watch, Watch]] = {}
+        """Route -> who watches for the first byte, and for the end."""
 
     @property
     def live(self) -> int:
@@ -156,22 +158,24 @@ class Simulation:
         now, program = self.now, self.program
         self.arrived += 1
         self.tally.timeline.at(now).arrived += 1
-        key = (arrival.tenant, arrival.service_tier, arrival.model)
-        classified = self._classified.get(key)
-        if classified is None:
-            classified = self._classified[key] = scheduling.classify(program, *key)
+        tenant, prompt = arrival.tenant, arrival.prompt_tokens
+        key = (tenant, arrival.service_tier, arrival.model)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._classify(*key)
+        classified, salt = known
         if isinstance(classified, Refusal):
-            self.tally.refused(arrival.tenant, arrival.service_tier or "", classified.code, now)
+            self.tally.refused(tenant, arrival.service_tier or "", classified.code, now)
             return
-        blocks = self._salted(arrival, classified)
-        self.bounds.arrived(arrival.prompt_tokens, blocks)
+        blocks = list(map(salt.__add__, arrival.blocks)) if salt else list(arrival.blocks)
+        self.bounds.arrived(prompt, blocks)
         request = Request(
             f"sim_{self.arrived}",
-            arrival.tenant,
+            tenant,
             classified.model,
             classified.tier,
             classified.scale,
-            arrival.prompt_tokens,
+            prompt,
             arrival.max_tokens,
             blocks,
             now,
@@ -194,34 +198,41 @@ class Simulation:
 
     def _complete(self, replica: Replica) -> None:
         """A replica's planned steps are over: tell the rules what came of them, in the order it did."""
-        now, program, state = self.now, self.program, self.state
         replica.complete()
+        firsts, marked, finished = replica.firsts, replica.marked, replica.finished
+        if not (firsts or marked or finished):
+            self._plan(replica)
+            return
+        now, program, state, tally = self.now, self.program, self.state, self.tally
         freed: dict[str, None] = {}
-        for sequence in replica.firsts:
+        for sequence in firsts:
             flight: Flight = sequence.owner
             dispatch = flight.dispatch
             assert dispatch is not None  # noqa: S101  it reached the replica
             flight.ttft = now - flight.decision.request.arrived
             scheduling.first_byte(program, state, dispatch, now)
-            self.tally.first(now, flight.ttft, dispatch)
+            tally.first(now, flight.ttft, dispatch)
             freed[dispatch.pool] = None
-        for sequence in replica.marked:
+        for sequence in marked:
             flight = sequence.owner
             assert flight.dispatch is not None  # noqa: S101
             scheduling.progress(program, state, flight.dispatch, sequence.emitted, now)
-        for sequence in replica.finished:
+        for sequence in finished:
             flight = sequence.owner
             dispatch = flight.dispatch
             assert dispatch is not None  # noqa: S101
-            usage = Usage(sequence.prompt - sequence.cached, sequence.cached, sequence.output)
+            cached = sequence.cached
+            usage = Usage(sequence.prompt - cached, cached, sequence.output)
             charge = scheduling.settle(program, state, dispatch, usage, "completed", now)
-            request = flight.decision.request
-            self.tally.settled(flight.decision, dispatch, charge, flight.ttft, now - request.arrived, now)
+            decision = flight.decision
+            tally.settled(decision, dispatch, charge, flight.ttft, now - decision.request.arrived, now)
             self._over(flight)
             freed[dispatch.pool] = None
         self._plan(replica)
         for pool in freed:
-            self._dispatch(pool)
+            held = state.pools[pool]
+            if held.waiting or held.delayed:
+                self._dispatch(pool)
 
     def _expire(self) -> None:
         for decision in scheduling.expire(self.program, self.state, self.now):
@@ -299,11 +310,14 @@ class Simulation:
         replica.submit(sequence, now)
         if replica.version != version:
             self._plan(replica)
-        timeouts = self.program.routes[flight.decision.route or ""].record.timeouts
-        self._watch(timeouts.first_byte, True, flight, dispatch)
+        route = flight.decision.route or ""
+        timed = self._timed.get(route)
+        if timed is None:
+            timed = self._timed[route] = self._watches_of(route)
+        self._watch(timed[0], flight, dispatch)
         if not flight.total_at:
-            flight.total_at = now + timeouts.total
-            self._watch(timeouts.total, False, flight, dispatch)
+            flight.total_at = now + timed[1].length
+            self._watch(timed[1], flight, dispatch)
 
     def _refused(self, decision: Decision) -> None:
         request = decision.request
@@ -324,15 +338,19 @@ class Simulation:
             self._order += 1
             heappush(self._events, (ceil(replica.next_at), self._order, replica, replica.version))
 
-    def _watch(self, length: Micros, first_byte: bool, flight: Flight, dispatch: Dispatch) -> None:
-        key = (length, first_byte)
-        watch = self._watches.get(key)
-        if watch is None:
-            watch = self._watches[key] = Watch(length, first_byte)
-        watch.waiting.append((self.now + length, flight, dispatch))
-        if len(watch.waiting) > watch.trim_at:
+    def _watches_of(self, route: str) -> tuple[Watch, Watch]:
+        """Routes with equal timeouts have them in common."""
+        timeouts = self.program.routes[route].record.timeouts
+        first = self._watches.setdefault((timeouts.first_byte, True), Watch(timeouts.first_byte, True))
+        total = self._watches.setdefault((timeouts.total, False), Watch(timeouts.total, False))
+        return first, total
+
+    def _watch(self, watch: Watch, flight: Flight, dispatch: Dispatch) -> None:
+        waiting = watch.waiting
+        waiting.append((self.now + watch.length, flight, dispatch))
+        if len(waiting) > watch.trim_at:
             watch.settled()
-            watch.trim_at = len(watch.waiting) + TRIM
+            watch.trim_at = len(waiting) + TRIM
         if not watch.timed:
             self._rewatch(watch)
 
@@ -342,15 +360,15 @@ class Simulation:
             self._order += 1
             heappush(self._events, (watch.waiting[0][0], self._order, watch, 0))
 
-    def _salted(self, arrival: Arrival, classified: Classified) -> list[int]:
-        """Block names that are equal only where the cache may be shared: within a tenant, or in the whole
+    def _classify(
+        self, tenant: str, service_tier: str | None, model: str
+    ) -> tuple[Classified | Refusal, int]:
+        """Salted block names are equal only where the cache may be shared: within a tenant, or in the whole
         pool if the tier says so."""
-        key = (arrival.tenant, classified.tier)
-        salt = self._salts.get(key)
-        if salt is None:
-            shared = self.program.tiers[classified.tier].shares_cache
-            salt = self._salts[key] = 0 if shared else xxhash.xxh3_64_intdigest(arrival.tenant.encode()) >> 2
-        return list(map(salt.__add__, arrival.blocks)) if salt else list(arrival.blocks)
+        classified = scheduling.classify(self.program, tenant, service_tier, model)
+        if isinstance(classified, Refusal) or self.program.tiers[classified.tier].shares_cache:
+            return classified, 0
+        return classified, xxhash.xxh3_64_intdigest(tenant.encode()) >> 2
 
     def _make_replicas(self) -> None:
         """One engine for each replica the policy names, and caches of the right size in the rules' index:

@@ -223,6 +223,10 @@ class Replica:
 
     def _plan(self, start: float) -> None:
         decoding = self._decoding
+        if not (self._prefilling or self.waiting):
+            self._chunks = []
+            self._plan_run(start, decoding)
+            return
         limits = self.limits
         budget = limits.chunk_tokens - decoding
         attended = loaded = 0.0
@@ -246,28 +250,32 @@ class Replica:
             chunks.append((sequence, new))
             budget -= new
             attended += new * (sequence.computed + new / 2)
-        self._start = start
         self._chunks = chunks
-        self._run = 0
-        self.version += 1
         running = decoding + len(self._prefilling)
         if running > self.most_sequences:
             self.most_sequences = running
-        if chunks:
-            tokens = limits.chunk_tokens - budget
-            seconds = self.model.seconds(tokens, attended, decoding, self._context)
-            self.next_at = start + seconds * MICROS + loaded
-        elif decoding:
-            run = self._run = self._marks[0][0] - self._decoded
-            self._first_us = self.model.seconds(decoding, 0.0, decoding, self._context) * MICROS
-            self._growth_us = self.model.kv * decoding * MICROS
-            self.next_at = start + self._lasts(run)
-        else:
-            self.next_at = None
+        if not chunks:
+            self._plan_run(start, decoding)
+            return
+        self._start = start
+        self._run = 0
+        self.version += 1
+        seconds = self.model.seconds(limits.chunk_tokens - budget, attended, decoding, self._context)
+        self.next_at = start + seconds * MICROS + loaded
 
-    def _lasts(self, steps: int) -> float:
-        """Duration of the first ``steps`` of the planned run: an arithmetic series."""
-        return steps * self._first_us + self._growth_us * (steps * (steps - 1) // 2)
+    def _plan_run(self, start: float, decoding: int) -> None:
+        """Nothing prefills: decode until the first mark."""
+        self._start = start
+        self.version += 1
+        if decoding:
+            model = self.model
+            run = self._run = self._marks[0][0] - self._decoded
+            first = self._first_us = model.seconds(decoding, 0.0, decoding, self._context) * MICROS
+            growth = self._growth_us = model.kv * decoding * MICROS
+            self.next_at = start + _lasting(run, first, growth)
+        else:
+            self._run = 0
+            self.next_at = None
 
     def _cut(self, now: float) -> None:
         """End the planned run with the step that is in progress at ``now``."""
@@ -276,11 +284,11 @@ class Replica:
         half = first - growth / 2
         steps = ceil((sqrt(half * half + 2 * growth * max(0.0, elapsed)) - half) / growth)
         steps = max(1, min(self._run, steps))
-        while steps < self._run and self._lasts(steps) < elapsed:  # the root was rounded
+        while steps < self._run and _lasting(steps, first, growth) < elapsed:  # the root was rounded
             steps += 1
         if steps < self._run:
             self._run = steps
-            self.next_at = self._start + self._lasts(steps)
+            self.next_at = self._start + _lasting(steps, first, growth)
             self.version += 1
 
     def _admit(self, sequence: Sequence) -> int:
@@ -385,6 +393,11 @@ class Replica:
     def _release(self, sequence: Sequence) -> None:
         self.cache.release(sequence.blocks, sequence.named, sequence.unnamed)
         sequence.named = sequence.unnamed = 0
+
+
+def _lasting(steps: int, first: float, growth: float) -> float:
+    """Duration of decode steps of which each takes ``growth`` longer than the one before."""
+    return steps * first + growth * (steps * (steps - 1) // 2)
 
 
 def _blocks_for(prompt: int, output: int) -> int:
