@@ -305,6 +305,29 @@ async def test_a_body_that_never_ends_is_408():
         assert (await client.answer()).status == 408
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n"],
+)
+async def test_a_hundred_that_trickle_are_ended_in_their_time_and_hold_nobody_up(begun):
+    """Slow loris: a byte now and then puts off no deadline, and whoever asks meanwhile is answered."""
+    async with serving(head_seconds=0.3, body_seconds=0.3) as (_, listener):
+        trickling = [await RawClient.to(listener.port) for _ in range(100)]
+        for client in trickling:
+            await client.send(begun)
+        ended = asyncio.gather(*(client.answer() for client in trickling))
+        while not ended.done():
+            for client in trickling:
+                if not client.writer.is_closing():
+                    client.writer.write(b"y")
+            _, answer = await exchange(listener.port, b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert answer.status == 200
+            await asyncio.sleep(0.01)
+        assert {answer.status for answer in await ended} == {408}
+        for client in trickling:
+            client.close()
+
+
 async def test_http_1_0_is_answered_and_closed():
     async with serving() as (_, listener):
         client, answer = await exchange(listener.port, b"GET /old HTTP/1.0\r\n\r\n")
