@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fmt bench fuzz docs lock
+.PHONY: run test check fmt bench fuzz soak docs lock
 run: $(VENV)/.installed
 	@exec $(BIN)/headway up $(ARGS)
 
@@ -21,6 +21,9 @@ bench: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	@PYTHONPATH=platform:. $(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	@PYTHONPATH=platform:. $(BIN)/python -m benchmarks.soak $(ARGS)
 
 docs: $(VENV)/.installed
 	@$(BIN)/headway schema --pages docs/reference/kinds

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coordination.scheduling.waiting import HELD_BYTES
 from tests.support.programs import MINUTE, SECOND, PolicyBuilder, a_policy, limit
@@ -94,6 +97,38 @@ def test_who_asks_for_no_memory_is_not_measured_by_it():
     fleet.request("heavy", at=50, request_id="small")
     fleet.run(until=100)
     assert refused(fleet) == []
+
+
+PHI = {"heavy": 1, "light": 1, "favoured": 8}
+ARRIVALS = st.lists(
+    st.tuples(st.sampled_from(sorted(PHI)), st.sampled_from(["standard", "flex"])), max_size=90
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ARRIVALS)
+def test_whoever_comes_the_same_go_as_by_the_rule_worked_out_by_hand(arrivals):
+    """R18 for places: of the arrival's own band the leaf with the most waiting by weight loses its last,
+    unless the arrival would be the worst itself. Of equals the one that waited in that band first of all."""
+    fleet = blocked(two_bands())
+    waiting: dict[str, dict[str, list[str]]] = {"standard": {"heavy": []}, "flex": {}}
+    gone: set[str] = set()
+    for number, (tenant, tier) in enumerate(arrivals):
+        name = f"{tenant}{number}"
+        fleet.request(tenant, at=10 + number, tier=tier, request_id=name)
+        band = waiting[tier]
+        own = band.setdefault(tenant, [])
+        if sum(map(len, band.values())) < 20:
+            own.append(name)
+            continue
+        worst = max((one for one in band if band[one]), key=lambda one: Fraction(len(band[one]), PHI[one]))
+        if worst == tenant or Fraction(len(own) + 1, PHI[tenant]) >= Fraction(len(band[worst]), PHI[worst]):
+            gone.add(name)
+        else:
+            gone.add(band[worst].pop())
+            own.append(name)
+    fleet.run(until=1000)
+    assert set(refused(fleet)) == gone
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coordination.program.records import MILLION
 from coordination.scheduling import activate
@@ -39,6 +41,50 @@ def test_only_who_is_over_within_reclaim_within_is_lent_to():
     assert taken(half_reserved(), 50) == 10
     assert taken(half_reserved(reclaim_within=SECOND // 4), 50) == 5
     assert taken(half_reserved(reclaim_within=60 * SECOND), 1000) == 10
+
+
+LENGTHS = (1, 10, 24, 49, 99, 150)
+"""Of answers, each a tenant's own: so each comes out as long as was reckoned with."""
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([SECOND // 4, SECOND // 2, SECOND]))
+def test_what_is_lent_is_back_within_reclaim_within_whenever_its_holder_comes(seed, within):
+    """Others fill all they may, the lent places too; the holder's five have theirs in time."""
+    random_ = random.Random(seed)
+    policy = half_reserved(reclaim_within=within)
+    for length in LENGTHS:
+        policy.tenant(f"of-{length}")
+    fleet = VirtualFleet(
+        policy.load(),
+        output_of=lambda request: request.max_tokens or 1,
+        token_us=10_000,  # as slow as is reckoned with
+    )
+    at = 0
+    for _ in range(300):
+        at += random_.randint(0, 60_000)
+        length = random_.choice(LENGTHS)
+        fleet.request(f"of-{length}", at=at, prompt=10, max_tokens=length)
+    comes = 0
+    while comes < 9 * SECOND:
+        comes += random_.randint(SECOND, 3 * SECOND)
+        for _ in range(5):
+            fleet.request("globex", at=comes, prompt=10, max_tokens=20)
+    most = 0
+
+    def watch(fleet: VirtualFleet) -> None:
+        nonlocal most
+        most = max(most, fleet.state.pools["p"].ordinary_sequences)
+
+    fleet.watch = watch
+    fleet.run(until=30 * SECOND)
+    assert most > 5, "some of it was lent"
+    prefill = 50 * 1000  # of what others have in flight, and of the four before it
+    for one in fleet.served.values():
+        if one.decision.request.tenant == "globex":
+            assert one.decision.reservation == "used"
+            assert one.dispatched is not None
+            assert one.dispatched - one.arrived <= within + prefill
 
 
 def test_what_its_holder_does_not_lend_stays_free():
