@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from coordination.scheduling import Dispatch
 from coordination.scheduling.values import Charge, Usage
-from coordination.wire.usage import CountedBy, Event
+from coordination.wire.usage import CountedBy, Event, Kind, Outcome
 from gateway.clock import PolicyClock
 from gateway.explanations import Explanation
 from gateway.wal import Begun, Journal
@@ -50,6 +50,9 @@ class Accounts(Protocol):
         """An attempt that was begun, when it was ``sent``, ended before its first byte. ``dropped``: because
         another of the same request answered first."""
 
+    def interrupted(self, explanation: Explanation, dispatch: Dispatch, charge: Charge) -> None:
+        """An attempt that was begun ended with the process that served it; ``charge`` is a lower bound."""
+
 
 class NoAccounts:
     """Nothing is put on record: this gateway has no folder of its own."""
@@ -75,6 +78,8 @@ class NoAccounts:
     def failed(
         self, explanation: Explanation, dispatch: Dispatch, sent: int, *, dropped: bool = False
     ) -> None: ...
+
+    def interrupted(self, explanation: Explanation, dispatch: Dispatch, charge: Charge) -> None: ...
 
 
 class JournalAccounts:
@@ -142,12 +147,25 @@ class JournalAccounts:
             self._clock.now(),
         )
 
+    def interrupted(self, explanation: Explanation, dispatch: Dispatch, charge: Charge) -> None:
+        self._end(
+            explanation,
+            dispatch,
+            "interrupted",
+            "interrupted",
+            "gateway",
+            charge.usage,
+            charge,
+            None,
+            self._clock.now(),
+        )
+
     def _end(
         self,
         explanation: Explanation,
         dispatch: Dispatch,
-        kind: Literal["settled", "failed"],
-        outcome: Ended,
+        kind: Kind,
+        outcome: Outcome,
         counted_by: CountedBy,
         usage: Usage,
         charge: Charge | None,

@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Literal, Protocol
 
 from coordination import scheduling
 from coordination.program.index import Program
@@ -29,16 +28,7 @@ from coordination.scheduling.values import Charge, ReplicaReport, Request, Usage
 from gateway.activation import Active
 from gateway.clock import PolicyClock
 from gateway.log import log
-
-FailReason = Literal["connect", "status_503", "timeout", "reset"]
-Outcome = Literal["completed", "aborted"]
-
-
-class Waiter(Protocol):
-    """A request that was let in. Exactly one of both is called, once per admission or retry."""
-
-    def placed(self, dispatch: Dispatch) -> None: ...
-    def refused(self, decision: Decision) -> None: ...
+from gateway.rules import FailReason, Outcome, Waiter
 
 
 class Coordinator:

@@ -15,7 +15,6 @@ from coordination.scheduling.values import Request, Traits
 from gateway.accounts import Accounts, NoAccounts
 from gateway.agents import run_of, session_of, task_of
 from gateway.clock import PolicyClock
-from gateway.coordinator import Coordinator
 from gateway.credentials import Credentials
 from gateway.downstream.connection import Answering, ClientConnection
 from gateway.downstream.request import HttpRequest
@@ -29,6 +28,7 @@ from gateway.log import innermost, log
 from gateway.metrics import Metrics
 from gateway.mirrors import Mirrors
 from gateway.prompt import ModelRequest, upstream_body
+from gateway.rules import Rules
 from gateway.telling import NobodyToTell, Teller
 from gateway.upstream.pool import Replicas
 
@@ -47,7 +47,7 @@ class DataPlane:
 
     def __init__(
         self,
-        coordinator: Coordinator,
+        coordinator: Rules,
         replicas: Replicas,
         clock: PolicyClock,
         accounts: Accounts | None = None,

@@ -16,7 +16,6 @@ from coordination.scheduling import Decision, Dispatch, Lost
 from coordination.scheduling.values import Request, Usage
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
-from gateway.coordinator import FailReason, Outcome
 from gateway.endpoints.table import Endpoint
 from gateway.errors import Problem
 from gateway.explanations import Explanation
@@ -24,6 +23,7 @@ from gateway.json_member import set_member
 from gateway.log import log
 from gateway.prompt import ModelRequest
 from gateway.racing import Race, failure_in
+from gateway.rules import FailReason, Outcome
 from gateway.sse import EventStream
 from gateway.telemetry.meter import Cell
 from gateway.trials import tell_of
@@ -122,6 +122,10 @@ class Exchange:
         """Policy-clock instant after which ``expire`` is called; 0 = none."""
 
     # -- the coordinator's side ----------------------------------------------------------------
+
+    @property
+    def explanation(self) -> Explanation:
+        return self._explanation
 
     def placed(self, dispatch: Dispatch) -> None:
         """A replica was chosen: send it the request."""

@@ -44,7 +44,10 @@ class Listener:
 
     async def start(self, host: str, port: int) -> None:
         """Bind and listen. Port 0 takes a free one; ``self.port`` says which. OSError if taken."""
-        sock = listening_socket(host, port)
+        await self.listen(bound_socket(host, port))
+
+    async def listen(self, sock: socket.socket) -> None:
+        """Listen on what ``bound_socket`` made, here or in a parent."""
         self.port = sock.getsockname()[1]
         self._server = await self._loop.create_server(
             lambda: ClientConnection(self),
@@ -91,12 +94,18 @@ class Listener:
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound socket; accepted ones inherit its options (Linux), so none is set per connection."""
+def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Not listening yet; accepted ones inherit its options (Linux), so none is set per connection.
+
+    ``shared``: others of this user may be bound there too, and the kernel gives each its part of the
+    connections. ``OSError`` if the port is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
         sock.bind((host, port))
