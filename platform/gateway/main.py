@@ -23,9 +23,12 @@ from gateway.settings import GatewaySettings
 from gateway.tls import TlsUnusable
 from gateway.wal import JournalInUse
 from gateway.watcher import Watcher
+from gateway.workers.crew import WorkersFailed
 from subscriber import identity as identities
 from subscriber.identity import NoIdentity
 
+FAILED = 1
+"""Exit code: the worker processes do not come to serve."""
 REFUSED = 2
 """Exit code: the policy may not be served, or the arguments make no sense."""
 SWITCH_SECONDS = 0.0005
@@ -36,7 +39,7 @@ PORT_TAKEN = 3
 
 
 def run(settings: GatewaySettings) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit code: 0, ``REFUSED`` or ``PORT_TAKEN``."""
+    """Serve until SIGTERM or SIGINT. Returns the exit code: 0, ``FAILED``, ``REFUSED`` or ``PORT_TAKEN``."""
     try:
         settings.require_one_way()
     except ValueError as error:
@@ -73,6 +76,9 @@ def run(settings: GatewaySettings) -> int:
         except CannotListen as error:
             log("cannot_listen", message=str(error))
             return PORT_TAKEN
+        except WorkersFailed as error:
+            log("workers_failed", message=str(error))
+            return FAILED
         settle_down()
         _announce(gateway, settings)
         await stopping.wait()

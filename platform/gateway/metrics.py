@@ -124,10 +124,12 @@ class Metrics:
         shortfalls: Mapping[str, int] = MappingProxyType({}),
         kept: Mapping[str, tuple[int, int]] = MappingProxyType({}),
         recurrences_end: int | None = None,
+        used_by_workers: tuple[float, int] = (0.0, 0),
     ) -> bytes:
         """The exposition. ``replicas``: (pool, base URL, reachable); ``shadowed``: (quota, dimension,
         period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation;
-        ``kept``: by reservation, (promised in time, honoured)."""
+        ``kept``: by reservation, (promised in time, honoured); ``used_by_workers``: processor seconds and
+        bytes beside this process's own."""
         lines: list[str] = []
         _family(lines, "headway_requests_total", "counter", "Requests answered, by HTTP status and code.")
         for (status, code, tier), count in sorted(self.requests.items()):
@@ -183,11 +185,12 @@ class Metrics:
         ):
             _histograms(lines, name, text, histograms)
         used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_s, rss_bytes = used_by_workers
         for name, kind, text, value in (
             ("headway_connections", "gauge", "Client connections.", connections),
             ("headway_in_flight", "gauge", "Requests at a replica.", in_flight),
-            ("process_cpu_seconds_total", "counter", "CPU time.", used.ru_utime + used.ru_stime),
-            ("process_max_resident_memory_bytes", "gauge", "Peak memory.", used.ru_maxrss * 1024),
+            ("process_cpu_seconds_total", "counter", "CPU time.", used.ru_utime + used.ru_stime + cpu_s),
+            ("process_max_resident_memory_bytes", "gauge", "Peak memory.", used.ru_maxrss * 1024 + rss_bytes),
         ):
             _family(lines, name, kind, text)
             lines.append(f"{name} {value}")

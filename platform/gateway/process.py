@@ -7,6 +7,7 @@ import os
 import random
 import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from coordination.program.timeline import recurrences_end
@@ -30,6 +31,10 @@ from gateway.telemetry.reporter import Facts, Reporter
 from gateway.telling import Telling
 from gateway.tls import Certificate, trust
 from gateway.upstream.pool import Replicas
+from gateway.workers.crew import Workers, WorkersFailed
+from gateway.workers.desk import Desk
+from gateway.workers.policy import Opening
+from gateway.workers.processes import Launch, launch
 
 
 class CannotListen(Exception):
@@ -48,9 +53,10 @@ class GatewayProcess:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
         lookup: Lookup | None = None,
+        launch: Launch = launch,
     ) -> None:
         """``active``: what ``feed`` gave first. ``tls``: whom to believe on https replicas. ``lookup``: who
-        resolves the names of replicas, by default the system.
+        resolves the names of replicas, by default the system. ``launch``: starts a worker.
 
         Reads certificates, and the usage the last gateway left: raises ``TlsUnusable``,
         ``JournalInUse`` or ``OSError``.
@@ -63,9 +69,8 @@ class GatewayProcess:
             tls = trust(settings.replica_ca)
         self.clock = clock
         system = random.SystemRandom()
-        self.coordinator = Coordinator(
-            active, self.clock, seed=system.getrandbits(64), salt=system.getrandbits(64)
-        )
+        salt = system.getrandbits(64)
+        self.coordinator = Coordinator(active, self.clock, seed=system.getrandbits(64), salt=salt)
         self.replicas = Replicas(tls)
         self.books = Books(settings.usage_folder, clock, feed.post, settings.on_ledger_full)
         self.books.restore(self.coordinator)
@@ -84,29 +89,53 @@ class GatewayProcess:
         self.plane.credentials.follow(active.program)
         shown = self.certificate.context if self.certificate is not None else None
         self.data = Listener(self.plane, limits, shown)
+        self.workers: Workers | None = None
+        if settings.workers > 1:
+            self.workers = self._workers(salt, active, launch)
+        self.front: Listener | Workers = self.workers or self.data
+        """Where clients are served: here, or by workers."""
         self.admin = Listener(AdminPlane(self))
         self._resolver = Resolver(self.coordinator, self.clock, lookup)
         self._observer = Observer(self.coordinator, self.replicas, self.clock, self.plane.credentials)
         self._feed = feed
         self.reporter = Reporter(self.plane.metrics.meter, self._telemetry, self.clock, feed.post)
 
+    def _workers(self, salt: int, active: Active, launch: Launch) -> Workers:
+        settings, plane = self._settings, self.plane
+        desk = Desk(
+            self.coordinator, self.clock, plane.accounts, plane.metrics, plane.explanations, plane.teller
+        )
+        opening = Opening(
+            offset=self.clock.offset,
+            salt=salt,
+            region=settings.region,
+            tls_cert=_text(settings.tls_cert),
+            tls_key=_text(settings.tls_key),
+            replica_ca=_text(settings.replica_ca),
+        )
+        return Workers(settings, desk, plane.metrics.meter, opening, active, self._enforce, launch)
+
     @property
     def active(self) -> Active:
         return self.coordinator.active
 
     async def start(self) -> None:
-        """Listen on both ports, then watch replicas and policy. Raises ``CannotListen``."""
+        """Listen on both ports, then watch replicas and policy.
+
+        Raises ``CannotListen`` or ``WorkersFailed``.
+        """
         settings = self._settings
         await self._resolver.first()
         await _listen(self.admin, settings.admin_host, settings.admin_port, "--admin-port")
         try:
-            await _listen(self.data, settings.host, settings.port, "--port")
-        except CannotListen:
+            await _listen(self.front, settings.host, settings.port, "--port")
+        except (CannotListen, WorkersFailed):
             self.admin.close()
             raise
-        if self.certificate is not None:
-            self.certificate.start()
-        self.plane.start()
+        if self.workers is None:
+            if self.certificate is not None:
+                self.certificate.start()
+            self.plane.start()
         self._resolver.start()
         self._observer.start()
         self._feed.start(self._activate)
@@ -119,11 +148,12 @@ class GatewayProcess:
 
     async def stop(self) -> None:
         """Answer what is in progress for as long as the settings allow, then end it with an error."""
-        self.data.stop_accepting()
+        front = self.front
+        front.stop_accepting()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.data.emptied(), self._settings.drain_seconds)
-        left = len(self.data.connections)
-        self.data.close()  # ends what is still open, so that the last words tell of it
+            await asyncio.wait_for(front.emptied(), self._settings.drain_seconds + front.grace)
+        left = self._connections()
+        front.close()  # ends what is still open, so that the last words tell of it
         await asyncio.sleep(0)
         words = [self.reporter.stop(), self.books.stop()]
         await asyncio.gather(*words, *([self.telling.stop()] if self.telling is not None else []))
@@ -143,7 +173,7 @@ class GatewayProcess:
 
     def ready_facts(self) -> dict[str, int]:
         """What the ready file says."""
-        return {"port": self.data.port, "admin_port": self.admin.port, "pid": os.getpid()}
+        return {"port": self.front.port, "admin_port": self.admin.port, "pid": os.getpid()}
 
     # -- what the admin port shows -------------------------------------------------------------
 
@@ -151,7 +181,7 @@ class GatewayProcess:
         """Ready means: a verified policy is enforced and new requests are accepted."""
         active, refused = self.active, self._feed.refused
         return {
-            "ready": not self.data.draining,
+            "ready": not self.front.draining if self.workers is None else self.workers.serving,
             "bundle": active.digest,
             "environment": active.environment,
             "directory_serial": active.directory.serial,
@@ -169,6 +199,7 @@ class GatewayProcess:
             "ledger": self.books.state(),
             "credentials_missing": self.plane.credentials.missing,
             "recording": self._recording(),
+            "workers": None if self.workers is None else self.workers.states(),
             "replicas": self.replica_states(),
             "names": self.name_states(),
         }
@@ -196,24 +227,30 @@ class GatewayProcess:
         """Every name that stands for replicas, as last resolved."""
         return self._resolver.states()
 
+    def _connections(self) -> int:
+        return len(self.data.connections) if self.workers is None else self.workers.connections
+
     def metrics_page(self) -> bytes:
+        workers = self.workers
         return (
             self.plane.metrics.page(
                 queue_depths=self.coordinator.queue_depths(),
                 replicas=[
                     (s.pool, s.replica, bool(s.reachable)) for _, s in sorted(self._observer.seen.items())
                 ],
-                connections=len(self.data.connections),
-                in_flight=len(self.plane.live),
+                connections=self._connections(),
+                in_flight=len(self.plane.live) if workers is None else workers.in_flight,
                 bundle=self.active.digest,
                 shadowed=self.coordinator.shadowed(),
                 shortfalls=self.coordinator.shortfalls(),
                 kept=self.coordinator.kept(),
                 recurrences_end=recurrences_end(self.active.program.records),
+                used_by_workers=(0.0, 0) if workers is None else workers.used,
             )
             + self._resolver.page()
             + self.books.page()
             + steering_page(self.coordinator, self.plane.mirrors)
+            + (b"" if workers is None else workers.page())
         )
 
     def _telemetry(self) -> Facts:
@@ -240,12 +277,22 @@ class GatewayProcess:
         )
 
     def _activate(self, active: Active) -> None:
+        if self.workers is not None:
+            self.workers.activate(active)
+        else:
+            self._enforce(active)
+
+    def _enforce(self, active: Active) -> None:
         self.plane.credentials.follow(active.program)
         self.coordinator.activate(active)
         self._resolver.ask()
 
 
-async def _listen(listener: Listener, host: str, port: int, option: str) -> None:
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+async def _listen(listener: Listener | Workers, host: str, port: int, option: str) -> None:
     try:
         await listener.start(host, port)
     except OSError as error:

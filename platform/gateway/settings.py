@@ -40,6 +40,8 @@ class GatewaySettings:
     """PEM file of the authorities believed for https replicas; the system's if absent."""
     drain_seconds: float = 2.0
     """How long a stopping gateway lets answers in progress go on before it ends them with an error."""
+    workers: int = 1
+    """Processes that share the port; with more than one, this process decides and they serve."""
     on_ledger_full: OnFull = "serve"
     """What to do with requests while their usage cannot be put on record."""
 

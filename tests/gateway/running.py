@@ -19,6 +19,7 @@ from gateway.process import GatewayProcess
 from gateway.resolver import Lookup
 from gateway.settings import GatewaySettings
 from gateway.watcher import Watcher
+from gateway.workers.processes import Launch, launch
 from tests.gateway import policy
 from tests.gateway.raw_client import Answer, RawClient
 
@@ -45,13 +46,14 @@ async def gateway(
     post: Post | None = None,
     on_ledger_full: OnFull = "serve",
     options: dict[str, Any] | None = None,
+    launch: Launch = launch,
     change: Callable[[ProgramRecords], ProgramRecords] = lambda policy: policy,
     **policy_options: Any,
 ):
     """Serve ``policy.records(replicas, **policy_options)``, changed.
 
     With ``own``, a folder of its own, it keeps usage there, and tells it to ``post``. ``options``: of
-    ``GatewaySettings``.
+    ``GatewaySettings``; ``launch`` starts its workers, if it has any.
     """
     state = folder / "state"
     records = change(policy.records(replicas, **policy_options))
@@ -69,7 +71,7 @@ async def gateway(
     feed.post = post
     active = await feed.first()
     assert not isinstance(active, Refused), active
-    process = GatewayProcess(settings, feed, active, clock, tls=tls, lookup=lookup)
+    process = GatewayProcess(settings, feed, active, clock, tls=tls, lookup=lookup, launch=launch)
     await process.start()
     try:
         yield process

@@ -21,6 +21,9 @@ SWEEP_SECONDS = 0.5
 class Listener:
     """Accepts for one ``Service``. One read buffer serves all: a read is parsed before the next."""
 
+    grace = 0.0
+    """Seconds beyond the time to drain that ending takes."""
+
     def __init__(
         self, service: Service, limits: Limits | None = None, tls: ssl.SSLContext | None = None
     ) -> None:

@@ -6,6 +6,8 @@ keys are names of the policy's own documents: nothing a client wrote becomes one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from coordination.sketch import Sketch
 from coordination.wire.telemetry import MAX_SERIES, OTHER, Series
 from gateway.explanations import Explanation
@@ -158,6 +160,14 @@ class Meter:
             cell.uncached_input += usage.computed
             cell.cached_input += usage.cached_input
             cell.output += usage.generated
+
+    def passed(self, streams: Iterable[Series]) -> None:
+        """What a worker process saw pass in streams since it last said so."""
+        for series in streams:
+            cell = self.cell(series.tenant, series.tier, series.model, series.pool, series.replica)
+            cell.streamed += series.streamed
+            if series.itl:
+                cell.itl.merge(Sketch.from_bytes(series.itl))
 
     def take(self) -> tuple[Series, ...]:
         """Everything counted since the last call. Keys long unheard of are forgotten."""

@@ -55,6 +55,12 @@ def serve(
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="How long answers may go on after a signal to stop.")
     ] = 2.0,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="Processes that share the port. More than one adds one that decides for all."
+        ),
+    ] = 1,
     record: Annotated[
         Path | None, typer.Option(help="Record traffic here, without prompts, for `headway simulate`.")
     ] = None,
@@ -81,6 +87,7 @@ def serve(
         tls_key=tls_key,
         replica_ca=replica_ca,
         drain_seconds=drain_seconds,
+        workers=workers,
         record=record,
         ready_file=ready_file,
         on_ledger_full=on_ledger_full.value,
