@@ -157,6 +157,7 @@ class JournalAccounts:
             charge.usage,
             charge,
             None,
+            explanation.sent,
             self._clock.now(),
         )
 

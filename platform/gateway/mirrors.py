@@ -12,10 +12,10 @@ import asyncio
 from coordination.program.records import Timeouts
 from coordination.scheduling import Copy, Dispatch, Ended, copy_began
 from gateway.clock import PolicyClock
-from gateway.coordinator import Coordinator
 from gateway.credentials import Credentials
 from gateway.metrics import Histogram
 from gateway.racing import failure_in
+from gateway.rules import Rules
 from gateway.upstream.connection import ReplicaConnection
 from gateway.upstream.pool import Replicas
 
@@ -24,7 +24,7 @@ class Mirrors:
     """All copies of this gateway."""
 
     def __init__(
-        self, coordinator: Coordinator, replicas: Replicas, credentials: Credentials, clock: PolicyClock
+        self, coordinator: Rules, replicas: Replicas, credentials: Credentials, clock: PolicyClock
     ) -> None:
         self.coordinator = coordinator
         self.replicas = replicas

@@ -14,8 +14,8 @@ from coordination.scheduling import Dispatch, Lost
 from gateway.upstream.connection import ReplicaConnection
 
 if TYPE_CHECKING:
-    from gateway.coordinator import FailReason
     from gateway.exchange import Exchange
+    from gateway.rules import FailReason
 
 NOT_THE_CLIENTS = frozenset((401, 403, 407, 429))
 """What an engine says of us, not of whoever asked: our key, our share of it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from coordination.program.index import Program
-from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Refusal
+from coordination.scheduling import Classified, Copy, Decision, Dispatch, Ended, Headroom, Lost, Refusal
 from coordination.scheduling.values import Charge, Request, Usage
 from gateway.activation import Active
 from gateway.explanations import Explanation
@@ -58,6 +58,21 @@ class Rules(Protocol):
 
     def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> Decision | None:
         """An attempt failed before its first byte. ``None``: it waits to hear of another."""
+
+    def watch(self, dispatch: Dispatch) -> int | None:
+        """For how many microseconds its first byte may be waited for before ``hedge`` is asked."""
+
+    def hedge(self, dispatch: Dispatch) -> Dispatch | None:
+        """A second attempt beside a slow one, if the rules allow one."""
+
+    def lose(self, dispatch: Dispatch, reason: Lost) -> None:
+        """Of two attempts this one is over; the other goes on."""
+
+    def mirror(self, dispatch: Dispatch) -> list[Copy]:
+        """The copies to send of a request that was just dispatched."""
+
+    def copied(self, copy: Copy, ended: Ended) -> None:
+        """A copy is over."""
 
     def cancel(self, request_id: str, pool: str) -> None:
         """Its client left while it waited."""

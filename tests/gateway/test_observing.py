@@ -51,7 +51,7 @@ def serving(engine: str, **placement: Any):
 
 def later(gw: GatewayProcess, microseconds: int) -> None:
     """The policy clock goes on by so much."""
-    gw.clock._offset += microseconds
+    gw.clock.offset += microseconds
 
 
 async def shown(gw: GatewayProcess, url: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -85,7 +86,7 @@ class Request(msgspec.Struct):
     prompt_tokens: int
     """The gateway's estimate."""
     max_tokens: int | None
-    blocks: tuple[int, ...] | list[int]
+    blocks: Sequence[int]
     """Chained 64-bit hashes of the prompt's 512-byte blocks, salted (04, Classify)."""
     arrived: Micros
     stickiness: str

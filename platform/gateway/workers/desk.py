@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from coordination.scheduling import Decision, Dispatch
-from coordination.scheduling.values import NO_TRAITS, Charge, Request, Usage
+from coordination.scheduling.values import Charge, Request, Usage
 from gateway.accounts import Accounts
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
@@ -93,7 +93,7 @@ class Errand:
         now = explanation.placed = explanation.sent = dispatch.sent_at
         explanation.dispatches.append(dispatch)
         # Before the worker knows where to send it, so that no replica works for nobody's account.
-        self.recorded = desk.accounts.begin(explanation, dispatch)
+        self.recorded = desk.accounts.begin(explanation, dispatch, now)
         request = self.request
         self._speaker.send(
             Placed(
@@ -210,27 +210,10 @@ class Desk:
     # -- inside --------------------------------------------------------------------------------
 
     def _ask(self, client: Client, ask: Ask) -> None:
-        explanation = _explained(ask.request_id, ask.arrived, ask.asker)
-        request = Request(
-            ask.request_id,
-            ask.tenant,
-            ask.model,
-            ask.tier,
-            ask.scale,
-            ask.prompt_tokens,
-            ask.max_tokens,
-            ask.blocks,
-            ask.arrived,
-            ask.stickiness,
-            ask.deadline,
-            ask.size,
-            None,
-            ask.task,
-            ask.longest_prompt,
-            ask.traits or NO_TRAITS,
-        )
+        request = ask.request
+        explanation = _explained(request.request_id, request.arrived, ask.asker)
         errand = Errand(self, client.speaker, request, explanation)
-        client.errands[ask.request_id] = errand
+        client.errands[request.request_id] = errand
         self._explanations.add(explanation)
         if client.policy == self.policy:
             self._admit(client, errand)
@@ -276,7 +259,7 @@ class Desk:
             self.accounts.passed(dispatch, message.output_tokens)
         else:
             if errand.recorded:
-                self.accounts.failed(errand.explanation, dispatch)
+                self.accounts.failed(errand.explanation, dispatch, dispatch.sent_at)
             errand.dispatch = None
             decision = self.coordinator.fail(errand, dispatch, message.reason)
             if decision is not None:
@@ -293,7 +276,7 @@ class Desk:
             # Its client left as it was given a replica, which the worker had not heard of yet.
             self._settle(errand, dispatch, NOTHING, self.clock.now())
             if errand.recorded:
-                self.accounts.failed(explanation, dispatch)
+                self.accounts.failed(explanation, dispatch, dispatch.sent_at)
         else:
             usage = Usage(
                 spent.uncached_input, spent.cached_input, spent.output, spent.cache_write, spent.reasoning
@@ -303,7 +286,7 @@ class Desk:
             if errand.recorded and over.sent:
                 self.accounts.settled(explanation, dispatch, charge, spent.ended, spent.counted_by, now)
             elif errand.recorded:
-                self.accounts.failed(explanation, dispatch)
+                self.accounts.failed(explanation, dispatch, dispatch.sent_at)
         explanation.sent, explanation.first_byte = over.sent, over.first_byte
         self._finished(explanation, over)
 

@@ -13,7 +13,7 @@ from struct import Struct as Layout
 
 import msgspec
 
-from coordination.scheduling.values import Headroom, Lane, Task, Traits
+from coordination.scheduling.values import Headroom, Lane, Request
 from coordination.wire.telemetry import Series
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
@@ -46,24 +46,10 @@ class Asker(Message):
 
 
 class Ask(Message, tag=1):
-    """May this request go, and where? The members of ``Request``, and who asks."""
+    """May this request go, and where?"""
 
-    request_id: str
     asker: Asker
-    tenant: str
-    model: str
-    tier: str
-    scale: bool
-    prompt_tokens: int
-    max_tokens: int | None
-    blocks: list[int]
-    arrived: int
-    stickiness: str
-    deadline: int | None
-    size: int
-    task: Task | None
-    longest_prompt: int
-    traits: Traits | None
+    request: Request
 
 
 class FirstByte(Message, tag=2):

@@ -12,10 +12,10 @@ from typing import Final, Protocol, cast
 
 from coordination import scheduling
 from coordination.program.index import Program
-from coordination.scheduling import Classified, Decision, Dispatch, Headroom, Refusal
+from coordination.scheduling import Classified, Copy, Decision, Dispatch, Headroom, Lost, Refusal
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.prefix_index import BLOCK_BYTES
-from coordination.scheduling.values import NO_TRAITS, Charge, LimitView, Request, Usage
+from coordination.scheduling.values import Charge, LimitView, Request, Usage
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
 from gateway.activation import Active
@@ -37,8 +37,20 @@ from gateway.workers.messages import (
     Turned,
 )
 
-NO_TICKET: Final = cast(Ticket, None)
-"""Tickets stay with the rules: nothing on a worker's way looks at one."""
+
+class _Unsteered:
+    """A route, as far as a worker looks at it: what one does beside sending, workers do not do."""
+
+    steered = False
+
+
+class _Stub:
+    """Tickets stay with the rules."""
+
+    route = _Unsteered
+
+
+NO_TICKET: Final = cast(Ticket, _Stub)
 NO_ROOM: Final = Headroom(None, None)
 
 
@@ -130,26 +142,9 @@ class Remote:
     def admit(self, waiter: Waiter, request: Request, now: int) -> Decision:  # noqa: ARG002 - Rules
         """Ask. The answer is always ``queue``: the waiter is called when the parent has decided."""
         self._asked[request.request_id] = Asked(waiter, request)
-        self._speaker.send(
-            Ask(
-                request.request_id,
-                _asker(waiter.explanation),
-                request.tenant,
-                request.model,
-                request.tier,
-                request.scale,
-                request.prompt_tokens,
-                None if request.max_tokens is None else min(request.max_tokens, LARGEST),
-                cast(list[int], request.blocks),
-                request.arrived,
-                request.stickiness,
-                request.deadline,
-                request.size,
-                request.task,
-                request.longest_prompt,
-                None if request.traits is NO_TRAITS else request.traits,
-            )
-        )
+        if request.max_tokens is not None and request.max_tokens > LARGEST:
+            request.max_tokens = LARGEST
+        self._speaker.send(Ask(_asker(waiter.explanation), request))
         return _decision(request, "", request.tier)
 
     def pump(self, pool: str, now: int = 0) -> None: ...
@@ -171,6 +166,19 @@ class Remote:
     def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> None:  # noqa: ARG002
         """The parent says where it is tried next, or that it is not."""
         self._speaker.send(Failed(dispatch.request.request_id, reason))
+
+    def watch(self, dispatch: Dispatch) -> None:
+        """No second attempts are made by workers."""
+
+    def hedge(self, dispatch: Dispatch) -> None: ...
+
+    def lose(self, dispatch: Dispatch, reason: Lost) -> None: ...
+
+    def mirror(self, dispatch: Dispatch) -> list[Copy]:  # noqa: ARG002
+        """Nor copies."""
+        return []
+
+    def copied(self, copy: Copy, ended: scheduling.Ended) -> None: ...
 
     def cancel(self, request_id: str, pool: str) -> None:
         """That the request is over, which is told next, says it all."""
@@ -198,7 +206,7 @@ class Remote:
         """The parent turns down what it cannot put on record."""
         return True
 
-    def begin(self, explanation: Explanation, dispatch: Dispatch) -> bool:  # noqa: ARG002
+    def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:  # noqa: ARG002
         """The parent put it on record as it placed it, if it could."""
         asked = self._asked.get(explanation.request_id)
         return asked is not None and asked.recorded
@@ -218,7 +226,9 @@ class Remote:
         if asked is not None:
             asked.ended = (outcome, counted_by)
 
-    def failed(self, explanation: Explanation, dispatch: Dispatch) -> None: ...
+    def failed(
+        self, explanation: Explanation, dispatch: Dispatch, sent: int, *, dropped: bool = False
+    ) -> None: ...
 
     def interrupted(self, explanation: Explanation, dispatch: Dispatch, charge: Charge) -> None: ...
 

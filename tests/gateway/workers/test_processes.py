@@ -13,7 +13,7 @@ import pytest
 
 from tests.gateway import policy
 from tests.gateway.console import Console
-from tests.gateway.raw_client import RawClient, until
+from tests.gateway.raw_client import Answer, RawClient, until
 from tests.gateway.running import chat_body, chat_request, gateway, write_state
 from tests.gateway.test_process import start
 from tests.gateway.upstream import replicas
@@ -32,7 +32,8 @@ def alive(pid):
 
 async def test_a_worker_killed_under_load_takes_no_usage_with_it_and_nothing_stays_held(tmp_path):
     console = Console()
-    answered, cut = [], 0
+    answered: list[Answer] = []
+    cut = 0
     stopping = asyncio.Event()
 
     async def keep_asking(port):
@@ -57,13 +58,20 @@ async def test_a_worker_killed_under_load_takes_no_usage_with_it_and_nothing_sta
         ) as gw,
     ):
         asking = [asyncio.create_task(keep_asking(gw.front.port)) for _ in range(8)]
-        for kills in range(1, 3):
+
+        async def sixty_more():
             upto = len(answered) + 60
-            await until(lambda upto=upto: len(answered) > upto)
-            os.kill(gw.workers.states()[kills % 2]["pid"], signal.SIGKILL)
-            await until(lambda kills=kills: gw.workers.restarts == kills)
-        upto = len(answered) + 60
-        await until(lambda: len(answered) > upto)
+            await until(lambda: len(answered) > upto)
+
+        async def kill(number, restarts):
+            os.kill(gw.workers.states()[number]["pid"], signal.SIGKILL)
+            await until(lambda: gw.workers.restarts == restarts)
+
+        await sixty_more()
+        await kill(0, restarts=1)
+        await sixty_more()
+        await kill(1, restarts=2)
+        await sixty_more()
         stopping.set()
         await asyncio.gather(*asking)
         await until(lambda: gw.workers.in_flight == 0)

@@ -21,6 +21,7 @@ from coordination.program.records import LimitRecord
 from coordination.scheduling import Classified
 from coordination.scheduling.values import Request, Usage
 from gateway.activation import Active
+from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
 from gateway.explanations import Explanation, Explanations
 from gateway.metrics import Metrics
@@ -62,10 +63,12 @@ def active(limit=LIMIT):
     )
 
 
-class Clock:
+class Clock(PolicyClock):
     """Stands still unless told."""
 
-    at = 1_700_000_000_000_000
+    def __init__(self):
+        super().__init__()
+        self.at = 1_700_000_000_000_000
 
     def now(self):
         return self.at
@@ -81,7 +84,7 @@ class Record:
     def takes(self):
         return True
 
-    def begin(self, explanation, dispatch):
+    def begin(self, explanation, dispatch, now):
         key = (explanation.request_id, dispatch.attempt)
         assert key not in self.open
         assert key not in self.ended
@@ -100,7 +103,7 @@ class Record:
     def settled(self, explanation, dispatch, charge, outcome, counted_by, now):
         self._end(explanation, dispatch, outcome)
 
-    def failed(self, explanation, dispatch):
+    def failed(self, explanation, dispatch, sent, *, dropped=False):
         self._end(explanation, dispatch, "failed")
 
     def interrupted(self, explanation, dispatch, charge):
@@ -111,7 +114,7 @@ class Queue:
     """What one side has said and the other has not heard, as bytes; it goes over in pieces of any size."""
 
     def __init__(self, decoder):
-        self.bytes = deque()
+        self.bytes: deque[bytes] = deque()
         self.frames = Frames()
         self.decoder = decoder
 
@@ -145,7 +148,7 @@ class Waiting:
         assert self.asked
         self.asked = False
         self.dispatch = dispatch
-        assert self.side.remote.begin(self.explanation, dispatch)
+        assert self.side.remote.begin(self.explanation, dispatch, 1)
         self.explanation.sent = 1
 
     def refused(self, decision):
@@ -189,7 +192,7 @@ class Protocol(RuleBasedStateMachine):
             return Coordinator(self.now, self.clock, seed=1, salt=7)
 
         self.coordinator = self.loop.run_until_complete(make())
-        self.half_decided = []
+        self.half_decided: list[str] = []
         decide = self.coordinator.admit
 
         def admit(waiter, request, now):
@@ -370,10 +373,11 @@ def test_shares_of_one_to_three_hold_though_each_tenant_comes_to_a_worker_of_its
 
     coordinator = loop.run_until_complete(make())
     desk = Desk(coordinator, clock, record, Metrics(), Explanations(), NobodyToTell())
-    clients = {tenant: Client(Queue(from_parent), 1) for tenant in weights}
+    heard = {tenant: Queue(from_parent) for tenant in weights}
+    clients = {tenant: Client(queue, 1) for tenant, queue in heard.items()}
     served = dict.fromkeys(weights, 0)
     drawn = random.Random(5)
-    running: deque = deque()
+    running: deque[tuple[str, Placed]] = deque()
     count = 0
 
     def arrive(tenant):
@@ -392,9 +396,9 @@ def test_shares_of_one_to_three_hold_though_each_tenant_comes_to_a_worker_of_its
         desk.hear(clients[tenant], ask)
 
     def look():
-        for tenant, client in clients.items():
-            while client.speaker.bytes:
-                (message,) = client.speaker.deliver(1)
+        for tenant, queue in heard.items():
+            while queue.bytes:
+                (message,) = queue.deliver(1)
                 assert isinstance(message, Placed), message
                 running.append((tenant, message))
 
