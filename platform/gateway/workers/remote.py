@@ -96,6 +96,8 @@ class Remote:
         self._salts: dict[tuple[str, str, str], int] = {}
         self._speaker = speaker
         self._asked: dict[str, Asked] = {}
+        self.used: set[str] = set()
+        """Replicas that requests were sent to since somebody emptied this."""
         self._last: Asked | None = None
         """The request that was over last."""
 
@@ -119,6 +121,7 @@ class Remote:
         if isinstance(message, Placed):
             asked.room, asked.at = message.room, message.sent_at
             asked.recorded = message.recorded
+            self.used.add(message.replica)
             asked.usage = None
             asked.waiter.placed(_dispatch(asked.request, message))
         else:

@@ -36,6 +36,7 @@ from gateway.workers.remote import Remote, RemoteMetrics
 
 TEND_SECONDS = 1.0
 """Between looks at idle connections to replicas, and at the keys shown to them."""
+FORGET_SECONDS = 600.0
 LAST_BYTES = 0.2
 """Seconds for the last bytes of answers that a stop has ended."""
 
@@ -60,6 +61,7 @@ class Worker:
         self._prepared: dict[int, Active] = {}
         self._sock = listening
         self._timer: asyncio.TimerHandle | None = None
+        self._forget_at = 0.0
         self._link: Link[FromParent] = Link(link, from_parent, self._hear, self.over)
         self.ended = asyncio.Event()
         """Nothing is served any more, and all is said."""
@@ -144,10 +146,14 @@ class Worker:
 
     def _tend(self) -> None:
         self._timer = self._loop.call_later(TEND_SECONDS, self._tend)
-        program = self.remote.program
-        self._replicas.expire(self._loop.time())
-        self._replicas.retain({url for pool in program.pools.values() for url in pool.replicas})
-        self.plane.credentials.follow(program)
+        now = self._loop.time()
+        self._replicas.expire(now)
+        if now >= self._forget_at:
+            # Which replicas there are is the parent's to know: those unheard of for so long are let go.
+            self._replicas.retain(self.remote.used)
+            self.remote.used = set()
+            self._forget_at = now + FORGET_SECONDS
+        self.plane.credentials.follow(self.remote.program)
 
     def _report(self) -> Report:
         used = resource.getrusage(resource.RUSAGE_SELF)
