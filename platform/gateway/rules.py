@@ -74,6 +74,9 @@ class Rules(Protocol):
     def copied(self, copy: Copy, ended: Ended) -> None:
         """A copy is over."""
 
+    def fared(self, decision: Decision, failed: bool, streamed: bool, took: int) -> None:
+        """A request of a route with canaries ended."""
+
     def cancel(self, request_id: str, pool: str) -> None:
         """Its client left while it waited."""
 

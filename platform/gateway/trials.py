@@ -7,12 +7,13 @@ from typing import Any
 
 from gateway.coordinator import Coordinator
 from gateway.explanations import Explanation
+from gateway.rules import Rules
 
 FAILURES = frozenset({"upstream_failed", "upstream_timeout"})
 """Codes that say that the pool failed, rather than the caller, the policy or this gateway."""
 
 
-def tell_of(explanation: Explanation, coordinator: Coordinator) -> None:
+def tell_of(explanation: Explanation, coordinator: Rules) -> None:
     """A request of a route with canaries is over. One whose client left, or that the engine refused, tells
     nothing."""
     decision, problem = explanation.decision, explanation.problem

@@ -20,6 +20,7 @@ from gateway.explanations import Explanation, Explanations
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
 from gateway.telling import Teller
+from gateway.trials import tell_of
 from gateway.workers.messages import (
     Ask,
     Asker,
@@ -289,6 +290,9 @@ class Desk:
                 self.accounts.failed(explanation, dispatch, dispatch.sent_at)
         explanation.sent, explanation.first_byte = over.sent, over.first_byte
         self._finished(explanation, over)
+        dispatches = explanation.dispatches
+        if dispatches and dispatches[-1].ticket.route.trials:
+            tell_of(explanation, self.coordinator)
 
     def _settle(self, errand: Errand, dispatch: Dispatch, usage: Usage, now: int) -> Charge:
         errand.dispatch = None

@@ -183,6 +183,9 @@ class Remote:
 
     def copied(self, copy: Copy, ended: scheduling.Ended) -> None: ...
 
+    def fared(self, decision: Decision, failed: bool, streamed: bool, took: int) -> None:
+        """The parent sees for itself."""
+
     def cancel(self, request_id: str, pool: str) -> None:
         """That the request is over, which is told next, says it all."""
 
