@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from coordination.bundle import directory as directories
 from coordination.bundle.directory import Directory, read_directory
 from coordination.bundle.keys import KeyFormatError, PublicKey
+from coordination.bundle.overrides import FEATURES, Override, trusted_by
+from coordination.bundle.pointer import Pointer
 from coordination.bundle.refusals import Refused, RefusedError
 from coordination.bundle.state_folder import FILES, load_state
 from coordination.bundle.verification import ENVELOPE_FILE, TAR_FILE, Accepted, Expectations, accept
@@ -38,6 +40,13 @@ class Active:
     """The pointer has expired; serving goes on."""
     pointer: dict[str, int | str] | None
     """Ring, serial and version, if a pointer led here."""
+    overrides: tuple[Override, ...] = ()
+    """That pointer's."""
+    order: tuple[int, int] = (0, 0)
+    rollback: bool = False
+    """That pointer brings an earlier release back."""
+    trusted: Mapping[str, PublicKey] = field(default_factory=dict)
+    """Whose signature by hand counts."""
 
 
 class Source(Protocol):
@@ -85,7 +94,7 @@ class BundleFiles:
         )
         if isinstance(accepted, Refused):
             return accepted
-        return _active(accepted, keys, stale=False, pointer=None)
+        return _active(accepted, keys, trusted={key.key_id: key})
 
 
 class StateFolder:
@@ -111,15 +120,15 @@ class StateFolder:
             files = self._read()
         except OSError as error:
             return Refused("missing_file", _reason(error), file=str(error.filename))
-        state = load_state(files, run_vectors, now=now_us)
+        state = load_state(files, run_vectors, now=now_us, features=FEATURES)
         if isinstance(state, Refused):
             return state
-        pointer = state.pointer
         return _active(
             state.bundle,
             state.directory,
             stale=state.stale,
-            pointer={"ring": pointer.ring, "serial": pointer.serial, "version": pointer.version},
+            pointer=state.pointer,
+            trusted=trusted_by(state.root),
         )
 
     def _read(self) -> Mapping[str, bytes]:
@@ -144,7 +153,12 @@ def source_of(settings: GatewaySettings) -> Source:
 
 
 def _active(
-    accepted: Accepted, keys: Directory, *, stale: bool, pointer: dict[str, int | str] | None
+    accepted: Accepted,
+    keys: Directory,
+    *,
+    stale: bool = False,
+    pointer: Pointer | None = None,
+    trusted: Mapping[str, PublicKey],
 ) -> Active:
     return Active(
         digest=accepted.digest,
@@ -152,8 +166,19 @@ def _active(
         program=load(accepted.records),
         directory=keys,
         stale=stale,
-        pointer=pointer,
+        pointer=release_of(pointer),
+        overrides=pointer.overrides if pointer is not None else (),
+        order=pointer.order if pointer is not None else (0, 0),
+        rollback=pointer is not None and pointer.rollback_of is not None,
+        trusted=trusted,
     )
+
+
+def release_of(pointer: Pointer | None) -> dict[str, int | str] | None:
+    """What is told of a pointer that was followed."""
+    if pointer is None:
+        return None
+    return {"ring": pointer.ring, "serial": pointer.serial, "version": pointer.version}
 
 
 def _stamp(name: str, path: Path) -> tuple[str, int, int, int]:

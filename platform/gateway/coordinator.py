@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 
 from coordination import scheduling
 from coordination.program.index import Program
+from coordination.program.records import LimitOf, LimitPer
 from coordination.scheduling import (
     Classified,
     Decision,
@@ -31,6 +32,23 @@ from gateway.log import log
 from gateway.rules import FailReason, Outcome, Waiter
 
 
+@dataclass(frozen=True, slots=True)
+class Overriding:
+    """What overrides want of the rules. False: nothing."""
+
+    pools: Mapping[str, str] = field(default_factory=dict)
+    """That take nothing new -> why."""
+    replicas: frozenset[str] = frozenset()
+    """URLs of those that take nothing new."""
+    waking: Mapping[str, int] = field(default_factory=dict)
+    """Pools whose replicas are on their way -> until when their requests are held."""
+    raised: Mapping[tuple[str, LimitOf, LimitPer], tuple[int, str]] = field(default_factory=dict)
+    """(Quota, dimension, period) -> by what factor in millionths, and why."""
+
+    def __bool__(self) -> bool:
+        return bool(self.pools or self.replicas or self.waking or self.raised)
+
+
 class Coordinator:
     """The rules' state, the policy in force, and the requests that wait."""
 
@@ -44,6 +62,7 @@ class Coordinator:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._switch: scheduling.Switch | None = None
+        self._overriding = Overriding()
         self.active = active
         self.credited: dict[str, int] = {}
         """Credits that were carried out, and when each was made."""
@@ -73,6 +92,7 @@ class Coordinator:
         self.active = active
         self._program = active.program
         self.follow_credits()
+        self.override(self._overriding)
         for pool in self._program.pools:
             self.pump(pool)
         if self._waiting:
@@ -179,6 +199,8 @@ class Coordinator:
         decision = scheduling.fail(self._program, self._state, dispatch, reason, self._clock.now())
         if decision is None:
             self._waiting[dispatch.request.request_id] = (waiter, dispatch.decision)
+        if self._overriding.pools:
+            self._move_on(self._clock.now())
         self.pump(dispatch.pool)
         return decision
 
@@ -264,9 +286,44 @@ class Coordinator:
         """A name of the policy stands for these replicas."""
         self._found[dns] = members
         self._follow_names()
+        self._set_aside((), self._clock.now())
         for name, pool in self._program.pools.items():
             if pool.dns == dns:
                 self.pump(name)
+
+    def override(self, wanted: Overriding) -> None:
+        """From the next decision on, exactly these overrides are in force (R12)."""
+        before, self._overriding = self._overriding, wanted
+        if not wanted and not before:
+            return
+        now, program, state = self._clock.now(), self._program, self._state
+        scheduling.raise_limits(program, state, wanted.raised, now)
+        scheduling.drain(program, state, wanted.pools, now)
+        self._set_aside(before.replicas - wanted.replicas, now)
+        for name in wanted.waking.keys() | before.waking.keys():
+            scheduling.wake(program, state, name, wanted.waking.get(name, now), now)
+        self._move_on(now)
+        for name in program.pools:
+            self.pump(name)
+        if self._waiting:
+            self._arm()
+
+    def _set_aside(self, back: Iterable[str], now: int) -> None:
+        """Cordon what is to take nothing new, wherever it is found; and have ``back`` take requests again."""
+        for name in self._program.pools:
+            for url in (*self._overriding.replicas, *back):
+                well = url not in self._overriding.replicas
+                scheduling.set_health(self._program, self._state, name, url, well, now)
+
+    def _move_on(self, now: int) -> None:
+        """What waits for a drained pool is let in anew, or refused."""
+        for before, after in scheduling.move_on(self._program, self._state, now):
+            waiter, _ = self._waiting.pop(before.request.request_id)
+            if after.verdict == "refuse":
+                waiter.refused(after)
+            else:
+                self._waiting[after.request.request_id] = (waiter, after)
+                waiter.explanation.decision = after
 
     def standing(self, pool: str) -> list[scheduling.Standing]:
         """The replicas of a pool: health, what is in flight there, whether they are drained."""

@@ -14,6 +14,7 @@ from coordination.scheduling import Decision, Dispatch, Refusal
 from coordination.scheduling.values import Request, Traits
 from gateway.accounts import Accounts, NoAccounts
 from gateway.agents import run_of, session_of, task_of
+from gateway.blocks import Blocks
 from gateway.clock import PolicyClock
 from gateway.credentials import Credentials
 from gateway.downstream.connection import Answering, ClientConnection
@@ -34,6 +35,7 @@ from gateway.upstream.pool import Replicas
 
 MODELS = b"/v1/models"
 JSON = b"content-type: application/json\r\n"
+BLOCKED = frozenset({"key_blocked", "tenant_blocked"})
 SWEEP_SECONDS = 0.1
 REMEMBERED_KEYS = 10_000
 SESSION_LIMIT = 256
@@ -61,6 +63,8 @@ class DataPlane:
         self.teller = teller or NobodyToTell()
         self.region = region
         self.credentials = Credentials()
+        self.blocks: Blocks | None = None
+        """Who is not served because of an override; usually nobody."""
         self.metrics = Metrics()
         self.explanations = Explanations()
         self.mirrors = Mirrors(coordinator, replicas, self.credentials, clock)
@@ -93,7 +97,7 @@ class DataPlane:
             directory, path, sender = head.vetted
             if directory is self.coordinator.active.directory:
                 request.path, request.sender = path, sender
-                return None
+                return None if self.blocks is None else self.blocks.problem(sender)
         path = request.path.partition(b"?")[0]
         request.path = path
         if path in ENDPOINTS:
@@ -113,7 +117,7 @@ class DataPlane:
             # A head is vetted once a directory; a key that expires is looked at each time.
             lasting = sender.expires_at is None
             head.vetted = (self.coordinator.active.directory, path, sender) if lasting else None
-        return None
+        return None if self.blocks is None else self.blocks.problem(sender)
 
     def serve(self, request: HttpRequest, connection: ClientConnection) -> Answering | None:
         now = self.clock.now()
@@ -122,6 +126,8 @@ class DataPlane:
         client_id = request.headers.get(b"x-request-id")
         if client_id is not None:
             explanation.client_request_id = client_id[:SESSION_LIMIT].decode("latin-1")
+        if request.problem is not None and isinstance(request.sender, KeyFacts):
+            explanation.tenant, explanation.key_id = request.sender.tenant, request.sender.key_id
         answer = request.problem or self._answer(request, connection, explanation)
         if isinstance(answer, Problem):
             self._refuse_now(connection, explanation, answer)
@@ -165,7 +171,7 @@ class DataPlane:
         allow = b""
         if problem.code == "method_not_allowed":
             allow = b"allow: POST\r\n" if "POST" in problem.message else b"allow: GET\r\n"
-        elif problem.code == "invalid_api_key":
+        elif problem.code in ("invalid_api_key", "key_blocked"):
             allow = b'www-authenticate: Bearer realm="headway"\r\n'
         fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n%b%b%b%b" % (
             JSON,
@@ -199,7 +205,7 @@ class DataPlane:
         explanation.outcome = "refused"
         explanation.status = problem.status
         explanation.finished = self.clock.now()
-        if explanation.decision is not None:
+        if explanation.decision is not None or problem.code in BLOCKED:
             self.explanations.keep(explanation)
         self.metrics.finished(explanation)
         self.teller.note(explanation)

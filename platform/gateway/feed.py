@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from coordination.bundle.keys import PublicKey
+from coordination.bundle.overrides import Override
 from coordination.bundle.refusals import Refused
 from gateway.activation import Active
+
+Heard = Callable[[tuple[Override, ...], tuple[int, int]], None]
 
 
 class Post(Protocol):
@@ -23,8 +27,16 @@ class Feed(Protocol):
     async def first(self) -> Active | Refused:
         """What to serve at the start, or why nothing may be served."""
 
-    def start(self, activate: Callable[[Active], None]) -> None:
-        """Call ``activate``, on the event loop, with everything that comes after the first."""
+    def start(self, activate: Callable[[Active], None], heard: Heard) -> None:
+        """Call ``activate``, on the event loop, with everything that comes after the first; ``heard`` with
+        the overrides and the order of each pointer that was verified, whether its bundle is served or not."""
+
+    def freeze(self, frozen: bool) -> None:
+        """Whether to keep the bundle that is served, whatever pointers say. A rollback is followed."""
+
+    @property
+    def trusted(self) -> Mapping[str, PublicKey]:
+        """Whose signature on an override counts now."""
 
     async def stop(self) -> None: ...
 

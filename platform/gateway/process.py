@@ -14,6 +14,7 @@ from coordination.program.timeline import recurrences_end
 from coordination.wire.telemetry import Queue, Replica
 from gateway.activation import Active
 from gateway.admin import AdminPlane
+from gateway.blocks import Blocks
 from gateway.books import Books
 from gateway.clock import PolicyClock
 from gateway.coordinator import Coordinator
@@ -23,6 +24,7 @@ from gateway.downstream.request import Limits
 from gateway.feed import Feed
 from gateway.log import log
 from gateway.observer import Observer
+from gateway.overriding import Overrides
 from gateway.recording import Recording, Together
 from gateway.resolver import Lookup, Resolver
 from gateway.settings import GatewaySettings
@@ -92,6 +94,10 @@ class GatewayProcess:
         self.workers: Workers | None = None
         if settings.workers > 1:
             self.workers = self._workers(salt, active, launch)
+        self.overrides = Overrides(
+            self.coordinator, clock, lambda: feed.trusted, self._block, feed.freeze, settings.own_folder
+        )
+        self.overrides.deliver(active.overrides, active.order)
         self.front: Listener | Workers = self.workers or self.data
         """Where clients are served: here, or by workers."""
         self.admin = Listener(AdminPlane(self))
@@ -138,7 +144,7 @@ class GatewayProcess:
             self.plane.start()
         self._resolver.start()
         self._observer.start()
-        self._feed.start(self._activate)
+        self._feed.start(self._activate, self.overrides.deliver)
         self.reporter.start()
         self.books.start()
         if self.telling is not None:
@@ -165,6 +171,7 @@ class GatewayProcess:
             self.certificate.close()
         self._observer.close()
         self._resolver.close()
+        self.overrides.close()
         self.plane.close()
         self.coordinator.close()
         self.replicas.close()
@@ -200,6 +207,7 @@ class GatewayProcess:
             "credentials_missing": self.plane.credentials.missing,
             "recording": self._recording(),
             "workers": None if self.workers is None else self.workers.states(),
+            "overrides": self.overrides.as_json()["overrides"],
             "replicas": self.replica_states(),
             "names": self.name_states(),
         }
@@ -251,6 +259,7 @@ class GatewayProcess:
             + self.books.page()
             + steering_page(self.coordinator, self.plane.mirrors)
             + (b"" if workers is None else workers.page())
+            + self.overrides.page()
         )
 
     def _telemetry(self) -> Facts:
@@ -286,6 +295,11 @@ class GatewayProcess:
         self.plane.credentials.follow(active.program)
         self.coordinator.activate(active)
         self._resolver.ask()
+
+    def _block(self, blocks: Blocks | None) -> None:
+        self.plane.blocks = blocks
+        if self.workers is not None:
+            self.workers.block(blocks)
 
 
 def _text(path: Path | None) -> str | None:

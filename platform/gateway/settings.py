@@ -46,10 +46,15 @@ class GatewaySettings:
     """What to do with requests while their usage cannot be put on record."""
 
     @property
+    def own_folder(self) -> Path | None:
+        """The state folder, if it is this gateway's own and not somebody else's to write."""
+        return self.state if self.server is not None or self.bundle is not None else None
+
+    @property
     def usage_folder(self) -> Path | None:
-        """Where usage is kept until the console has it; only in a folder that is this gateway's own."""
-        own = self.server is not None or self.bundle is not None
-        return self.state / "usage" if own and self.state is not None else None
+        """Where usage is kept until the console has it; only in a folder of its own."""
+        own = self.own_folder
+        return own / "usage" if own is not None else None
 
     def require_one_way(self) -> None:
         """``ValueError`` unless exactly one way to be given a policy is used, and wholly."""

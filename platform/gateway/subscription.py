@@ -7,15 +7,20 @@ what the data plane enforces. Loading happens beside what serves, in a thread; t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from coordination.bundle.candidates import Candidate
+from coordination.bundle.keys import PublicKey
+from coordination.bundle.overrides import FEATURES, trusted_by
+from coordination.bundle.pointer import Pointer
 from coordination.bundle.refusals import Refused
+from coordination.bundle.subscription import Frozen
 from coordination.program.index import Program, load
 from coordination.program.records import ProgramRecords, Vector
 from coordination.scheduling import run_vectors
-from gateway.activation import Active
+from gateway.activation import Active, release_of
+from gateway.feed import Heard
 from subscriber.identity import Identity
 from subscriber.loop import Delivery
 
@@ -28,16 +33,25 @@ class Subscription:
         self._prepared: tuple[ProgramRecords, Program] | None = None
         self._sink: Callable[[Active], None] | None = None
         self._first: asyncio.Future[Active] = asyncio.get_running_loop().create_future()
-        self._delivery = Delivery(identity, folder, self)
+        self._heard: Heard | None = None
+        self._delivery = Delivery(identity, folder, self, features=FEATURES)
 
     async def first(self) -> Active:
         """Begin, and wait for something to serve: what the disk holds, or what the console sends."""
         await self._delivery.start()
         return await self._first
 
-    def start(self, activate: Callable[[Active], None]) -> None:
-        """Call ``activate`` with everything that comes after the first."""
-        self._sink = activate
+    def start(self, activate: Callable[[Active], None], heard: Heard) -> None:
+        self._sink, self._heard = activate, heard
+        self.heard(self._delivery.state.desired)
+
+    def freeze(self, frozen: bool) -> None:
+        if frozen is not self._delivery.state.frozen:
+            self._delivery.feed(Frozen(frozen))
+
+    @property
+    def trusted(self) -> Mapping[str, PublicKey]:
+        return trusted_by(self._delivery.state.root)
 
     async def stop(self) -> None:
         await self._delivery.stop()
@@ -66,21 +80,23 @@ class Subscription:
             self._prepared = (records, program)
         return failures
 
+    def heard(self, pointer: Pointer | None) -> None:
+        """On the loop: the newest verified pointer. Its overrides do not wait for its bundle."""
+        if pointer is not None and self._heard is not None:
+            self._heard(pointer.overrides, pointer.order)
+
     def activate(self, candidate: Candidate) -> None:
         """On the loop: one assignment further down. A new directory alone keeps the program."""
         records = candidate.bundle.records
         if self._prepared is None or self._prepared[0] is not records:
             raise RuntimeError("a bundle was activated that was never prepared")
-        pointer = self._delivery.state.attempted
         active = Active(
             digest=candidate.bundle.digest,
             environment=records.environment,
             program=self._prepared[1],
             directory=candidate.directory,
             stale=self.stale,
-            pointer=None
-            if pointer is None
-            else {"ring": pointer.ring, "serial": pointer.serial, "version": pointer.version},
+            pointer=release_of(self._delivery.state.attempted),
         )
         if not self._first.done():
             self._first.set_result(active)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from coordination.bundle import root as roots
 from coordination.bundle.acceptance import step, subscribe, verify_parts
 from coordination.bundle.candidates import Candidate, Verify
+from coordination.bundle.pointer import Pointer
 from coordination.bundle.refusals import Refused, RefusedError, refuse
 from coordination.bundle.root import open_root
 from coordination.bundle.subscription import (
@@ -64,6 +65,9 @@ class Runtime(Protocol):
 
         Called in a thread. Whatever can go wrong with a program goes wrong here.
         """
+
+    def heard(self, pointer: Pointer | None) -> None:
+        """A newer pointer was verified, whatever becomes of its bundle. Called on the event loop."""
 
     def activate(self, candidate: Candidate) -> None:
         """Serve ``candidate`` from now on. Called on the event loop; swaps one reference."""
@@ -133,9 +137,12 @@ class Delivery:
 
     def feed(self, event: Event) -> None:
         """One step of the machine; what it asks for is begun at once."""
+        before = self.state.desired
         self.state, effects = step(self.state, event)
         for effect in effects:
             self._begin(self._perform(effect))
+        if self.state.desired is not before:
+            self._runtime.heard(self.state.desired)
         self._reporter.note(self.state)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

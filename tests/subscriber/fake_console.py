@@ -163,9 +163,13 @@ class Runtime:
     def __init__(self) -> None:
         self.served: list[Candidate] = []
         self.failures: list[str] = []
+        self.last_heard: Pointer | None = None
 
     def prepare(self, records: Any, vectors: Any) -> list[str]:
         return self.failures
+
+    def heard(self, pointer: Pointer | None) -> None:
+        self.last_heard = pointer
 
     def activate(self, candidate: Candidate) -> None:
         self.served.append(candidate)

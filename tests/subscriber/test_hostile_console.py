@@ -123,6 +123,15 @@ async def test_an_emergency_measure_this_gateway_cannot_enforce_is_refused(tmp_p
         await still_listens(gateway)
 
 
+async def test_a_measure_does_not_wait_for_a_bundle_that_cannot_be_fetched(tmp_path):
+    async with serving(tmp_path / "state") as (gateway, _):
+        made, keys = samples.bundle(output=70_000), samples.directory(serial=2)
+        wanted = samples.pointer(made, keys, serial=3, issued_at=wall())
+        gateway.console.post(sign_pointer(wanted, [samples.KEY]))
+        await gateway.until_refused("fetch_failed")
+        assert gateway.runtime.last_heard == wanted
+
+
 async def test_an_expired_pointer_is_followed_and_called_stale_until_a_fresh_one_comes(tmp_path):
     async with subscribed(tmp_path / "state") as gateway:
         old = gateway.console.release(2, issued_at=wall() - 3_600_000_000)

@@ -31,6 +31,7 @@ from coordination.bundle.subscription import (
     FetchBundle,
     FetchDirectory,
     FetchFailed,
+    Frozen,
     Persist,
     Persisted,
     PersistFailed,
@@ -60,6 +61,8 @@ FIRST_RETRY: Micros = 1_000_000
 LAST_RETRY: Micros = 60_000_000
 """A refusal that may pass is tried again after 1 s, 2 s, 4 s, ... at most 60 s."""
 
+FROZEN = Refused("releases_frozen", "releases are frozen here: the bundle that serves is kept")
+
 Outcome = tuple[Subscriber, tuple[Effect, ...]]
 
 
@@ -87,6 +90,8 @@ def step(subscriber: Subscriber, event: Event) -> Outcome:
             return _persisted(replace(subscriber, persisted=digests), number)
         case PersistFailed():
             return _persist_failed(subscriber, event)
+        case Frozen(frozen):
+            return _frozen(replace(subscriber, frozen=frozen))
         case _:
             attempt = subscriber.attempt
             if attempt is None or attempt.number != event.number:
@@ -201,6 +206,8 @@ def _follow(subscriber: Subscriber, pointer: Pointer, envelope: bytes) -> Outcom
     if subscriber.barred is not None and subscriber.barred[0] == pair:
         refused = subscriber.barred[1]
         return _failed(replace(subscriber, attempted=pointer, attempt=None), refused), ()
+    if _is_held(subscriber, pointer):
+        return _failed(replace(subscriber, attempted=pointer, attempt=None), FROZEN), ()
     number = subscriber.attempts + 1
     begun = Attempt(number=number, pointer=pointer, envelope=envelope)
     subscriber = replace(
@@ -212,6 +219,23 @@ def _follow(subscriber: Subscriber, pointer: Pointer, envelope: bytes) -> Outcom
     if applied is None or applied.candidate.directory_digest != pointer.directory:
         wanted.append(FetchDirectory(number, pointer.directory))
     return subscriber, tuple(wanted)
+
+
+def _is_held(subscriber: Subscriber, pointer: Pointer) -> bool:
+    """Would ``pointer`` bring another bundle while releases are frozen? A way back is open at any time."""
+    applied = subscriber.applied
+    other = applied is not None and applied.candidate.bundle.digest != pointer.bundle
+    return subscriber.frozen and other and pointer.rollback_of is None
+
+
+def _frozen(subscriber: Subscriber) -> Outcome:
+    attempt = subscriber.attempt
+    if attempt is not None and subscriber.state != "activating" and _is_held(subscriber, attempt.pointer):
+        return _give_up(subscriber, attempt, FROZEN)
+    held = subscriber.error is FROZEN and subscriber.desired is not None
+    if held and not subscriber.frozen and subscriber.desired is not None:
+        return _follow(subscriber, subscriber.desired, subscriber.envelope)
+    return subscriber, ()
 
 
 def _renew(subscriber: Subscriber, applied: Applied, pointer: Pointer, envelope: bytes) -> Outcome:

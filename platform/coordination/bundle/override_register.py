@@ -61,6 +61,14 @@ class Register:
         """The first instant after ``now`` at which one ends by itself."""
         return min((one.expires_at for one in self.in_force(now)), default=None)
 
+    def remembering(self, override: Override, until: Micros) -> Register:
+        """With one that was taken before a restart."""
+        return replace(self, by_hand=(*self.by_hand, ByHand(override, until)))
+
+    def resting(self, widened: Iterable[Widened], now: Micros) -> Register:
+        """With what was raised before a restart, as far as it still rests."""
+        return _forget(replace(self, widened=tuple(widened)), now)
+
 
 def deliver(
     register: Register, overrides: Iterable[Override], order: tuple[int, int], now: Micros

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal, cast, get_args
 
 from msgspec import Meta
 
@@ -18,7 +18,7 @@ from coordination.bundle.keys import PublicKey, SigningKey
 from coordination.bundle.refusals import Code, Refused, refuse
 from coordination.bundle.root import Root
 from coordination.bundle.values import Instant, Name, Value, check, decode, encode
-from coordination.program.records import MILLION, Micros
+from coordination.program.records import MILLION, LimitOf, LimitPer, Micros
 
 FILE = "override.dsse.json"
 MAX_OVERRIDES: Final = 32
@@ -96,10 +96,10 @@ class Override(Value, frozen=True, omit_defaults=True):
         return self.expires_at <= self.issued_at
 
     @property
-    def limit(self) -> tuple[str, str, str]:
+    def limit(self) -> tuple[str, LimitOf, LimitPer]:
         """Quota, dimension and period of a ``raise_limit``."""
         quota, of, per = self.subject.split(":")
-        return quota, of, per
+        return quota, cast(LimitOf, of), cast(LimitPer, per)
 
 
 class Statement(Value, frozen=True):

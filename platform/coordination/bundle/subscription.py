@@ -57,6 +57,8 @@ class Subscriber:
     root: Root
     root_envelope: bytes
     features: frozenset[str] = frozenset()
+    frozen: bool = False
+    """Another bundle than the one that serves is not followed, unless it is a rollback."""
     state: State = "fetching"
     desired: Pointer | None = None
     """The newest verified pointer: only a greater one is followed after it."""
@@ -180,8 +182,16 @@ class Ticked:
     mono: Micros
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze of releases is in force here, or is over."""
+
+    frozen: bool
+
+
 Event = (
     Started
+    | Frozen
     | RootReceived
     | PointerReceived
     | BundleReceived

@@ -18,6 +18,7 @@ from coordination.scheduling.lasting import Remembered, Used, recount, remember,
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.mirroring import Copies, Copy, Ended, copied, copy_began, mirror
 from coordination.scheduling.observing import Standing, follow, observe, set_health, standing, wake
+from coordination.scheduling.overriding import drain, move_on, raise_limits
 from coordination.scheduling.placed import Placed
 from coordination.scheduling.settlement import (
     PROGRESS_TOKENS,
@@ -94,6 +95,7 @@ __all__ = [
     "credit",
     "decide",
     "dispatch",
+    "drain",
     "evaluate",
     "expire",
     "explain",
@@ -106,11 +108,13 @@ __all__ = [
     "levels",
     "lose",
     "mirror",
+    "move_on",
     "new_state",
     "next_expiry",
     "observe",
     "place",
     "progress",
+    "raise_limits",
     "recount",
     "remember",
     "restore",

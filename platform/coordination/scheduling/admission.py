@@ -6,6 +6,7 @@ the next turn of the loop. The first failure decides.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import heappush
 
 from coordination.program.index import Price, Program, Reservation, Route, Scope, Segment
@@ -26,6 +27,7 @@ from coordination.scheduling.refusals import (
     GROWS_TOO_FAST,
     NOTHING_TO_BORROW,
     SENTENCES,
+    SET_ASIDE,
     TOO_MANY_BYTES,
     TOO_MUCH,
     refuse,
@@ -114,6 +116,12 @@ def _under(
         return None
     decision.route = route.name
     pools = _pools(state, segment, scope, route, request, trace)
+    if not pools and trace[-1][0] is reasons.DRAINED:
+        why = sorted({line[2] for line in trace if line[0] is reasons.DRAINED})
+        refuse(decision, "reservation_shortfall" if request.scale else "capacity_exceeded", None)
+        decision.message = SET_ASIDE.format("; ".join(why))
+        decision.retry_after_us = state.jitter(request.request_id, MILLION)
+        return scope.tier.downgrade_to if scope.tier.overflow == "downgrade" else None
     if not pools:
         trace.append((reasons.NO_LANE, route.name))
         refuse(decision, "reservation_exceeded", None)
@@ -186,6 +194,8 @@ def _pools(
     if request.scale:
         reach = (*(target.pool for target in record.targets), *record.fallback)
         found = [pool for pool in reach if segment.lanes_for(pool, scope)]
+        if state.draining:
+            found = _open_to_new(state, found, trace)
         if len(found) > 1:
             at = routing.point(state.route_salt, route.name, request.stickiness)
             found = [routing.lane_at(segment, scope, found, at)]
@@ -198,13 +208,26 @@ def _pools(
         at = routing.point(state.route_salt, route.name, request.stickiness)
         pool = routing.arm(route, at)
     trace.append((reasons.ROUTE, route.name, pool, at, route.bounds))
+    found = [pool, *(name for name in record.fallback if name != pool)]
+    gone: Collection[str] = ()
     if route.trials and (trials := state.trials.get(route.name)) is not None and (gone := trials.gone):
         instead = routing.arm_instead(route, at, gone)
         verdict = trials.trials[pool].given_up if pool != instead else None
         if verdict is not None:
             trace.append((reasons.GIVEN_UP, pool, verdict.why, verdict.figure, verdict.others, instead))
-        return [instead, *(name for name in record.fallback if name != instead and name not in gone)]
-    return [pool, *(name for name in record.fallback if name != pool)]
+        found = [instead, *(name for name in record.fallback if name != instead and name not in gone)]
+    if not state.draining:
+        return found
+    others = [arm.pool for arm in record.targets if arm.weight and arm.pool not in (*found, *gone)]
+    return _open_to_new(state, [*found, *others] if found[0] in state.draining else found, trace)
+
+
+def _open_to_new(state: State, pools: list[str], trace: list[reasons.TraceLine]) -> list[str]:
+    """Of these pools, those that no override drains (R12): of the arm's it is known why it is passed over."""
+    for name in pools:
+        if name in state.draining:
+            trace.append((reasons.DRAINED, name, state.draining[name]))
+    return [name for name in pools if name not in state.draining]
 
 
 def _estimate(

@@ -135,7 +135,8 @@ def _lasting_limits(state: State) -> dict[MeterKey, tuple[int, str, bool]]:
     for quota in program.quotas.values():
         for limit in segment.limits_of(quota):
             if limit.per in LASTING:
-                found[quota_key(quota.name, limit.of, limit.per)] = (limit.ceiling, quota.zone, False)
+                key = quota_key(quota.name, limit.of, limit.per)
+                found[key] = (state.raised_to(key, limit.ceiling), quota.zone, False)
     for pledge in segment.pledges.values():
         if pledge.per in LASTING:
             zone = program.quotas[pledge.quota].zone

@@ -102,7 +102,8 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
         for limit in segment.limits_of(quota):
             key = quota_key(quota.name, limit.of, limit.per)
             meter = state.meters.get(key)
-            used = max(0, limit.ceiling - meter.remaining(now)) if meter else 0
+            ceiling = state.raised_to(key, limit.ceiling)
+            used = max(0, ceiling - meter.remaining(now)) if meter else 0
             reset = meter.reset(now) if meter and used else 0
             refused = state.shadowed.get(key, 0)
             guaranteed, remaining = _part_of(state, quota.name, limit, now)
@@ -111,7 +112,7 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
                 quota.tenant,
                 limit.of,
                 limit.per,
-                limit.ceiling,
+                ceiling,
                 used,
                 reset,
                 limit.shadow,

@@ -35,6 +35,7 @@ class PoolState:
         "_order",
         "by_url",
         "delayed",
+        "draining",
         "found",
         "index",
         "lane",
@@ -66,6 +67,8 @@ class PoolState:
         self.waiting = 0
         self.waking: Micros = 0
         """Until when its requests are held because replicas are on their way (``wake``)."""
+        self.draining = False
+        """It takes nothing new, by an override."""
         self.delayed: list[tuple[Micros, int, Ticket]] = []
         """Lane requests that wait to conform (overflow ``queue`` of R8)."""
         self.open_mask = 0
@@ -246,7 +249,8 @@ class PoolState:
                 (ticket.queue or self.lane).append(ticket)
 
     def refresh_health(self, now: Micros) -> None:
-        """Who may be chosen: the usable, or, when there is none, all that are not cordoned (panic)."""
+        """Who may be chosen: the usable, or, when there is none, all that are not cordoned (panic). Of a pool
+        that is drained none."""
         usable = panic = 0
         for replica in self.replicas.values():
             health = replica.health
@@ -258,6 +262,8 @@ class PoolState:
                 self.troubled.discard(replica.bit)
             else:
                 self.troubled.add(replica.bit)
+        if self.draining:
+            usable = panic = 0
         lost = self.usable_mask & ~(usable or panic)
         self.usable_mask = usable or panic
         for replica in self.replicas.values():

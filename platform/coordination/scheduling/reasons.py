@@ -132,6 +132,10 @@ WAIT: Final = Reason(
     ("wait_us", "most_us", "cost_ahead", "share_ppm", "capacity"),
 )
 UNHEALTHY_POOL: Final = Reason("R11", "pool {pool} has no healthy replica", ("pool",))
+DRAINED: Final = Reason("R12", "pool {pool} takes nothing new: {why}", ("pool", "why"))
+MOVED_ON: Final = Reason(
+    "R12", "leaves pool {pool} after {queue_us} us, to be let in anew: {why}", ("pool", "why", "queue_us")
+)
 SPILL: Final = Reason("R12", "spill to pool {pool}", ("pool",))
 DOWNGRADE: Final = Reason("R12", "downgrade from {tier} to {to}", ("tier", "to"))
 SPILL_LANE: Final = Reason("R12", "goes on as ordinary traffic", ())

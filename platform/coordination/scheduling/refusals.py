@@ -32,6 +32,7 @@ NOTHING_TO_BORROW: Final = (
 )
 
 TOO_MANY_BYTES: Final = "Requests of this account in progress hold {0} of {1} bytes that may be kept for it."
+SET_ASIDE: Final = "What serves this is set aside by an operator ({0}). Please retry later."
 
 GROWS_TOO_FAST: Final = "Use of this tier grows faster than it may: {0} tokens a minute are allowed now."
 

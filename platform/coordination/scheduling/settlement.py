@@ -185,6 +185,13 @@ def cancel(program: Program, state: State, request_id: str, now: Micros) -> bool
     return True
 
 
+def withdraw(state: State, ticket: Ticket, now: Micros) -> None:
+    """Take a waiting request out of its queue, with a full refund, to decide on it anew."""
+    state.tickets.pop(ticket.request.request_id, None)
+    _unqueue(ticket)
+    _refund(state, ticket, now)
+
+
 def expire(program: Program, state: State, now: Micros) -> list[Decision]:
     """Refuse what has waited too long, and hand over what was displaced (R18) since the last call.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from coordination.program.index import Program, Reservation, Scope, Segment
-from coordination.program.records import Micros
+from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling.caps import Cap, CapKey
 from coordination.scheduling.decisions import WAITING, Decision, Ticket
 from coordination.scheduling.estimates import OutputQuantile
@@ -45,6 +45,7 @@ class State:
         "credited",
         "delaying",
         "displaced",
+        "draining",
         "hedges",
         "kept",
         "lanes",
@@ -54,6 +55,7 @@ class State:
         "pools",
         "program",
         "promised",
+        "raised",
         "ramps",
         "route_salt",
         "runs",
@@ -76,6 +78,10 @@ class State:
         self.meters: dict[MeterKey, QuotaMeter] = {}
         self.shares: dict[MeterKey, QuotaMeter] = {}
         """What tenants keep from each other below the ceilings in ``meters`` (R9)."""
+        self.raised: dict[MeterKey, tuple[Ppm, str]] = {}
+        """Limits that an override raises -> by what, and why."""
+        self.draining: dict[str, str] = {}
+        """Pools that take nothing new because of an override -> why."""
         self.slots: dict[str, Slots] = {}
         self.caps: dict[CapKey, Cap] = {}
         """What tenants may occupy, and what they do (R19)."""
@@ -142,7 +148,20 @@ class State:
             found = self.chains[scope] = build_chain(
                 scope, self.program, self.at(now), self.meters, self.shares, self.slots, self.caps, ramp, now
             )
+            if self.raised:
+                found.labels = tuple([self._label(meter.key) for _, meter in found.rates])
         return found
+
+    def _label(self, key: MeterKey) -> str:
+        """What explanations call a limit, and by which override it is raised."""
+        raised = self.raised.get(key)
+        label = f"{key[1]}: {key[2]} per {key[3]}"
+        return label if raised is None else f"{label}, raised by {raised[1]}"
+
+    def raised_to(self, key: MeterKey, ceiling: int) -> int:
+        """What a limit of this size is while overrides have their say."""
+        raised = self.raised.get(key)
+        return ceiling if raised is None else ceiling * raised[0] // MILLION
 
     def _ramp(self, scope: Scope, now: Micros) -> Ramp | None:
         record = scope.tier.ramp
@@ -234,9 +253,11 @@ def resizing(state: State, now: Callable[[], Micros]) -> Iterator[None]:
         if slots is not None and quota.concurrency is not None:
             slots.limit = quota.concurrency
         for limit in state.segment.limits_of(quota):
-            meter = state.meters.get(quota_key(quota.name, limit.of, limit.per))
+            of = quota_key(quota.name, limit.of, limit.per)
+            meter = state.meters.get(of)
             if meter is not None:
-                resized(meter, limit.ceiling, quota.zone, now())
+                ceiling = state.raised_to(of, limit.ceiling) if state.raised else limit.ceiling
+                resized(meter, ceiling, quota.zone, now())
         yield
     for key in list(state.segment.pledges):
         pledge = state.segment.pledges.get(key)

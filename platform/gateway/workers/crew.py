@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from gateway.activation import Active
+from gateway.blocks import Blocks
 from gateway.downstream.listener import bound_socket
 from gateway.log import log
 from gateway.settings import GatewaySettings
@@ -21,6 +22,7 @@ from gateway.telemetry.meter import Meter
 from gateway.workers.desk import Client, Desk
 from gateway.workers.link import Link
 from gateway.workers.messages import (
+    Blocked,
     Drain,
     FromWorker,
     Ping,
@@ -116,6 +118,7 @@ class Workers:
         self._following: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
+        self._blocked = Blocked({}, {})
         self.port = 0
         self.draining = False
         self.restarts = 0
@@ -137,6 +140,15 @@ class Workers:
         self._wanted = active
         if self._following is None or self._following.done():
             self._following = self._spawn(self._follow(), "policy-to-workers")
+
+    def block(self, blocks: Blocks | None) -> None:
+        """Have them refuse these from now on, and whoever takes a seat later."""
+        self._blocked = (
+            Blocked({}, {}) if blocks is None else Blocked(dict(blocks.tenants), dict(blocks.keys))
+        )
+        for seat in self._seats:
+            if seat.link is not None:
+                seat.link.send(self._blocked)
 
     def stop_accepting(self) -> None:
         """Let the workers end what they have, for as long as the settings allow."""
@@ -251,6 +263,7 @@ class Workers:
 
         seat.link = link = Link(ours, from_worker, heard, lambda: self._lost(seat, client))
         seat.client = client = Client(link, self._desk.policy)
+        link.send(self._blocked)
         await self._tell(
             seat, lambda: [ENCODE(self._opening), *packed(self._desk.policy, self._active, None)]
         )

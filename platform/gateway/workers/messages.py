@@ -194,8 +194,15 @@ class Drain(Message, tag=24):
     seconds: float
 
 
+class Blocked(Message, tag=25):
+    """Whom to refuse from now on, and why: tenants with all below them, and keys."""
+
+    tenants: dict[str, str]
+    keys: dict[str, str]
+
+
 FromWorker = Ask | FirstByte | Progress | Failed | Over | Note | Report | Ready | Prepared | Switched
-FromParent = Placed | Turned | Ping | Switch | Drain
+FromParent = Placed | Turned | Ping | Switch | Drain | Blocked
 
 encode = msgspec.msgpack.Encoder().encode
 from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

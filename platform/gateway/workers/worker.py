@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.activation import Active
+from gateway.blocks import Blocks
 from gateway.clock import PolicyClock
 from gateway.data_plane import DataPlane
 from gateway.downstream.listener import Listener
@@ -19,6 +20,7 @@ from gateway.tls import Certificate, trust
 from gateway.upstream.pool import Replicas
 from gateway.workers.link import Link
 from gateway.workers.messages import (
+    Blocked,
     Drain,
     FromParent,
     Ping,
@@ -120,6 +122,9 @@ class Worker:
             self._link.send(self._report())
         elif isinstance(message, Switch):
             self._switch(message.policy)
+        elif isinstance(message, Blocked):
+            some = message.tenants or message.keys
+            self.plane.blocks = Blocks(message.tenants, message.keys) if some else None
         elif isinstance(message, Drain):
             self._draining = self._loop.create_task(self._drain(message.seconds), name="drain")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from coordination.bundle import dsse
@@ -21,6 +22,7 @@ from coordination.bundle.subscription import (
     FetchBundle,
     FetchDirectory,
     FetchFailed,
+    Frozen,
     Persist,
     Persisted,
     PersistFailed,
@@ -477,3 +479,44 @@ def test_answers_nobody_waits_for_are_ignored(active):
     ):
         assert active(stray) == ()
         assert active.now == before
+
+
+# -- a freeze of releases --------------------------------------------------------------------------
+
+
+def test_frozen_it_keeps_its_bundle_and_follows_what_was_held_back_when_that_is_over(active):
+    active(Frozen(True))
+    assert active.receive(pointer(2, SECOND_BUNDLE)) == ()
+    assert (active.state, active.code) == ("rejected", "releases_frozen")
+    active(Ticked(LAST_RETRY))
+    assert active.serves == (FIRST.digest, KEYS.digest)
+    active(Frozen(False))
+    active.settle()
+    assert active.serves == (SECOND_BUNDLE.digest, KEYS.digest)
+
+
+def test_frozen_it_follows_heartbeats_directories_and_a_way_back(active):
+    active(Frozen(True))
+    renewed = renew(pointer(), issued_at=AT + SECOND, lifetime=600 * SECOND)
+    active.receive(renewed)
+    active.settle()
+    assert active.now.applied.pointer == renewed
+    other_keys = samples.directory(serial=2)
+    active.receive(pointer(2, FIRST, other_keys))
+    active.settle(directories=(KEYS, other_keys))
+    assert active.serves == (FIRST.digest, other_keys.digest)
+    back = msgspec.structs.replace(pointer(3, SECOND_BUNDLE, other_keys), rollback_of=1)
+    active.receive(back)
+    active.settle(directories=(KEYS, other_keys))
+    assert active.serves == (SECOND_BUNDLE.digest, other_keys.digest)
+
+
+@pytest.mark.parametrize("until", [FetchBundle, Verify, SelfTest])
+def test_a_freeze_stops_what_is_on_its_way(active, until):
+    active.receive(pointer(2, SECOND_BUNDLE))
+    active.settle(until=until)
+    active(Frozen(True))
+    assert (active.state, active.code) == ("rejected", "releases_frozen")
+    active(Frozen(False))
+    active.settle()
+    assert active.serves == (SECOND_BUNDLE.digest, KEYS.digest)
