@@ -143,6 +143,46 @@ class Pointer(models.Model):
         return f"pointer {self.serial} of {self.ring}"
 
 
+class Override(models.Model):
+    """An emergency measure: asked for, put in force, ended. Kept for good, as a record.
+
+    What widens waits for a second person; until then it has no times and is in no pointer.
+    """
+
+    id = models.CharField(primary_key=True, max_length=44)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="overrides")
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=512, blank=True, help_text="What it is about, by kind.")
+    amount_ppm = models.PositiveIntegerField(null=True, blank=True, help_text="`raise_limit`: the factor.")
+    reason = models.CharField(max_length=300)
+    lasts = models.PositiveIntegerField(help_text="Seconds.")
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    asked_by_name = models.CharField(max_length=150)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    approved_by_name = models.CharField(max_length=150, blank=True)
+    issued_at = models.PositiveBigIntegerField(null=True, blank=True, help_text="Microseconds since 1970.")
+    expires_at = models.PositiveBigIntegerField(null=True, blank=True, help_text="Microseconds since 1970.")
+    ended_at = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Microseconds since 1970; when somebody ended it, or gave it up."
+    )
+    ended_by_name = models.CharField(max_length=150, blank=True)
+    change_set = models.ForeignKey(
+        "policies.ChangeSet", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["environment", "expires_at"], name="override_in_force")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}".strip()
+
+
 class GatewayState(models.Model):
     """A gateway's last word about itself: what it was told, what it tried, what it runs."""
 

@@ -23,6 +23,17 @@ def require_releaser(actor: Actor, environment: str) -> None:
         raise _takes_an_operator("Releasing to", environment)
 
 
+def require_second(actor: Actor, environment: str) -> None:
+    """Operators and approvers agree to what an operator asked for; a token needs the scope ``release``."""
+    if not holds(actor, OPERATORS | {Role.APPROVER.value}, ServiceToken.Scope.RELEASE):
+        raise Forbidden(
+            "forbidden",
+            f"Approving an override of `{environment}` takes the operator's or the approver's role.",
+            kind="Environment",
+            name=environment,
+        )
+
+
 def require_keeper(actor: Actor, environment: str) -> None:
     """Operators hold tenants' keys and shares; a token needs the scope ``policy``."""
     if not holds(actor, OPERATORS, ServiceToken.Scope.POLICY):

@@ -18,6 +18,7 @@ from coordination.program.canonical import sha256_digest
 from delivery import trust
 from delivery.models import DirectoryVersion, Pointer
 from delivery.notice import post
+from delivery.overrides.standing import in_force
 from fleet.models import Ring
 from foundation.http import Refused
 from foundation.locking import locked
@@ -74,7 +75,7 @@ def _statement(row: Pointer, ring: Ring) -> Statement:
         version=row.version,
         bundle=row.bundle,
         directory=row.directory_id,
-        overrides=(),
+        overrides=in_force(ring.environment_id, row.issued_at),
         issued_at=row.issued_at,
         expires_at=row.expires_at,
         rollback_of=row.rollback_of,

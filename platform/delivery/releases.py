@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from delivery import directories, trust
 from delivery.models import GatewayState, Release, Stage
+from delivery.overrides.standing import require_thawed
 from delivery.permissions import require_releaser
 from delivery.pointers import Movement, Reason, advance
 from fleet.models import Environment
@@ -38,11 +39,12 @@ def publish(
 
     ``revision`` is noted when its build is released of its own accord. With ``after``, only while that
     is still the newest version. Raises ``Refused``: ``unknown_bundle``, ``wrong_environment``,
-    ``bundle_unsigned``, ``release_moved``; ``Forbidden``.
+    ``bundle_unsigned``, ``release_moved``, ``releases_frozen``; ``Forbidden``.
     """
     require_releaser(actor, environment.name)
     _lock(environment)
     _require_newest(environment, after)
+    require_thawed(environment.name)
     return _release(
         actor=actor,
         environment=environment,
@@ -64,9 +66,9 @@ def rollback(
 ) -> Release:
     """A new release with the bundle of ``to_version``, or of the last release that ran another bundle.
 
-    The directory stays the current one: a revoked key stays revoked. With ``after``, only while that is
-    still the newest version. Raises ``Refused``: ``nothing_to_roll_back``, ``unknown_version``,
-    ``release_moved``; ``Forbidden``.
+    The directory stays the current one: a revoked key stays revoked. A freeze does not stop it. With
+    ``after``, only while that is still the newest version. Raises ``Refused``: ``nothing_to_roll_back``,
+    ``unknown_version``, ``release_moved``; ``Forbidden``.
     """
     require_releaser(actor, environment.name)
     _lock(environment)

@@ -10,11 +10,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from delivery import directories, heartbeats, releases, timelines, trust
+from delivery.overrides.standing import is_frozen, was_frozen
 from delivery.trust import NoTrust
 from fleet.models import Environment
 from foundation.actors import SYSTEM
 from foundation.locking import locked
 from foundation.outbox import subscribe as on
+from policies import selectors as policy
 from policies.models import Bundle, Revision
 
 
@@ -36,10 +38,11 @@ def refresh_directories() -> int:
 
 @shared_task(name="delivery.note_progress")
 def note_progress() -> None:
-    """Close the releases that every gateway has answered."""
+    """Close the releases that every gateway has answered; make those that a freeze held back."""
     for environment in Environment.objects.all():
         with transaction.atomic():
             releases.note_progress(environment=environment)
+        _release_what_waited(environment)
 
 
 @shared_task(name="delivery.carry_timelines_on")
@@ -59,7 +62,8 @@ def _built(payload: Mapping[str, Any]) -> None:
     """Sign what was built, and release it if that moves the environment on.
 
     The event may come twice, and late: what is older than what was released of its own accord stays
-    unreleased, and neither a repeat nor a refreshed timeline undoes a rollback.
+    unreleased, and neither a repeat nor a refreshed timeline undoes a rollback. While releases are frozen
+    it waits.
     """
     environment = Environment.objects.get(name=payload["environment"])
     bundle = Bundle.objects.get(digest=payload["bundle"])
@@ -67,9 +71,23 @@ def _built(payload: Mapping[str, Any]) -> None:
     trust.sign_bundle(digest=bundle.digest, manifest=bytes(bundle.manifest))
     if not trust.is_signed(bundle.digest):
         return  # waits for people's signatures; `headway sign` releases it
+    _release_if_newer(environment, revision, bundle)
+
+
+def _release_what_waited(environment: Environment) -> None:
+    """After a freeze, the newest build of what is current, as if it had just been built."""
+    if not was_frozen(environment.name):
+        return
+    current = policy.current_revision(environment.name)
+    build = policy.newest_build(current) if current is not None else None
+    if current is not None and build is not None and trust.is_signed(build.bundle_id):
+        _release_if_newer(environment, current, build.bundle)
+
+
+def _release_if_newer(environment: Environment, revision: Revision, bundle: Bundle) -> None:
     with transaction.atomic():
         locked(Environment.objects.filter(pk=environment.pk)).get()
-        if _moves_on(environment, revision, bundle):
+        if not is_frozen(environment.name) and _moves_on(environment, revision, bundle):
             releases.publish(
                 actor=SYSTEM,
                 environment=environment,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from delivery.api import directory, gateways, limit_credits, releases
+from delivery.api import directory, gateways, limit_credits, overrides, releases
 
 ENVIRONMENT = r"^environments/(?P<environment>[a-z0-9][a-z0-9.-]{0,62})"
 KEY = r"(?P<key>[a-z2-7]{10})"
 TENANT = r"(?P<tenant>[a-z0-9][a-z0-9./-]{0,511})"
+OVERRIDE = r"(?P<override>ovr_[0-9a-z]{8,40})"
 GATEWAY = r"(?P<gateway>gw_[0-9a-z]{26})"
 
 app_name = "delivery"
@@ -28,6 +29,14 @@ urlpatterns = [
     re_path(rf"{ENVIRONMENT}/keys/{KEY}\Z", directory.OneKey.as_view(), name="key"),
     re_path(rf"{ENVIRONMENT}/keys/{KEY}/rotate\Z", directory.RotateKey.as_view(), name="rotate-key"),
     re_path(rf"{ENVIRONMENT}/credits\Z", limit_credits.Credits.as_view(), name="credits"),
+    re_path(rf"{ENVIRONMENT}/overrides\Z", overrides.Overrides.as_view(), name="overrides"),
+    re_path(rf"{ENVIRONMENT}/overrides/{OVERRIDE}\Z", overrides.OneOverride.as_view(), name="override"),
+    re_path(
+        rf"{ENVIRONMENT}/overrides/{OVERRIDE}/approve\Z",
+        overrides.Approve.as_view(),
+        name="approve-override",
+    ),
+    re_path(rf"{ENVIRONMENT}/overrides/{OVERRIDE}/lift\Z", overrides.Lift.as_view(), name="lift-override"),
     re_path(rf"{ENVIRONMENT}/shares\Z", directory.Shares.as_view(), name="shares"),
     re_path(rf"{ENVIRONMENT}/shares/{TENANT}\Z", directory.OneShare.as_view(), name="share"),
 ]

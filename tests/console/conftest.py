@@ -7,12 +7,14 @@ from django.test import Client
 
 from coordination.wire.status import StatusError
 from delivery import trust
+from delivery.overrides import services as overrides
 from fleet.models import Environment
 from fleet.services import ensure_environment
 from foundation.actors import SYSTEM
 from policies import selectors, services
 from policies.mapping.documents import as_json
 from tenancy import credentials
+from tenancy.credits import credit_limit
 from tenancy.models import Membership, Role, User
 from tests.console.accounted import live_a_while
 from tests.console.simulated import simulate_a_while
@@ -77,6 +79,7 @@ def lived_in(running):
     )
     key = credentials.create_key(actor=ada, environment=ENVIRONMENT, tenant="acme", name="shop assistant")
     credentials.create_key(actor=ada, environment=ENVIRONMENT, tenant="globex", name="control room")
+    at_night(running[0].ring.environment, ada)
     old = credentials.create_key(actor=ada, environment=ENVIRONMENT, tenant="initech", name="trial")
     credentials.revoke_key(actor=ada, key=old.row)
     drain()
@@ -102,6 +105,39 @@ def edit(kind, name, changes, actor=SYSTEM, reason=""):
     )
     drain()
     return revision
+
+
+def at_night(environment, ada):
+    """A tenant is blocked, a replica drained, a limit waits for a second person, a freeze is over."""
+    for kind, subject, factor in (
+        ("freeze_releases", "", None),
+        ("block_tenant", "initech", None),
+        ("drain_replica", "http://127.0.0.1:8102", None),
+        ("raise_limit", "acme:total_tokens:1m", 1_500_000),
+    ):
+        row = overrides.begin(
+            actor=ada,
+            environment=environment,
+            kind=kind,
+            subject=subject,
+            lasts=3600,
+            reason="a flood at night",
+            amount_ppm=factor,
+        )
+        if kind == "freeze_releases":
+            overrides.lift(actor=ada, environment=environment, override=row)
+    credit_limit(
+        actor=ada,
+        environment=ENVIRONMENT,
+        tenant="acme",
+        quota="acme",
+        of="requests",
+        per="1m",
+        amount=500,
+        most=3000,
+        reason="a demonstration",
+    )
+    drain()
 
 
 def person(name, role=None, tenant=""):

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from console.mapping import kinds
+from console.mapping.overriding import MEASURES
 from console.views.desk import Desk, DeskRequest, for_staff, show
 from policies import selectors
 
@@ -62,6 +63,8 @@ def _fixed(desk: Desk) -> list[Offer]:
         Offer("page", "Traces", to("traces")),
         Offer("page", "Releases", to("releases")),
         Offer("page", "Gateways", to("gateways")),
+        Offer("page", "Overrides", to("overrides")),
+        Offer("page", "Credits", to("credits")),
         Offer("page", "Usage", to("usage")),
         Offer("page", "Explain a request", to("explain")),
         Offer("page", "Audit", to("audit")),
@@ -72,5 +75,6 @@ def _fixed(desk: Desk) -> list[Offer]:
     ]
     if desk.may_change:
         pages.append(Offer("new", "Simulate", to("simulate")))
+        pages += [Offer("override", one.title, to("begin-override", one.kind)) for one in MEASURES.values()]
         pages += [Offer("new", f"New {kind.one}", to("new", kind.slug)) for kind in kinds.ALL]
     return pages

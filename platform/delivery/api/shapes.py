@@ -7,8 +7,10 @@ from typing import Any, get_args
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as s
 
+from coordination.bundle.overrides import KINDS, MAX_FACTOR
 from coordination.program.records import LimitOf, LimitPer
-from delivery.models import Release
+from delivery.models import Override, Release
+from delivery.overrides.standing import STATES, now_us, state_of
 from delivery.selectors import Seen
 from fleet.models import EnrolmentToken
 from fleet.services import TOKEN_LIFE
@@ -309,6 +311,64 @@ class NewCredit(s.Serializer[Any]):
         help_text="Requests, tokens or thousand-millionths of money, by `of`; null: all of the limit again.",
     )
     reason = s.CharField(max_length=500)
+
+
+# -- overrides ------------------------------------------------------------------------------------
+
+
+class OverrideRow(s.ModelSerializer[Override]):
+    """``state``: ``waiting`` for a second person, ``in_force``, ``ended``, or ``lapsed``, never approved."""
+
+    environment = s.CharField(source="environment_id")
+    state = s.SerializerMethodField()
+    change_set = s.IntegerField(source="change_set_id", allow_null=True)
+
+    class Meta:
+        model = Override
+        fields = (
+            "id",
+            "environment",
+            "kind",
+            "subject",
+            "amount_ppm",
+            "reason",
+            "state",
+            "lasts",
+            "asked_at",
+            "asked_by_name",
+            "approved_by_name",
+            "issued_at",
+            "expires_at",
+            "ended_at",
+            "ended_by_name",
+            "change_set",
+        )
+
+    @extend_schema_field(s.ChoiceField(STATES))
+    def get_state(self, row: Override) -> str:
+        return state_of(row, now_us())
+
+
+class NewOverride(s.Serializer[Any]):
+    kind = s.ChoiceField(KINDS)
+    subject = s.CharField(
+        max_length=512,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="A tenant, a key's id, a pool, a replica's URL, or QUOTA:OF:PER; nothing for a freeze.",
+    )
+    lasts = s.IntegerField(min_value=1, max_value=7 * 86_400, help_text="Seconds.")
+    reason = s.CharField(max_length=300)
+    amount_ppm = s.IntegerField(
+        min_value=1, max_value=MAX_FACTOR, required=False, allow_null=True, default=None,
+        help_text="`raise_limit`: the factor in millionths, at most 2,000,000.",
+    )  # fmt: skip
+
+
+class OverridePage(s.Serializer[Any]):
+    items = OverrideRow(many=True)
+    next = s.CharField(allow_null=True)
 
 
 # -- pages ----------------------------------------------------------------------------------------
