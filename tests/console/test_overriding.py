@@ -105,7 +105,7 @@ def test_viewers_look_and_no_more(operator, viewer):
     assert "/approve/" not in shown
     assert begin(viewer, "freeze_releases").status_code == 403
     assert viewer.post(f"{SCREEN}{row.id}/lift/").status_code == 403
-    viewer.post(f"{SCREEN}{row.id}/approve/", {"token": "z"})
+    assert viewer.post(f"{SCREEN}{row.id}/approve/", {"token": "z"}).status_code == 403
     assert not standing.in_force(ENVIRONMENT, standing.now_us())
     assert viewer.post(CREDITS, {"limit": "acme:requests:1m", "all": "1", "reason": "x"}).status_code == 403
 

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from delivery.models import Override
 from tenancy.models import ApiKey, Role
 from tests.console.conftest import (  # noqa: F401 - fixtures
     ENVIRONMENT,
@@ -31,6 +32,7 @@ GUARDED = (
     "policies.Revision",
     "delivery.Pointer",
     "delivery.Release",
+    "delivery.Override",
     "delivery.TrustRoot",
     "fleet.Gateway",
     "fleet.EnrolmentToken",
@@ -49,7 +51,7 @@ GUARDED = (
 SEEN_BY_USE = {"last_used_at", "last_login"}
 
 
-def addresses(key, gateway):
+def addresses(key, gateway, override):
     """Every address of the site but the records' own, with something that exists for each part."""
     part = {
         "environment": ENVIRONMENT,
@@ -61,6 +63,7 @@ def addresses(key, gateway):
         "revision": "1",
         "gateway": gateway,
         "key": key,
+        "override": override,
         "tenant": "acme",
         "seq": "1",
         "token": "1",
@@ -96,7 +99,9 @@ def state():
 
 @pytest.fixture
 def place(lived_in, running):  # noqa: F811 - the fixtures
-    return sorted(set(addresses(found(ApiKey.objects.filter(revoked_at=None).first()).key_id, running[0].id)))
+    key = found(ApiKey.objects.filter(revoked_at=None).first()).key_id
+    waiting = found(Override.objects.filter(issued_at=None).first()).pk
+    return sorted(set(addresses(key, running[0].id, waiting)))
 
 
 ROLES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,6 +21,7 @@ from policies import selectors
 from tenancy.models import ApiKey, Role
 
 RECENT = 30
+APPROVERS = frozenset({Role.OPERATOR.value, Role.APPROVER.value})
 SUGGESTED = 500
 
 
@@ -28,7 +30,7 @@ SUGGESTED = 500
 def overrides(request: DeskRequest) -> HttpResponse:
     """What is in force, what waits for a second person, the fleet with its doors, and what was lately."""
     environment, now = request.desk.environment, standing.now_us()
-    approves = bool(request.desk.roles & {Role.OPERATOR.value, Role.APPROVER.value})
+    approves = bool(request.desk.roles & APPROVERS)
     rows = shown(
         Override.objects.filter(environment=environment).select_related("change_set")[:200],
         now,
@@ -101,7 +103,9 @@ def begin(request: DeskRequest, kind: str) -> HttpResponse:
 @require_POST
 @for_staff
 def approve(request: DeskRequest, override: str) -> HttpResponse:
-    """The second person; whether this one may be is for the service to say."""
+    """The second person; whether that is another than the first is for the service to say."""
+    if not request.desk.roles & APPROVERS:
+        raise PermissionDenied
     return _deed(request, override, services.approve, "in force")
 
 
