@@ -14,7 +14,7 @@ from coordination.scheduling import reasons
 from coordination.scheduling.admission import admit
 from coordination.scheduling.decisions import WAITING, Decision
 from coordination.scheduling.limits import quota_key, quota_meter, resized
-from coordination.scheduling.settlement import withdraw
+from coordination.scheduling.settlement import take_back
 from coordination.scheduling.state import State
 
 
@@ -42,7 +42,7 @@ def move_on(program: Program, state: State, now: Micros) -> list[tuple[Decision,
         if request.tenant not in program.tenants or request.model not in program.models:
             continue  # it expires now, because the policy that knew it is gone
         before.trace.append((reasons.MOVED_ON, pool, state.draining[pool], now - ticket.enqueued))
-        withdraw(state, ticket, now)
+        take_back(state, ticket, now)
         after = admit(program, state, request, now)
         after.trace[:0] = before.trace
         moved.append((before, after))

@@ -185,7 +185,7 @@ def cancel(program: Program, state: State, request_id: str, now: Micros) -> bool
     return True
 
 
-def withdraw(state: State, ticket: Ticket, now: Micros) -> None:
+def take_back(state: State, ticket: Ticket, now: Micros) -> None:
     """Take a waiting request out of its queue, with a full refund, to decide on it anew."""
     state.tickets.pop(ticket.request.request_id, None)
     _unqueue(ticket)
