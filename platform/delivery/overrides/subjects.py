@@ -23,7 +23,9 @@ def require_known(environment: str, kind: str, subject: str) -> None:
         case "drain_pool" | "wake_pool":
             known = policy.head(environment, "Pool", subject) is not None
         case "drain_replica":
-            known = any(subject in urls for urls in replicas(environment).values())
+            pools = replicas(environment).values()
+            # Of a pool that is found by name only its gateways know the replicas.
+            known = any(subject in urls or not urls for urls in pools)
         case "raise_limit":
             known = limit(environment, subject) is not None
         case _:
