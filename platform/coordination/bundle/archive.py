@@ -103,16 +103,20 @@ def _entry(header: bytes, files: Mapping[str, bytes], limits: Limits, file: str)
 
 
 def _header(name: str, size: int) -> bytes:
-    """One USTAR header block."""
+    """One USTAR header block. Its checksum is the sum of its bytes, those of the checksum taken as blanks."""
+    encoded, octal = name.encode(), b"%011o" % size
+    return _fields(encoded, octal, b"%06o\0 " % (_SUM_OF_THE_REST + sum(encoded) + sum(octal)))
 
-    def fields(checksum: bytes) -> bytes:
-        zero = b"0000000\0"
-        return _HEADER.pack(
-            name.encode(), b"0000644\0", zero, zero, b"%011o\0" % size, b"00000000000\0",
-            checksum, b"0", b"", b"ustar\0", b"00", b"", b"", b"", b"", b"",
-        )  # fmt: skip
 
-    return fields(b"%06o\0 " % sum(fields(b" " * 8)))
+def _fields(name: bytes, size: bytes, checksum: bytes) -> bytes:
+    zero = b"0000000\0"
+    return _HEADER.pack(
+        name, b"0000644\0", zero, zero, size + b"\0", b"00000000000\0",
+        checksum, b"0", b"", b"ustar\0", b"00", b"", b"", b"", b"", b"",
+    )  # fmt: skip
+
+
+_SUM_OF_THE_REST = sum(_fields(b"", b"", b" " * 8))
 
 
 def _malformed(message: str, file: str) -> RefusedError:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from coordination.program.canonical import canonical_bytes, parse_canonical, sha256_digest
+from coordination.program.canonical import canonical_bytes, parse_canonical, sha256_digest, table_bytes
 
 Load = Callable[[str], bytes]
 """A digest -> the stored bytes of that tree object."""
@@ -95,12 +95,21 @@ def grow(root: str, load: Load, changes: Mapping[tuple[str, str], str | None]) -
 
 def root_of(entries: Iterable[Entry]) -> str:
     """The root of a whole set. (kind, name) must be unique."""
-    changes: dict[tuple[str, str], str | None] = {}
+    kinds: dict[str, dict[str, dict[str, str]]] = {}
     for entry in entries:
-        if (entry.kind, entry.name) in changes:
+        members = kinds.setdefault(entry.kind, {}).setdefault(shard_of(entry.name), {})
+        if entry.name in members:
             raise ValueError(f"{entry.kind} {entry.name} appears twice")
-        changes[(entry.kind, entry.name)] = entry.digest
-    return grow(EMPTY, _nothing_stored, changes).root
+        members[entry.name] = entry.digest
+    indices = {
+        kind: {shard: _digest_of(members) for shard, members in shards.items()}
+        for kind, shards in kinds.items()
+    }
+    return _digest_of({kind: _digest_of(index) for kind, index in indices.items()})
+
+
+def _digest_of(table: Mapping[str, str]) -> str:
+    return sha256_digest(table_bytes(table))
 
 
 def walk(root: str, load: Load) -> Iterator[Entry]:
@@ -111,7 +120,3 @@ def walk(root: str, load: Load) -> Iterator[Entry]:
         for shard in parse_canonical(load(index)).values():
             for name, digest in parse_canonical(load(shard)).items():
                 yield Entry(kind, name, digest)
-
-
-def _nothing_stored(digest: str) -> bytes:
-    raise KeyError(digest)

@@ -12,11 +12,19 @@ from typing import NamedTuple
 import msgspec
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.program.index import Program
-from coordination.program.records import PoolLoad, ReplicaLoad, Vector, VectorExpect, VectorRequest
+from coordination.compiler.lower import lower
+from coordination.program.index import Program, load
+from coordination.program.records import (
+    PoolLoad,
+    ProgramRecords,
+    ReplicaLoad,
+    Vector,
+    VectorExpect,
+    VectorRequest,
+)
 from coordination.scheduling import Placed, decide, evaluate, place
 from coordination.scheduling.values import Refusal
-from coordination.spec import kinds
+from coordination.spec import Document, kinds
 from coordination.spec.quantities import write_duration
 
 
@@ -65,15 +73,37 @@ class Outcome(NamedTuple):
         return f"expected {expected}; found {found}"
 
 
-def outcomes(catalogue: Catalogue, program: Program) -> Iterator[Outcome]:
-    """Every expectation about one request, by name. The policy must be sound."""
+def records_of(catalogue: Catalogue) -> ProgramRecords:
+    """What a sound policy is compiled to; a question, for whoever needs it after a check has asked."""
+    return lower(catalogue, environment=catalogue.environment or "")
+
+
+def program_of(catalogue: Catalogue) -> Program:
+    """A sound policy as a gateway holds it; a question."""
+    return load(catalogue.ask(records_of))
+
+
+def outcomes(catalogue: Catalogue) -> Iterator[Outcome]:
+    """Every expectation about one request, by name. The policy must be sound.
+
+    Each is a question of its own: an edit of one leaves what became of the others.
+    """
     for entry in catalogue.expectations.values():
         given, expect = entry.spec.given, entry.spec.expect
         if given is not None and expect is not None:  # else it speaks of a simulation
-            request = request_of(given, catalogue, program)
-            found, there = evaluate(program, request), place(program, request)
-            differences = (*_differences(expect, found, there), *_elsewhere(expect, there))
-            yield Outcome(entry, request, found, there, differences)
+            yield catalogue.ask(_outcome, entry.document)
+
+
+def _outcome(catalogue: Catalogue, document: Document) -> Outcome:
+    entry = Entry[kinds.Expectation](document)
+    given, expect = entry.spec.given, entry.spec.expect
+    if given is None or expect is None:
+        raise ValueError(f"{document.name} is not about a request")
+    program = catalogue.ask(program_of)
+    request = request_of(given, catalogue, program)
+    found, there = evaluate(program, request), place(program, request)
+    differences = (*_differences(expect, found, there), *_elsewhere(expect, there))
+    return Outcome(entry, request, found, there, differences)
 
 
 def request_of(given: kinds.Given, catalogue: Catalogue, program: Program) -> VectorRequest:

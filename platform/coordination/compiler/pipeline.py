@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.expectations import outcomes
-from coordination.compiler.lower import lower
+from coordination.compiler.expectations import outcomes, program_of, records_of
 from coordination.compiler.origins import origins
 from coordination.compiler.selftest import self_test
 from coordination.compiler.windows import HORIZON
 from coordination.diagnostics import Diagnostic, Location, has_errors, in_reading_order
-from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords, Vector
 from coordination.program.source_map import SourceMap
 from coordination.spec import PolicySet
@@ -39,11 +37,9 @@ def build(
     diagnostics = in_reading_order(check_catalogue(catalogue))
     if has_errors(diagnostics) or not policy_set.complete:
         return None, SourceMap(()), [], diagnostics
-    records = lower(catalogue, environment=environment)
-    authored = (
-        [outcome.vector for outcome in outcomes(catalogue, load(records))] if catalogue.expectations else []
-    )
-    return records, origins(catalogue, records), self_test(records, authored), diagnostics
+    records, program = catalogue.ask(records_of), catalogue.ask(program_of)
+    authored = [outcome.vector for outcome in outcomes(catalogue)]
+    return records, origins(catalogue, records), self_test(program, authored), diagnostics
 
 
 def check(policy_set: PolicySet, at: Micros) -> list[Diagnostic]:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from coordination.program.index import load
+from coordination.program.index import Program
 from coordination.program.records import (
     Micros,
     ProgramRecords,
@@ -28,14 +28,18 @@ PROMPT = 200
 NOBODY = "model-that-nobody-serves"
 
 
-def self_test(records: ProgramRecords, authored: Sequence[Vector] = ()) -> list[Vector]:
+def self_test(program: Program, authored: Sequence[Vector] = ()) -> list[Vector]:
     """At most 256 vectors drawn from the program and all ``authored`` ones; sorted by name.
 
     The same for the same program and the same expectations.
     """
-    program = load(records)
+    records = program.records
+    shuffled = _shuffled(records)
     wanted = chain(
-        _of_reservations(records), _of_routes(records), _of_refusals(records), _of_entitlements(records)
+        _of_reservations(records),
+        _of_routes(records),
+        _of_refusals(records, shuffled),
+        _of_entitlements(records, shuffled),
     )
     asked = {vector.request for vector in authored}
     distinct: dict[VectorRequest, str] = {}
@@ -97,10 +101,10 @@ def _meant_for(
     return None
 
 
-def _of_refusals(records: ProgramRecords) -> Iterator[Named]:
+def _of_refusals(records: ProgramRecords, tenants: Sequence[TenantRecord]) -> Iterator[Named]:
     """A model nobody serves, and tiers that tenants are not entitled to."""
     said, served = _service_tiers(records), _served_names(records)
-    for tenant in islice(_shuffled(records), 8):
+    for tenant in islice(tenants, 8):
         yield f"refusal {tenant.name} unknown model", _request(tenant.name, "auto", NOBODY, records.at)
         for tier in said:
             if tier not in tenant.tiers and served:
@@ -109,10 +113,10 @@ def _of_refusals(records: ProgramRecords) -> Iterator[Named]:
                 yield f"refusal {tenant.name} {tier}", request
 
 
-def _of_entitlements(records: ProgramRecords) -> Iterator[Named]:
+def _of_entitlements(records: ProgramRecords, tenants: Sequence[TenantRecord]) -> Iterator[Named]:
     """Tenant x tier x model, tenant by tenant in an order that favours no name."""
     said, served = _service_tiers(records), _served_names(records)
-    for tenant in _shuffled(records):
+    for tenant in tenants:
         for tier in tenant.tiers:
             for model, client_name in served.items():
                 request = _request(tenant.name, said[tier], client_name, records.at)

@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.lower import lower
+from coordination.compiler.expectations import program_of
 from coordination.compiler.windows import HORIZON
 from coordination.plan import categories, sentences
 from coordination.plan.categories import Category
 from coordination.plan.comparing import compare
 from coordination.plan.impact import Guarantee, Reach, guarantees, reach
 from coordination.program.canonical import canonical_bytes, sha256_digest
-from coordination.program.index import load
 from coordination.program.records import Micros
 from coordination.spec import Document, PolicySet
 from coordination.spec.declaration import notation_of
@@ -178,8 +177,8 @@ def _moved(old: Catalogue, new: Catalogue) -> Guarantees | None:
         errors = (d for d in check_catalogue(catalogue, asking=False) if d.severity == "error")
         if not catalogue.complete or next(errors, None) is not None:
             return None
-        records = lower(catalogue, environment=catalogue.environment or "")
-        sides.append(guarantees(load(records), records, catalogue.at + HORIZON))
+        program = catalogue.ask(program_of)
+        sides.append(guarantees(program, program.records, catalogue.at + HORIZON))
     return moved_between(*sides)
 
 

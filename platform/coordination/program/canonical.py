@@ -7,6 +7,7 @@ integers (a JavaScript reader would round them, so two quotas would share one di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +22,11 @@ _BASIC = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 _LAST_SAME_ORDER = "\ud7ff"
 # Code point order and UTF-16 order agree for keys made of characters up to here: above lie the private
 # use area and the astral planes, which UTF-16 sorts the other way round.
+
+_STRUCTS = msgspec.json.Encoder(order="sorted")
+_LONGEST = b"0" * len(str(MAX_INTEGER))
+_DIGITS_ALIKE = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") for byte in range(256))
+"""Every digit a 0, all else blank."""
 
 
 class NotCanonicalError(ValueError):
@@ -43,15 +49,23 @@ def canonical_bytes(value: Any) -> bytes:
 def record_bytes(record: msgspec.Struct) -> bytes:
     """``canonical_bytes`` of a struct whose declared types leave nothing to check but integers and keys.
 
-    No floats, shallow, text keys by type; the encoder refuses integers beyond the domain itself; and if
-    all is ASCII, code point order is UTF-16 order. Ten thousand records cost a tenth of a second less.
+    No floats, shallow, text keys by type. Most are ASCII, where code point order is UTF-16 order, and have
+    no integer long enough to be outside the domain: of these the struct's own encoder makes the same bytes.
     """
-    value = msgspec.to_builtins(record)
     try:
-        data = orjson.dumps(value, option=_BASIC | orjson.OPT_SORT_KEYS)
-    except TypeError:  # canonical_bytes knows what to say of it
-        return canonical_bytes(value)
-    return data if data.isascii() else canonical_bytes(value)
+        data = _STRUCTS.encode(record)
+        if data.isascii() and _LONGEST not in data.translate(_DIGITS_ALIKE):
+            return data
+        data = orjson.dumps(msgspec.to_builtins(record), option=_BASIC | orjson.OPT_SORT_KEYS)
+    except (TypeError, UnicodeEncodeError):  # canonical_bytes knows what to say of it
+        return canonical_bytes(msgspec.to_builtins(record))
+    return data if data.isascii() else canonical_bytes(msgspec.to_builtins(record))
+
+
+def table_bytes(table: Mapping[str, str]) -> bytes:
+    """``canonical_bytes`` of a flat table of texts."""
+    data = orjson.dumps(table, option=_BASIC | orjson.OPT_SORT_KEYS)
+    return data if data.isascii() else canonical_bytes(dict(table))
 
 
 def parse_canonical(data: bytes) -> Any:

@@ -9,7 +9,9 @@ Both are memoised, so ten thousand idle tenants cost nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -257,22 +259,16 @@ class Program:
     def _in_force(self, position: int) -> Segment:
         start = self._boundaries[position - 1] if position else 0
         end = self._boundaries[position] if position < len(self._boundaries) else None
-        lanes: dict[tuple[str, str, str], tuple[Reservation, ...]] = {}
-        reserved: dict[str, Reserve] = {}
+        lanes: defaultdict[tuple[str, str, str], list[Reservation]] = defaultdict(list)
         for reservation in self.reservations.values():
             if holds(reservation.record.intervals, start):
-                key = (reservation.pool, reservation.tier, reservation.tenant)
-                lanes[key] = (*lanes.get(key, ()), reservation)
-                kept = reserved.get(reservation.pool, Reserve(0, ()))
-                part = reservation.share_ppm
-                lent = ((reservation.record.reclaim_within, part),) * reservation.record.lend_when_idle
-                reserved[reservation.pool] = Reserve(kept.kept_ppm + part, kept.lent + lent)
+                lanes[reservation.pool, reservation.tier, reservation.tenant].append(reservation)
         limits = limits_at(self._changing, start)
         return Segment(
             start,
             end,
-            lanes,
-            reserved,
+            {lane: tuple(held) for lane, held in lanes.items()},
+            _reserves(chain.from_iterable(lanes.values())),
             _prices(self.records.price_books, start),
             limits,
             self._pledges_under(limits),
@@ -376,6 +372,17 @@ def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterato
             index += 1
 
 
+def _reserves(reservations: Iterable[Reservation]) -> dict[str, Reserve]:
+    """Of each pool, what is kept of it for reservations, and which parts of that are lent while idle."""
+    kept: defaultdict[str, Ppm] = defaultdict(int)
+    lent: defaultdict[str, list[tuple[Micros, Ppm]]] = defaultdict(list)
+    for each in reservations:
+        kept[each.pool] += each.share_ppm
+        if each.record.lend_when_idle:
+            lent[each.pool].append((each.record.reclaim_within, each.share_ppm))
+    return {pool: Reserve(part, tuple(lent[pool])) for pool, part in kept.items()}
+
+
 def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:
     """``service_tier`` string -> the tiers that answer to it; a document's own name comes last."""
     found: dict[str, tuple[Tier, ...]] = {}
@@ -390,14 +397,15 @@ def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:
 
 
 def _tenants(records: ProgramRecords) -> dict[str, Tenant]:
-    known = {r.name for r in records.tenants}
     paths: dict[str, tuple[str, ...]] = {}
     inner: set[str] = set()
-    for name in sorted(known):
-        parts = name.split("/")
-        prefixes = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        paths[name] = path = tuple(prefix for prefix in prefixes if prefix in known)
-        inner.update(path[:-1])
+    for name in sorted(r.name for r in records.tenants):  # whoever is above comes before
+        above = name.rpartition("/")[0]
+        while above and above not in paths:
+            above = above.rpartition("/")[0]
+        path = paths.get(above, ())
+        paths[name] = (*path, name)
+        inner.update(path)
     return {
         r.name: Tenant(
             index=i,

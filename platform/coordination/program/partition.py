@@ -8,11 +8,9 @@ larger than ``MAX_SHARD`` cannot be split and gets a shard to itself.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -20,9 +18,6 @@ MAX_SHARD = 32 * 1024
 """Bytes. Small enough to decode between two requests without anyone noticing."""
 WHOLE = "all"
 """Name of the shard that holds everything: the empty prefix."""
-DIGITS = "0123456789abcdef"
-PAST = "g"
-"""Behind every digit."""
 
 
 class Item(NamedTuple):
@@ -34,7 +29,7 @@ class Item(NamedTuple):
 
 
 Hashed = tuple[str, Item]
-_hash_of = itemgetter(0)
+_kind_and_name = itemgetter(0, 1)
 
 
 def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> dict[str, bytes]:
@@ -42,35 +37,36 @@ def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> 
 
     Kinds must be plain ASCII identifiers; (kind, name) must be unique. No items, no files.
     """
-    hashed = sorted((sha256(f"{item.kind}/{item.name}".encode()).hexdigest(), item) for item in items)
-    sums = [0, *accumulate(len(item.data) for _, item in hashed)]
+    ordered = sorted(items, key=_kind_and_name)
+    hashed = [(sha256(f"{item.kind}/{item.name}".encode()).hexdigest(), item) for item in ordered]
     files: dict[str, bytes] = {}
-    pending = [("", 0, len(hashed))] if hashed else []
+    pending = [("", hashed)] if hashed else []
     while pending:
-        prefix, start, stop = pending.pop()
-        if stop - start == 1 or _fits(hashed[start:stop], sums[stop] - sums[start], limit):
-            files[f"{folder}/{prefix or WHOLE}.json"] = _encode(hashed[start:stop])
+        prefix, members = pending.pop()
+        if len(members) == 1 or _fits(members, limit):
+            files[f"{folder}/{prefix or WHOLE}.json"] = _encode(members)
             continue
-        for digit in DIGITS:  # what begins alike stands together
-            until = bisect_left(hashed, prefix + digit + PAST, start, stop, key=_hash_of)
-            if until > start:
-                pending.append((prefix + digit, start, until))
-            start = until
+        at = len(prefix)
+        divided: defaultdict[str, list[Hashed]] = defaultdict(list)
+        for member in members:  # in their order, which each part thereby keeps
+            divided[member[0][at]].append(member)
+        pending += ((prefix + digit, part) for digit, part in divided.items())
     return dict(sorted(files.items()))
 
 
-def _fits(members: Sequence[Hashed], objects: int, limit: int) -> bool:
-    """Whether the shard keeps to the limit, without building it; ``objects`` is the bytes of its objects."""
-    commas = len(members) - 1
-    if 2 + objects + commas > limit:
+def _fits(members: Sequence[Hashed], limit: int) -> bool:
+    """Whether the shard keeps to the limit, without building it."""
+    size = 2 + sum([len(item.data) for _, item in members]) + len(members) - 1
+    if size > limit:
         return False
     kinds = {item.kind for _, item in members}
-    return 2 + objects + commas + sum(len(kind) + len('"":[]') for kind in kinds) <= limit
+    return size + sum(len(kind) + len('"":[]') for kind in kinds) <= limit
 
 
 def _encode(members: Sequence[Hashed]) -> bytes:
+    """``members`` in the order of their kinds and names."""
     by_kind: defaultdict[str, list[bytes]] = defaultdict(list)
-    for item in sorted(item for _, item in members):
+    for _, item in members:
         by_kind[item.kind].append(item.data)
-    groups = (b'"%s":[%s]' % (kind.encode(), b",".join(data)) for kind, data in by_kind.items())
+    groups = [b'"%s":[%s]' % (kind.encode(), b",".join(data)) for kind, data in by_kind.items()]
     return b"{%s}" % b",".join(groups)

@@ -6,12 +6,12 @@ different sets of bytes never stand for one program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from coordination.program.canonical import record_bytes
+from coordination.program.canonical import canonical_bytes, record_bytes
 from coordination.program.partition import Item, partition
 from coordination.program.records import (
     Micros,
@@ -96,7 +96,7 @@ def encode(records: ProgramRecords) -> dict[str, bytes]:
         if names != sorted(set(names)):
             raise ValueError(f"{field} are not sorted by name, or a name appears twice")
         counts[kind] = len(group)
-        items.extend(_item(kind, record) for record in group)
+        items.extend(_items(kind, group))
     header = Header(environment=records.environment, at=records.at, counts=counts)
     return {HEADER: record_bytes(header)} | partition(items, folder=PROGRAM)
 
@@ -129,7 +129,7 @@ def encode_vectors(vectors: list[Vector] | tuple[Vector, ...]) -> dict[str, byte
     """Files under ``selftest/``. Names must be unique."""
     if len({vector.name for vector in vectors}) != len(vectors):
         raise ValueError("two self-tests share a name")
-    return partition((_item("Vector", vector) for vector in vectors), folder=SELF_TESTS)
+    return partition(_items("Vector", vectors), folder=SELF_TESTS)
 
 
 def decode_vectors(files: Mapping[str, bytes]) -> list[Vector]:
@@ -155,8 +155,25 @@ def read_shards(files: Mapping[str, bytes], shape: type[_T]) -> Iterator[_T]:
             raise MalformedProgramError(path, str(error)) from None
 
 
-def _item(kind: str, record: Any) -> Item:
-    return Item(kind, record.name, record_bytes(record))
+def _items(kind: str, records: Sequence[Any]) -> list[Item]:
+    if kind == "Reservation":
+        return _reservations(records)
+    return [Item(kind, record.name, record_bytes(record)) for record in records]
+
+
+def _reservations(records: Sequence[ReservationRecord]) -> list[Item]:
+    """What recurs has hundreds of intervals, and what has the same hours the same ones: written once."""
+    written: dict[int, bytes] = {}
+    items: list[Item] = []
+    for record in records:
+        intervals = record.intervals
+        if id(intervals) not in written:
+            written[id(intervals)] = b'"intervals":%s' % canonical_bytes(msgspec.to_builtins(intervals))
+        # No text can hold what is replaced: a quotation mark within one is escaped.
+        data = record_bytes(msgspec.structs.replace(record, intervals=()))
+        data = data.replace(b'"intervals":[]', written[id(intervals)])
+        items.append(Item("Reservation", record.name, data))
+    return items
 
 
 def _require_same(files: Mapping[str, bytes], records: ProgramRecords) -> None:

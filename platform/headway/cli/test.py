@@ -12,9 +12,7 @@ from typing import Annotated, Any
 from coordination.compiler import expectations
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.lower import lower
 from coordination.diagnostics import Diagnostic, has_errors, in_reading_order, render_text
-from coordination.program.index import load
 from coordination.program.records import VectorExpect
 from coordination.scheduling import Placed
 from coordination.spec import PolicySet, read
@@ -80,8 +78,8 @@ def _require_sound(policy_set: PolicySet, misread: list[Diagnostic], catalogues:
 
 
 def _outcomes(catalogue: Catalogue) -> Iterator[Tested]:
-    program = load(lower(catalogue, environment=catalogue.environment or ""))
-    for outcome in expectations.outcomes(catalogue, program):
+    program = catalogue.ask(expectations.program_of)
+    for outcome in expectations.outcomes(catalogue):
         at = outcome.entry.locate("/spec/expect")
         yield Tested(
             environment=catalogue.environment,

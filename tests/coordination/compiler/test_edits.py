@@ -12,6 +12,7 @@ from coordination.compiler import Checked, checked
 from coordination.compiler.answers import Answers
 from coordination.compiler.checking import _findings
 from coordination.compiler.emitting import emit
+from coordination.compiler.expectations import _outcome, program_of
 from coordination.compiler.rules import MODULES
 from coordination.spec import Document, PolicySet, SourceFile, read
 from tests.fuzz.subjects import EVERYTHING
@@ -144,3 +145,32 @@ def test_what_nobody_asks_again_is_forgotten():
         now = checked(policy_set, "dev", NEW_YEAR_2026, now)
         sizes.append(len(now.catalogue.answers))
     assert sizes[3:6] == sizes[6:9] == sizes[9:12]
+
+
+def test_an_edited_expectation_is_asked_alone(monkeypatch):
+    """What it says of the policy changes nothing that the others are asked about."""
+    policy_set, _ = read(world_with(EVERYTHING + ASKED))
+    base = checked(policy_set, "dev", NEW_YEAR_2026)
+    assert [d.code for d in base.diagnostics if d.code == "TEST801"] == []
+    edited = read([SourceFile("e.yaml", ASKED.replace("verdict: admit", "verdict: refuse").encode())])[0]
+    (key,) = [key for key in ((d.kind, d.name) for d in edited.documents) if key == ("Expectation", "one")]
+    asked: list[str] = []
+    answer = Answers._answer
+
+    def noting(self, key, work):
+        if key[0] in (_outcome, program_of):
+            asked.append(getattr(key[1], "name", "") if len(key) > 1 else "the program")
+        return answer(self, key, work)
+
+    monkeypatch.setattr(Answers, "_answer", noting)
+    changed = next(d for d in edited.documents if (d.kind, d.name) == key)
+    found = checked(after(policy_set, {key: changed}), "dev", NEW_YEAR_2026, base)
+    assert asked == ["one"]
+    assert [d.object.name for d in found.diagnostics if d.code == "TEST801" and d.object] == ["one"]
+
+
+ASKED = "".join(
+    f"---\napiVersion: headway/v1\nkind: Expectation\nmetadata: {{name: {name}}}\n"
+    "spec: {given: {tenant: acme, model: llama-3-8b}, expect: {verdict: admit}}\n"
+    for name in ("one", "two")
+)

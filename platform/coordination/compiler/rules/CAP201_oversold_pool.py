@@ -97,6 +97,8 @@ def oversold(
     for windows, parts in promises:
         _, sum_so_far = together.get(id(windows), (windows, 0))
         together[id(windows)] = windows, sum_so_far + parts  # alike windows are one object: see windows.py
+    if sum(parts for _, parts in together.values()) <= most:
+        return []  # not even all of them at once are too much
     changes: defaultdict[Micros, int] = defaultdict(int)
     for windows, parts in together.values():
         for start, end in windows:

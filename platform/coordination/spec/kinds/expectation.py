@@ -1,8 +1,6 @@
 """Expectation: a test of the policy, written by its author: this request, then, must come out so; or
 simulated under a trace, this promise must hold."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from coordination.spec.declaration import Block, Blocks, notation_of

@@ -1,7 +1,5 @@
 """Model: what clients ask for by name, and what a token of it weighs."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from coordination.spec.declaration import Block

@@ -1,7 +1,5 @@
 """What happens to a request that the object it falls under has no room for (R12)?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal
 

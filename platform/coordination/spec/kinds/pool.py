@@ -1,7 +1,5 @@
 """Pool: replicas of one model in one region, and what each of them can do."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from coordination.spec.declaration import Block

@@ -1,7 +1,5 @@
 """PriceBook: what a token costs, from when."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import msgspec

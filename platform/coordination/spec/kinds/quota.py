@@ -1,7 +1,5 @@
 """Quota: a tenant's share of what is contended, and its limits."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Reservation: throughput of a pool, or of all pools of a model, that is promised to a tenant."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import msgspec

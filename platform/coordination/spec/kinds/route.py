@@ -1,7 +1,5 @@
 """Route: which requests go to which pools. The matching route of the least rank wins."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from coordination.spec.declaration import Block, Blocks

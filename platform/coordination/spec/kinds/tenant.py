@@ -1,7 +1,5 @@
 """Tenant: who asks. Its name is its full path; the parent is the part before the last slash."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Tier: a class of service, by the names clients know it under."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from coordination.spec.declaration import Block, Blocks

@@ -36,7 +36,7 @@ def items(text: str, slips: list[Slip]) -> Iterator[Item]:
 
     Repeated keys go to ``slips``; raises ``Broken`` where the rest makes no sense.
     """
-    decoder = _Decoder()
+    decoder = _Decoder(text)
     lines = Lines(text)
     at = _skip(text, 0)
     if not text.startswith("[", at):
@@ -61,8 +61,10 @@ def items(text: str, slips: list[Slip]) -> Iterator[Item]:
 class _Decoder:
     """The standard decoder, its numbers exact, with an eye on repeated keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.repeated = False
+        self.surrogates = "\\ud" in text or "\\uD" in text
+        """Whether some character may be written as a surrogate pair, and so as half of one."""
         self.decoder = json.JSONDecoder(
             object_pairs_hook=self.gather, parse_float=_fraction, parse_int=_whole, parse_constant=str
         )
@@ -86,7 +88,7 @@ class _Decoder:
         except RecursionError:
             raise Broken(SPEC003_too_much.depth(DEEPEST), start) from None
         item = Item(tree, text[at:end], start.line, start.column)
-        lone = lone_surrogate(item.text)
+        lone = lone_surrogate(item.text) if self.surrogates else None
         if lone is not None:
             span = lines.span(at + lone, at + lone + 6)
             raise Broken(SPEC001_syntax.malformed("half of a surrogate pair is not a character"), span)
