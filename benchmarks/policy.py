@@ -18,6 +18,7 @@ from coordination.bundle.state_folder import make_embedded_state
 from coordination.compiler import build
 from coordination.compiler.selftest import self_test
 from coordination.program.canonical import sha256_digest
+from coordination.program.index import load
 from coordination.program.records import PlacementStrategy, PoolRecord, ProgramRecords
 from coordination.program.source_map import SourceMap
 from coordination.spec import SourceFile, read
@@ -80,7 +81,7 @@ def write_state(records: ProgramRecords, folder: Path) -> dict[str, str]:
     bundle = pack(
         records,
         SourceMap.of([]),
-        self_test(records),
+        self_test(load(records)),
         root_tree=sha256_digest(b"benchmark"),
         compiler="benchmark",
         tzdata="benchmark",
