@@ -12,18 +12,14 @@ GATEWAY = PLATFORM / "gateway" / "coordinator.py"
 SIMULATOR = PLATFORM / "coordination" / "simulator" / "loop.py"
 
 DECIDING = {"new_state", "classify", "admit", "dispatch", "first_byte", "progress"} | {
-    *("settle", "fail", "expire", "next_expiry"),
+    *("settle", "fail", "expire", "next_expiry", "watch", "hedge", "lose", "fared"),
 }
 ONLY_IN_A_GATEWAY = {
     "Switch": "a simulation has one policy from beginning to end",
     "activate": "as a switch, all at once",
     "block_hashes": "a trace has hash ids instead of text",
-    "watch": "a slow attempt is waited for there: the report says so",
-    "hedge": "as watch",
-    "lose": "as watch",
-    "mirror": "a copy changes nothing for the request it is of",
+    "mirror": "a copy changes nothing for the request it is of; the report says that there are none",
     "copied": "as mirror",
-    "fared": "replicas do not fail there",
     "follow": "replicas stay where they are",
     "cancel": "no client of a trace leaves",
     "headroom": "for response headers",
@@ -72,8 +68,21 @@ def test_the_simulator_has_no_rule_of_its_own():
         for name in node.names
     }
     assert {name for module, name in taken if module == "coordination.scheduling"} <= {
-        *("Charge", "Classified", "Decision", "Dispatch", "Refusal", "Request", "Task", "Usage", "explain"),
+        *(
+            "Charge",
+            "Classified",
+            "Decision",
+            "Dispatch",
+            "Lost",
+            "Refusal",
+            "Request",
+            "Task",
+            "Usage",
+            "explain",
+        ),
     }
     assert {one for one in taken if one[0] != "coordination.scheduling"} == {
-        ("coordination.scheduling.prefix_index", "TOKENS_PER_BLOCK")
+        ("coordination.scheduling.prefix_index", "TOKENS_PER_BLOCK"),
+        ("coordination.scheduling.fairness", "Node"),  # the share lag reads tags
+        ("coordination.scheduling.fairness", "LOCALITY_SLACK"),
     }

@@ -21,7 +21,7 @@ from coordination import scheduling
 from coordination.capacity import PROFILES, Profile
 from coordination.program.index import Program
 from coordination.program.records import Micros
-from coordination.scheduling import Classified, Decision, Dispatch, Refusal, Request, Task, Usage
+from coordination.scheduling import Classified, Decision, Dispatch, Lost, Refusal, Request, Task, Usage
 from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
 from coordination.simulator.bounds import Bounds
 from coordination.simulator.replica import EngineLimits, Replica, Sequence
@@ -52,7 +52,17 @@ class Settings:
 class Flight:
     """One request that was admitted."""
 
-    __slots__ = ("arrival", "blocks", "decision", "dispatch", "over", "sequence", "total_at", "ttft")
+    __slots__ = (
+        "arrival",
+        "blocks",
+        "decision",
+        "dispatch",
+        "over",
+        "second",
+        "sequence",
+        "total_at",
+        "ttft",
+    )
 
     def __init__(self, arrival: Arrival, blocks: list[int], decision: Decision) -> None:
         self.arrival = arrival
@@ -60,6 +70,8 @@ class Flight:
         self.decision = decision
         self.dispatch: Dispatch | None = None
         self.sequence: Sequence | None = None
+        self.second: tuple[Dispatch, Sequence] | None = None
+        """The attempt that is made beside it (hedging)."""
         self.ttft = -1
         self.total_at = 0
         self.over = False
@@ -68,11 +80,13 @@ class Flight:
 class Watch:
     """Deadlines that all lie equally far ahead, so that they come due in the order they were set."""
 
-    __slots__ = ("first_byte", "length", "timed", "trim_at", "waiting")
+    __slots__ = ("first_byte", "hedges", "length", "timed", "trim_at", "waiting")
 
-    def __init__(self, length: Micros, first_byte: bool) -> None:
+    def __init__(self, length: Micros, first_byte: bool, hedges: bool = False) -> None:
+        """``first_byte``: it is what must come by then. ``hedges``: or a second attempt is made."""
         self.length = length
         self.first_byte = first_byte
+        self.hedges = hedges
         self.waiting: deque[tuple[Micros, Flight, Dispatch]] = deque()
         self.timed = False
         self.trim_at = TRIM
@@ -111,7 +125,8 @@ class Simulation:
         self._known: dict[tuple[str, str | None, str], tuple[Classified | Refusal, int]] = {}
         """What a client says -> what it means, and what its block names are salted with."""
         self._watches: dict[tuple[Micros, bool], Watch] = {}
-        self._timed: dict[str, tuple[Watch, Watch]] = {}
+        self._timed: dict[str, tuple[Watch, Watch, Watch | None]] = {}
+        self._trials = any(route.trials for route in program.routes.values())
         """Route -> who watches for the first byte, and for the end."""
 
     @property
@@ -207,6 +222,8 @@ class Simulation:
         freed: dict[str, None] = {}
         for sequence in firsts:
             flight: Flight = sequence.owner
+            if flight.second is not None:
+                self._won(flight, sequence)
             dispatch = flight.dispatch
             assert dispatch is not None  # noqa: S101  it reached the replica
             flight.ttft = now - flight.decision.request.arrived
@@ -226,6 +243,8 @@ class Simulation:
             charge = scheduling.settle(program, state, dispatch, usage, "completed", now)
             decision = flight.decision
             tally.settled(decision, dispatch, charge, flight.ttft, now - decision.request.arrived, now)
+            if self._trials:
+                scheduling.fared(program, state, decision, False, True, flight.ttft, now)
             self._over(flight)
             freed[dispatch.pool] = None
         self._plan(replica)
@@ -251,14 +270,25 @@ class Simulation:
         while watch.waiting and watch.waiting[0][0] <= now:
             self.now = now
             _, flight, dispatch = watch.waiting.popleft()
-            self._time_out(flight, dispatch)
+            if watch.hedges:
+                self._hedge(flight, dispatch)
+            else:
+                self._time_out(flight, dispatch, watch)
             watch.settled()
         self._rewatch(watch)
 
-    def _time_out(self, flight: Flight, dispatch: Dispatch) -> None:
+    def _time_out(self, flight: Flight, dispatch: Dispatch, watch: Watch) -> None:
         """The gateway gives an attempt up: before the first byte it failed, later it is cut off."""
         now, sequence = self.now, flight.sequence
         assert sequence is not None  # noqa: S101  it was sent
+        if flight.second is not None:
+            if watch.first_byte:
+                self._lost(flight, dispatch, sequence, "timeout")
+                self._dispatch(dispatch.pool)
+                return
+            self._lost(flight, *flight.second, "dropped")
+        if self._trials:
+            scheduling.fared(self.program, self.state, flight.decision, True, True, 0, now)
         replica = self.replicas[dispatch.replica]
         replica.abort(sequence, now)
         self._plan(replica)
@@ -274,6 +304,39 @@ class Simulation:
             self.tally.refused(flight.arrival.tenant, tier, "upstream_timeout", now, dispatch.pool)
             self._over(flight)
         self._dispatch(dispatch.pool)
+
+    # Two attempts at once
+
+    def _hedge(self, flight: Flight, dispatch: Dispatch) -> None:
+        """Its first byte is late: a second attempt beside it, if the rules allow one."""
+        second = scheduling.hedge(self.program, self.state, dispatch, self.now)
+        if not isinstance(second, str):
+            flight.second = second, self._submit(flight, second)
+
+    def _won(self, flight: Flight, sequence: Sequence) -> None:
+        """One of two attempts sends the first byte: the other is dropped."""
+        second, own, dispatch = flight.second, flight.sequence, flight.dispatch
+        assert second is not None  # noqa: S101  there are two
+        assert own is not None  # noqa: S101
+        assert dispatch is not None  # noqa: S101
+        if sequence is own:
+            self._lost(flight, *second, "dropped")
+        else:
+            self._lost(flight, dispatch, own, "dropped")
+
+    def _lost(self, flight: Flight, loser: Dispatch, sequence: Sequence, reason: Lost) -> None:
+        """Of two attempts this one is over; the other goes on."""
+        second, flight.second = flight.second, None
+        assert second is not None  # noqa: S101  there were two
+        replica = self.replicas[loser.replica]
+        replica.abort(sequence, self.now)
+        self._plan(replica)
+        scheduling.lose(self.program, self.state, loser, reason, self.now)
+        if loser is flight.dispatch:
+            flight.dispatch, flight.sequence = dispatch, _ = second
+            first_byte = self._timed[flight.decision.route or ""][0].length
+            for at, first in ((dispatch.sent_at + first_byte, True), (flight.total_at, False)):
+                self._watch(Watch(max(0, at - self.now), first), flight, dispatch)
 
     # What the rules decided
 
@@ -299,17 +362,7 @@ class Simulation:
             self.tally.refused(arrival.tenant, tier, "context_length_exceeded", now, dispatch.pool)
             self._over(flight)
             return
-        sequence = flight.sequence = Sequence(
-            arrival.prompt_tokens,
-            arrival.output_tokens,
-            flight.blocks,
-            flight,
-            flight.decision.held[2],
-        )
-        version = replica.version
-        replica.submit(sequence, now)
-        if replica.version != version:
-            self._plan(replica)
+        flight.sequence = self._submit(flight, dispatch)
         route = flight.decision.route or ""
         timed = self._timed.get(route)
         if timed is None:
@@ -318,6 +371,25 @@ class Simulation:
         if not flight.total_at:
             flight.total_at = now + timed[1].length
             self._watch(timed[1], flight, dispatch)
+        if timed[2] is not None:
+            scheduling.watch(self.program, self.state, dispatch)
+            self._watch(timed[2], flight, dispatch)
+
+    def _submit(self, flight: Flight, dispatch: Dispatch) -> Sequence:
+        """An attempt reaches its replica."""
+        arrival, replica = flight.arrival, self.replicas[dispatch.replica]
+        sequence = Sequence(
+            arrival.prompt_tokens,
+            arrival.output_tokens,
+            flight.blocks,
+            flight,
+            flight.decision.held[2],
+        )
+        version = replica.version
+        replica.submit(sequence, self.now)
+        if replica.version != version:
+            self._plan(replica)
+        return sequence
 
     def _refused(self, decision: Decision) -> None:
         request = decision.request
@@ -338,12 +410,13 @@ class Simulation:
             self._order += 1
             heappush(self._events, (ceil(replica.next_at), self._order, replica, replica.version))
 
-    def _watches_of(self, route: str) -> tuple[Watch, Watch]:
-        """Routes with equal timeouts have them in common."""
-        timeouts = self.program.routes[route].record.timeouts
+    def _watches_of(self, route: str) -> tuple[Watch, Watch, Watch | None]:
+        """Routes with equal timeouts have them in common, but for those that hedge."""
+        record = self.program.routes[route].record
+        timeouts, hedging = record.timeouts, record.hedging
         first = self._watches.setdefault((timeouts.first_byte, True), Watch(timeouts.first_byte, True))
         total = self._watches.setdefault((timeouts.total, False), Watch(timeouts.total, False))
-        return first, total
+        return first, total, None if hedging is None else Watch(hedging.after, True, hedges=True)
 
     def _watch(self, watch: Watch, flight: Flight, dispatch: Dispatch) -> None:
         waiting = watch.waiting

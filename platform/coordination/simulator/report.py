@@ -50,11 +50,42 @@ def report(simulation: Simulation, inputs: dict[str, Any]) -> dict[str, Any]:
         "pools": _pools(simulation, seconds),
         "reservations": _reservations(simulation),
         "replicas": [_replica(one, tally, seconds) for one in simulation.replicas.values()],
+        "steering": _steering(simulation),
         "timeline": _timeline(tally),
         "worst": [_worst(ttft, dispatch) for ttft, _, dispatch in sorted(tally.worst, reverse=True)],
         "inputs": inputs,
     }
     return found
+
+
+def _steering(simulation: Simulation) -> dict[str, Any]:
+    """What routes did beside sending requests: second attempts by route, canaries given up, and what is
+    written and was not simulated."""
+    state, routes = simulation.state, simulation.program.routes.values()
+    verdicts = [one.given_up for of in state.trials.values() for one in of.trials.values() if one.given_up]
+    return {
+        "hedging": {
+            route: {"requests": one.requests, "second_attempts": one.second, "won": one.won}
+            for route, one in sorted(state.hedges.items())
+        },
+        "canaries_given_up": [
+            {
+                "route": one.route,
+                "pool": one.pool,
+                "why": one.why,
+                "at_seconds": round((one.at - simulation.start) / MILLION, 6),
+                "requests": one.requests,
+                "figure": one.figure,
+                "others": one.others,
+            }
+            for one in verdicts
+        ],
+        "not_simulated": [
+            f"copies of route {route.name} to pool {pool}: they would load its replicas"
+            for route in routes
+            for pool, _ in route.mirrors
+        ],
+    }
 
 
 def latency(sketch: Sketch) -> dict[str, float | None]:

@@ -61,6 +61,8 @@ def sections(told: dict[str, Any]) -> list[tuple[str, Rows]]:
     if told["gates"]:
         found.append(("Gates", _promises("gate", told["gates"])))
     found.append(("Replicas", _replicas(told["replicas"])))
+    if any((steering := told["steering"]).values()):
+        found.append(("Routes", _steering(steering)))
     found.append(("Over time", _timeline(told["timeline"])))
     return found
 
@@ -143,6 +145,22 @@ def lag_of(lag: dict[str, Any] | None) -> str:
         f"both waited (pool {lag['pool']}, tier {lag['tier']}, after {duration(lag['at_seconds'])}); "
         f"R16 bounds it by {lag['bound']:,}"
     )
+
+
+def _steering(told: dict[str, Any]) -> Rows:
+    rows = [["routes", ""]]
+    for route, one in told["hedging"].items():
+        rows.append(
+            [
+                route,
+                f"{one['second_attempts']} of {one['requests']} tried twice, {one['won']} second ones won",
+            ]
+        )
+    for one in told["canaries_given_up"]:
+        after = duration(one["at_seconds"])
+        rows.append([one["route"], f"canary {one['pool']} given up after {after}: {one['why']}"])
+    rows += [["not simulated", text] for text in told["not_simulated"]]
+    return rows
 
 
 def _groups(title: str, groups: dict[str, dict[str, Any]]) -> Rows:

@@ -14,7 +14,7 @@ from tests.support.programs import SECOND
 
 KEYS = {
     *("requests", "completed", "refused", "simulated_seconds", "ttft", "itl", "e2e", "cache", "imbalance"),
-    *("tiers", "tenants", "pools", "replicas", "reservations", "timeline", "worst", "inputs"),
+    *("tiers", "tenants", "pools", "replicas", "reservations", "steering", "timeline", "worst", "inputs"),
     *("tokens", "utilisation", "spend", "share_lag"),
 }
 
