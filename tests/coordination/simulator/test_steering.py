@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -15,7 +17,11 @@ LONG, SHORT = 60_000, 200
 
 
 def hedging(after: int, most: int = MILLION, replicas: int = 2):
-    capacity = {"input_per_minute": 2_100_000, "output_per_minute": 400_000, "kv_tokens": 430_080}
+    capacity: dict[str, Any] = {
+        "input_per_minute": 2_100_000,
+        "output_per_minute": 400_000,
+        "kv_tokens": 430_080,
+    }
     policy = a_policy().model().pool(replicas=replicas, **capacity)
     return program(patient(policy.route(hedging=(after, most))).tenant("acme"))
 
