@@ -1,10 +1,12 @@
-"""The loop as an operator walks it in a browser, over `headway up`: edit, acknowledged, enforced, undone.
+"""The loop as an operator walks it in a browser, over `headway up`: edit, acknowledged, enforced, undone; and
+a simulation, followed as it goes.
 
 Nothing is called but what a person clicks and a client sends; each step is pictured.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -19,6 +21,8 @@ from tests.support.running import Run
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
 PATIENCE = 45_000
 """Milliseconds: a guard against a hang, many times what is promised."""
+ENDLESS = {"requests": 10_000_000, "clients": [{"tenant": "acme", "sessions_per_second": 0.5}]}
+"""Traffic that is simulated for longer than anybody watches."""
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +134,48 @@ def test_a_limit_is_lowered_acknowledged_enforced_and_rolled_back(page, run, pic
     page.get_by_role("link", name="Audit").first.click()
     expect(page.locator("main")).to_contain_text("Rolled back")
     picture("7-audit")
+
+
+def test_a_simulation_is_begun_followed_cancelled_and_another_read(page, run, picture):
+    sign_in(page, run)
+    page.get_by_role("link", name="Simulations").first.click()
+    page.get_by_role("link", name="Traces").first.click()
+    page.get_by_label("File").set_input_files(
+        {"name": "endless.json", "mimeType": "application/json", "buffer": json.dumps(ENDLESS).encode()}
+    )
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("link", name="Simulate under endless.json").click()
+    page.get_by_role("button", name="Simulate").click()
+
+    # Polls are what a page without a socket lives on: here each must be caused by an event.
+    progress = page.locator("[data-progress]")
+    expect(progress).to_be_visible()
+    page.evaluate("""() => {
+      window.moved = 0;
+      document.addEventListener("simulation-moved", () => { window.moved += 1; }, true);
+    }""")
+    told = progress.locator(".verdict")
+    expect(told).to_contain_text(re.compile(r"[1-9][0-9,]* of 10,000,000 requests"))
+    seen = {told.inner_text()}
+    for _ in range(2):
+        page.wait_for_function(
+            "text => document.querySelector('[data-progress] .verdict').innerText !== text",
+            arg=told.inner_text(),
+        )
+        seen.add(told.inner_text())
+    assert len(seen) == 3
+    assert page.evaluate("window.moved") >= 2
+    picture("8-simulating")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".verdict")).to_contain_text("Cancelled")
+
+    page.get_by_role("link", name="Simulations").first.click()
+    page.get_by_role("link", name="Simulate").first.click()
+    page.locator("select[name=traffic]").select_option("example:quickstart")
+    page.get_by_role("button", name="Simulate").click()
+    # Nobody reloads: the page itself sees it end.
+    expect(page.get_by_label("What came of it")).to_contain_text("120")
+    for heading in ("Replicas", "Pools", "Longest to a first token, and why"):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(page.locator("[data-plot='percentiles'] svg").first).to_be_visible()
+    picture("9-simulated")

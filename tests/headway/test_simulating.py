@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -14,8 +16,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PATIENCE = 180
 """Seconds: only against hanging, also where many others start processes."""
-AWHILE, ENDLESS = 15_000, 10_000_000
-"""Requests: a second or three of simulation, and more than any test waits for."""
+AWHILE, ENDLESS = 3_000, 10_000_000
+"""Requests: half a second of simulation, which a child that is still starting has before it; and more than
+any test waits for."""
+SILENT = "UPDATE simulations_run SET lease_until = '2000-01-01 00:00:00+00:00' WHERE state = 'running'"
+"""What the fifteen seconds do that a killed worker's lease still has (their length is tests/simulations')."""
 
 
 def eventually(true, what):
@@ -90,6 +95,8 @@ def test_embedded_a_killed_console_s_simulation_is_done_by_the_next(tmp_path):
         child = eventually(lambda: children_of(console), "a child")[0]
         console.kill()
         eventually(lambda: gone(child), "the child's end")
+        with contextlib.closing(sqlite3.connect(tmp_path / "var" / "headway.sqlite3")) as database, database:
+            assert database.execute(SILENT).rowcount == 1
         console.start()
         wait_done(console, place, AWHILE)
         place = begin(console, ENDLESS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 
+import psycopg
 import pytest
 import redis
 
@@ -12,7 +12,7 @@ from headway.place import CHECKOUT
 from tests.headway.test_simulating import (
     AWHILE,
     ENDLESS,
-    PATIENCE,
+    SILENT,
     begin,
     cancel,
     children_of,
@@ -31,22 +31,19 @@ PREFIX = f"{services.REDIS_PREFIX}{CHECKOUT}:{os.getpid()}:simulating:"
 
 
 class Simulator(Process):
-    """A worker of the queue of simulations; or with ``beat``, what sends the sweeps and who does them."""
+    """A worker of the queue of simulations; with ``beat``, one that also sends the sweeps and does them."""
 
     def start(self, *, beat: bool = False) -> None:
         schedule = str(self.log.with_suffix(".schedule"))
-        more = ["--beat", "--schedule", schedule] if beat else ["-Q", "simulations"]
+        more = (
+            ["--beat", "--schedule", schedule, "-Q", "celery,simulations"] if beat else ["-Q", "simulations"]
+        )
         self.spawn(
-            *("celery", "-A", "headway.celery", "worker", "--pool", "threads", "--concurrency", "1"),
+            *("celery", "-A", "headway.celery", "worker", "--pool", "threads", "--concurrency", "2"),
             *("--loglevel", "INFO", "-n", f"{self.log.stem}@%h"),
             *more,
         )
-        before = self.said.count("ready.")
-        for _ in range(PATIENCE):
-            if self.said.count("ready.") > before:
-                return
-            time.sleep(1)
-        raise AssertionError(f"a worker that is never ready: {self.said}")
+        eventually(lambda: "ready." in self.said, f"a worker that is ready: {self.said}")
 
 
 @pytest.mark.postgres
@@ -64,28 +61,26 @@ def test_scaled_a_killed_worker_s_run_is_done_by_another(tmp_path):
             HEADWAY_REDIS_PREFIX=PREFIX,
         )
         console = Console(tmp_path, environment, token)
-        beat = Simulator("beat", tmp_path, environment)
-        workers = [Simulator(f"simulator-{n}", tmp_path, environment) for n in (1, 2)]
+        first = Simulator("first", tmp_path, environment)
+        other = Simulator("other", tmp_path, environment)
         try:
-            started += [console, beat, *workers]
+            started += [console, first, other]
             console.start()
-            beat.start(beat=True)
-            for worker in workers:
-                worker.start()
+            first.start()
             place = begin(console, AWHILE)
-            busy = eventually(lambda: [each for each in workers if children_of(each)], "a worker's child")[0]
-            child = children_of(busy)[0]
-            busy.kill()
+            child = eventually(lambda: children_of(first), "the worker's child")[0]
+            first.kill()
             eventually(lambda: gone(child), "the child's end")
+            with psycopg.connect(database) as direct:
+                assert direct.execute(SILENT).rowcount == 1
+            other.start(beat=True)  # told of the run by the sweep alone: its message went with the first
             wait_done(console, place, AWHILE)
-            busy.start()
 
             place = begin(console, ENDLESS)
             wait_running(console, place)
-            found = [child for each in workers for child in children_of(each)]
-            assert len(found) == 1
+            [child] = children_of(other)
             cancel(console, place)
-            eventually(lambda: gone(found[0]), "the cancelled child's end")
+            eventually(lambda: gone(child), "the cancelled child's end")
         finally:
             for process in reversed(started):
                 process.stop()
