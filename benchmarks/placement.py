@@ -134,6 +134,7 @@ def main() -> None:
         "--seeds", type=int, default=1, help="of what is drawn, besides the traces as they are"
     )
     options.add_argument("--limit", type=int)
+    options.add_argument("--workloads", default="", help="conversation, code, agents: a,b (default: all)")
     options.add_argument("--only", default="", help="strategies beside ours, a,b (default: all)")
     chosen = options.parse_args()
     names = [name for name in chosen.only.split(",") if name] or list(STRATEGIES)
@@ -152,6 +153,8 @@ def main() -> None:
             shared: dict[str, float] = {}
             for seed in range(chosen.seeds + 1):
                 for workload, arrivals in workloads(trace, chosen.limit, seed):
+                    if chosen.workloads and workload.partition(",")[0] not in chosen.workloads.split(","):
+                        continue
                     bounds = Bounds(replicas * blocks)
                     for one in arrivals:
                         bounds.arrived(one.prompt_tokens, list(one.blocks))
