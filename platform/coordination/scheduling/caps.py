@@ -120,6 +120,25 @@ def release(ticket: Ticket) -> None:
             _wake(cap)
 
 
+def has_room_twice(ticket: Ticket) -> bool:
+    """Whether its caps have room for a second attempt beside it, for which nobody stands aside."""
+    return not any(cap.aside or not cap.room(amount) for cap, amount in ticket.caps)
+
+
+def hold_twice(ticket: Ticket) -> None:
+    """A second attempt occupies as much once more."""
+    for cap, amount in ticket.caps:
+        cap.used += amount
+
+
+def hold_once(ticket: Ticket) -> None:
+    """One of two attempts is over: what it held goes to whoever stands aside."""
+    for cap, amount in ticket.caps:
+        cap.used -= amount
+    for cap, _ in ticket.caps:
+        _wake(cap)
+
+
 def withdraw(ticket: Ticket) -> None:
     """It stands aside no longer: expired, or its client left."""
     cap, queue = ticket.capped_by, ticket.queue

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from coordination.program.index import Program
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling import reasons
+from coordination.scheduling.caps import has_room_twice, hold_once, hold_twice
 from coordination.scheduling.decisions import IN_FLIGHT, ConsideredTuple, Dispatch, Ticket
 from coordination.scheduling.dispatching import may_use
 from coordination.scheduling.health import FailureReason
@@ -29,9 +30,10 @@ from coordination.scheduling.replicas import Replica
 from coordination.scheduling.settlement import levy
 from coordination.scheduling.state import State
 
-Declined = Literal["over", "waiting", "no_room", "budget"]
+Declined = Literal["over", "waiting", "no_room", "capped", "budget"]
 """Why there is no second attempt: the first is not the only one or has answered; others wait for the pool;
-no other healthy replica is open to it; the route's share of requests tried twice is used up."""
+no other healthy replica is open to it; its tenant may not occupy more of the pool; the route's share of
+requests tried twice is used up."""
 Lost = FailureReason | Literal["dropped", "unsent"]
 """How one of two attempts ended: it failed; the other answered first, or nobody waits for an answer any more;
 it never reached its replica."""
@@ -119,6 +121,8 @@ def lose(program: Program, state: State, loser: Dispatch, reason: Lost, now: Mic
         levy(ticket, charged - second.charged)
     _tell(ticket, second.place.replica, reason, now)
     vacate(second.place)
+    if ticket.caps:
+        hold_once(ticket)
     ticket.decision.trace.append((reasons.LOST, loser.attempt, loser.replica, reason, charged))
 
 
@@ -151,6 +155,8 @@ def _chosen(
         among &= ~(1 << bit)
     if not among or not may_use(pool, ticket.queue, ticket, state.at(now).reserves.get(pool.pool.name)):
         return "no_room"
+    if ticket.caps and not has_room_twice(ticket):
+        return "capped"
     if account.saved < MILLION:
         return "budget"
     candidates = {one.bit: one for one in pool.least_open(among)}
@@ -175,6 +181,8 @@ def _made(
     seen: tuple[ConsideredTuple, ...] = tuple(
         (one, estimate - own, own, depth, one.recent, True, True) for estimate, own, depth, one in found
     )
+    if ticket.caps:
+        hold_twice(ticket)
     place = occupy(pool, replica, prefill, ticket.kv_tokens, ordinary=ticket.lane is None)
     pool.computed(replica, prompt - cached)
     if blocks:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordination.program.records import MILLION
+from coordination.program.records import MILLION, CapsRecord
 from coordination.scheduling import (
     Dispatch,
     State,
@@ -212,6 +212,38 @@ def test_not_to_a_replica_that_failed_the_request():
     assert fail(bench.program, bench.state, sent, "reset", bench.now) is None
     (again,) = dispatch(bench.program, bench.state, "p", bench.now)
     assert bench.declined(again) == "no_room"
+
+
+def capped(sequences: int) -> Bench:
+    made = a_policy().model().pool(replicas=3).tier().tenant("acme")
+    made.quota("q", "acme", caps=CapsRecord(sequences=sequences))
+    return Bench(made.route(hedging=(AFTER, MILLION)))
+
+
+def test_a_second_attempt_takes_its_part_of_what_the_tenant_may_occupy():
+    bench = capped(2)
+    sent = bench.send()
+    second = bench.hedge(sent)
+    (cap,) = bench.state.caps.values()
+    assert cap.used == 2
+    bench.ask()
+    assert dispatch(bench.program, bench.state, "p", bench.now) == []
+    bench.lose(second)
+    (third,) = dispatch(bench.program, bench.state, "p", bench.now)
+    assert third.request is not sent.request
+    bench.settle(sent)
+    bench.settle(third)
+    assert (cap.used, cap.holders) == (0, {})
+
+
+def test_a_tenant_that_occupies_all_it_may_is_not_tried_twice():
+    bench = capped(1)
+    assert bench.declined(bench.send()) == "capped"
+    bench = capped(2)
+    sent = bench.send()
+    bench.send()
+    bench.ask()
+    assert bench.declined(sent) == "capped"
 
 
 def test_of_a_route_that_does_not_hedge_nothing_is_watched():
