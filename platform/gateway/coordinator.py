@@ -282,6 +282,10 @@ class Coordinator:
         named = self._program.pools[pool]
         return named.replicas if named.dns is None else self._found.get(named.dns, ())
 
+    def busy(self, pool: str, replica: str) -> bool:
+        """Whether requests of ours are in flight there."""
+        return scheduling.busy(self._state, pool, replica)
+
     def found(self, dns: str, members: tuple[str, ...]) -> None:
         """A name of the policy stands for these replicas."""
         self._found[dns] = members

@@ -19,6 +19,7 @@ from gateway.accounts import Ended
 from gateway.endpoints.table import Endpoint
 from gateway.errors import Problem
 from gateway.explanations import Explanation
+from gateway.identifiers import as_uuid
 from gateway.json_member import set_member
 from gateway.log import log
 from gateway.prompt import ModelRequest
@@ -281,13 +282,15 @@ class Exchange:
         plane = self.plane
         if not plane.accounts.begin(self._explanation, dispatch, now):
             return False
+        name, pool = self.request.request_id, plane.coordinator.program.pools.get(dispatch.pool)
+        if pool is not None and pool.generic:
+            name = as_uuid(name)
         head = upstream.pool.heads[self._endpoint.path]
         if plane.credentials.lines:
             head += plane.credentials.lines.get(dispatch.pool, b"")
         upstream.send(
             caller,
-            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-            % (head, len(self._body), self.request.request_id.encode()),
+            b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (head, len(self._body), name.encode()),
             self._body,
         )
         return True

@@ -1,4 +1,8 @@
-"""What is a request called? ``req_<ULID>``: sortable by time, unguessable, made only here."""
+"""What is a request called? ``req_<ULID>``: sortable by time, unguessable, made only here.
+
+An engine is told that name, for its log. Some server that is known only by its API (``engine: openai``) is
+told the same 128 bits as a UUID: there are such that refuse a request with any other name.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,17 @@ _POOLED = 1024
 _TO_ALPHABET = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
 _LAST_TWO = [high + low for high in ALPHABET for low in ALPHABET]
 """The characters of the last ten bits of a stamp: those before them stay for a second."""
+
+
+_VALUE = {character: value for value, character in enumerate(ALPHABET)}
+
+
+def as_uuid(request_id: str) -> str:
+    """The 128 bits of a request's name as a UUID writes them, which is the only name some servers take."""
+    bits = 0
+    for character in request_id.removeprefix("req_"):
+        bits = bits << 5 | _VALUE[character]
+    return f"{bits:032x}"
 
 
 class RequestIds:

@@ -13,6 +13,7 @@ from coordination.program.records import Timeouts
 from coordination.scheduling import Copy, Dispatch, Ended, copy_began
 from gateway.clock import PolicyClock
 from gateway.credentials import Credentials
+from gateway.identifiers import as_uuid
 from gateway.metrics import Histogram
 from gateway.racing import failure_in
 from gateway.rules import Rules
@@ -57,9 +58,11 @@ class Mirrors:
         if self._closed:
             return
         timeouts = dispatch.ticket.route.record.timeouts
-        name = b"%b-copy" % dispatch.request.request_id.encode()
+        request_id = dispatch.request.request_id
         for copy in self.coordinator.mirror(dispatch):
-            Copied(self, copy, path, body, name, timeouts)
+            generic = self.coordinator.program.pools[copy.pool].generic
+            name = as_uuid(request_id) if generic else f"{request_id}-copy"
+            Copied(self, copy, path, body, name.encode(), timeouts)
 
 
 class Copied:

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from coordination.engines import PAGE_LIMIT, Asking, Reading
+from coordination.engines import MODELS, PAGE_LIMIT, Asking, Reading
 from coordination.program.index import Program
 from coordination.scheduling.replicas import STALE_AFTER
 from coordination.scheduling.values import ReplicaReport
@@ -23,6 +23,8 @@ from gateway.upstream.connection import ReplicaConnection
 from gateway.upstream.pool import ReplicaPool, Replicas
 
 PERIOD_SECONDS = 1.0
+PATIENCE_SECONDS = 30.0
+"""How long a server without metrics that works for us may take to say how it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Observer:
     def start(self) -> None:
         """Ask now, and again every period until ``close``."""
         self._timer = self._loop.call_later(PERIOD_SECONDS, self.start)
-        self._replicas.expire(self._loop.time())
+        self._replicas.expire(self.now())
         program = self._coordinator.program
         self.credentials.follow(program)
         if program is not self._program:
@@ -85,11 +87,13 @@ class Observer:
         for gone in self.seen.keys() - named:
             del self.seen[gone]
         for key in named:
-            scrape = self._busy.get(key)
-            if scrape is not None:
-                scrape.give_up()
             if key not in self.seen:
                 self.seen[key] = Seen(*key, Asking(self._served[key[0]].engine))
+            scrape = self._busy.get(key)
+            if scrape is not None:
+                if self._has_work(key) and self.now() - scrape.begun < PATIENCE_SECONDS:
+                    continue
+                scrape.give_up()
             self._ask(key)
 
     def close(self) -> None:
@@ -97,6 +101,10 @@ class Observer:
             self._timer.cancel()
         for scrape in list(self._busy.values()):
             scrape.cancel()
+
+    def now(self) -> float:
+        """Loop time."""
+        return self._loop.time()
 
     def ended(self, key: tuple[str, str], status: int, body: bytes | None) -> None:
         """A question is over. ``None``: there is no answer."""
@@ -159,7 +167,14 @@ class Observer:
     def _ask(self, key: tuple[str, str]) -> None:
         adapters = self._served[key[0]].adapters
         path = self.seen[key].asking.next(self._clock.now(), adapters=adapters)
+        if path == MODELS and self._has_work(key):
+            return  # some end what they are doing when they are asked for their models
         self._busy[key] = Scrape(self, key, self._replicas.pool(key[1]), path)
+
+    def _has_work(self, key: tuple[str, str]) -> bool:
+        """Whether it has no page, and requests of ours: their answers tell how it is, and there are servers
+        that do one thing at a time."""
+        return self.seen[key].asking.source != "metrics" and self._coordinator.busy(*key)
 
     def _follow(self, program: Program) -> None:
         """Note what pools are. A pool whose engine changed is asked anew."""
@@ -202,6 +217,7 @@ class Scrape:
         "_size",
         "_status",
         "_upstream",
+        "begun",
     )
 
     def __init__(self, observer: Observer, key: tuple[str, str], pool: ReplicaPool, path: str) -> None:
@@ -209,6 +225,7 @@ class Scrape:
         self._key = key
         self._pool = pool
         self._path = path
+        self.begun = observer.now()
         self._parts: list[bytes] = []
         self._size = 0
         self._status = 0

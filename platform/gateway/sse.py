@@ -27,6 +27,7 @@ from gateway.usage import read_usage
 
 _EVENT_END = re.compile(rb"\n\r?\n")
 _NAME = b'"service_tier"'
+_QUOTE = 0x22
 
 
 class EventStream:
@@ -34,8 +35,12 @@ class EventStream:
 
     limit: ClassVar[int] = 16 * 1024
     """Bytes of an event that are held."""
-    blanks: ClassVar[tuple[bytes, bytes]] = (b'"delta":{}', b'"content":""')
-    """What stands in an event that carries no text."""
+    begins: ClassVar[bytes] = b'"content":"'
+    """Of most events with text. An event without text may have it too, with nothing behind it."""
+    text: ClassVar[re.Pattern[bytes]] = re.compile(
+        rb'"(?:content|reasoning_content|reasoning|arguments|refusal)"\s{0,4}:\s{0,4}"[^"]'
+    )
+    """In every event with text: engines write blanks, or not, and null, or "", or nothing, for no text."""
 
     __slots__ = ("_known", "_passing", "_rest", "_strip_usage", "_tier", "done", "tokens", "usage")
 
@@ -114,9 +119,10 @@ class EventStream:
                 self.usage = usage
                 if self._strip_usage and bare:
                     return b""
-        none, empty = self.blanks
-        if not bare and none not in event and empty not in event:
-            self.tokens += 1
+        if not bare:
+            at = event.find(self.begins)  # quicker than the pattern, which is for all others
+            if (at >= 0 and event[at + len(self.begins)] != _QUOTE) or self.text.search(event):
+                self.tokens += 1
         if _NAME not in event:
             return set_member(event, close, _NAME, self._tier)
         return self._replace(event, close)

@@ -58,11 +58,24 @@ class _Usage(msgspec.Struct):
     prompt_tokens_details: InputDetails | None = None
     """Cached tokens are part of ``prompt_tokens``."""
     completion_tokens_details: OutputDetails | None = None
+    reasoning_tokens: Tokens | None = None
+    """Of ``completion_tokens``; SGLang says it here."""
+
+
+NO_TIMINGS = msgspec.Raw()
 
 
 class _Reported(msgspec.Struct):
     usage: _Usage | None = None
     choices: list[msgspec.Raw] | None = None
+    timings: msgspec.Raw = NO_TIMINGS
+
+
+class _Timings(msgspec.Struct):
+    """llama.cpp's, beside the usage."""
+
+    cache_n: Tokens = 0
+    """Prompt tokens that were found in the cache."""
 
 
 class _Choices(msgspec.Struct):
@@ -71,6 +84,7 @@ class _Choices(msgspec.Struct):
 
 _decode_choices = msgspec.json.Decoder(_Choices).decode
 _decode = msgspec.json.Decoder(_Reported).decode
+_decode_timings = msgspec.json.Decoder(_Timings).decode
 
 
 def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
@@ -85,13 +99,19 @@ def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
     usage = found.usage
     if usage is None:
         return None, found.choices == []
-    counted = usage_of(
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.prompt_tokens_details,
-        usage.completion_tokens_details,
-    )
-    return counted, found.choices == []
+    read, made = usage.prompt_tokens_details, usage.completion_tokens_details
+    if made is None and usage.reasoning_tokens:
+        made = OutputDetails(usage.reasoning_tokens)
+    if read is None and found.timings:
+        read = InputDetails(_cached(found.timings))
+    return usage_of(usage.prompt_tokens, usage.completion_tokens, read, made), found.choices == []
+
+
+def _cached(timings: msgspec.Raw) -> int:
+    try:
+        return _decode_timings(timings).cache_n
+    except msgspec.MsgspecError:
+        return 0
 
 
 def _is_bare(answer: bytes) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from coordination.program.records import MILLION, ProgramRecords
+from gateway.identifiers import as_uuid
 from gateway.process import GatewayProcess
 from tests.gateway.policy import SECOND
 from tests.gateway.raw_client import until
@@ -110,6 +113,16 @@ async def test_a_server_without_metrics_serves_by_our_own_counts(tmp_path, pages
             assert (await post(gw)).status == 200
 
 
+async def test_some_server_is_told_the_requests_name_as_a_uuid(tmp_path):
+    """There are such that refuse any other."""
+    async with replicas() as (one,), gateway(tmp_path, [one.url], change=serving("openai")) as gw:
+        got = await post(gw)
+        assert got.headers["x-request-id"].startswith("req_")
+        (call,) = one.calls
+        told = uuid.UUID(call.head.lower().partition("x-request-id: ")[2][:32])
+        assert told == uuid.UUID(as_uuid(got.headers["x-request-id"]))
+
+
 async def test_a_server_that_still_loads_is_sent_nothing_until_it_is_well(tmp_path):
     async with replicas(2) as (loading, well):
         loading.pages = {"/health": (503, b'{"error":"Loading model"}')}
@@ -124,6 +137,55 @@ async def test_a_server_that_still_loads_is_sent_nothing_until_it_is_well(tmp_pa
             while not loading.calls:
                 assert (await post(gw)).status == 200
             await until_shown(gw, loading.url, health="healthy")
+
+
+async def test_a_server_that_has_only_a_list_of_models_is_not_asked_for_it_while_it_works(tmp_path):
+    """Some end what they are doing when they are asked for anything."""
+
+    async def slow(call):
+        before = len(one.asked)
+        await go_on.wait()
+        assert len(one.asked) == before
+        await answer(call)
+
+    go_on = asyncio.Event()
+    async with replicas(script=slow) as (one,):
+        one.pages = {"/v1/models": MODELS}
+        async with gateway(tmp_path, [one.url], change=serving("openai")) as gw:
+            await until_shown(gw, one.url, reachable=True)
+            await until(lambda: not gw._observer._busy)
+            asked = asyncio.ensure_future(post(gw))
+            await until(lambda: one.calls)
+            timer = gw._observer._timer
+            await until(lambda: gw._observer._timer is not timer)  # twice: a period has passed
+            timer = gw._observer._timer
+            await until(lambda: gw._observer._timer is not timer)
+            go_on.set()
+            assert (await asked).status == 200
+            before = len(one.asked)
+            await until(lambda: len(one.asked) > before)
+
+
+async def test_a_server_that_works_may_be_slow_to_say_that_it_is_well(tmp_path):
+    async def slow(call):
+        await go_on.wait()
+        await answer(call)
+
+    go_on = asyncio.Event()
+    async with replicas(script=slow) as (one,):
+        one.pages = {"/health": (200, b"")}
+        async with gateway(tmp_path, [one.url], change=serving("openai")) as gw:
+            await until_shown(gw, one.url, reachable=True)
+            asked = asyncio.ensure_future(post(gw))
+            await until(lambda: one.calls)
+            one.answers.clear()
+            for _ in range(5):
+                timer = gw._observer._timer
+                await until(lambda: gw._observer._timer is not timer)  # noqa: B023 - at once
+            assert (await shown(gw, one.url))["health"] == "healthy"
+            go_on.set()
+            assert (await asked).status == 200
+            await until_shown(gw, one.url, health="ejected")  # nothing to do, and still no answer
 
 
 async def test_a_replica_that_fails_requests_is_set_aside_although_its_metrics_answer(tmp_path):

@@ -99,6 +99,11 @@ class Upstream:
         self.script = script
         self.pages: dict[str, tuple[int, bytes]] | None = None
         """Path -> status and body of a GET, 404 for any other; ``None``: a page of metrics for all."""
+        self.asked: list[str] = []
+        """Paths of all GETs so far."""
+        self.answers = asyncio.Event()
+        """Whether GETs are answered now."""
+        self.answers.set()
         self.calls: list[Call] = []
         self.connections = 0
         self.port = 0
@@ -116,6 +121,7 @@ class Upstream:
         self.port = sock.getsockname()[1]
 
     async def stop(self) -> None:
+        self.answers.set()
         if self._server is not None:
             self._server.close()
         for writer in list(self._writers):
@@ -132,6 +138,8 @@ class Upstream:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 if head.startswith("GET"):
                     answered = Call(head, {}, writer)
+                    self.asked.append(head.split()[1])
+                    await self.answers.wait()
                     status, page = 200, METRICS
                     if self.pages is not None:
                         status, page = self.pages.get(head.split()[1], (404, b"{}"))

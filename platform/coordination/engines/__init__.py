@@ -6,7 +6,7 @@ names (``dictionary``).
 
 from __future__ import annotations
 
-from coordination.engines.asking import Answer, Asking
+from coordination.engines.asking import MODELS, Answer, Asking
 from coordination.engines.dictionary import DIALECTS, FIRST_ASKED, Dialect
 from coordination.engines.listing import Listing, read_listing
 from coordination.engines.membership import Change, Resolved, Unresolved, failing, resolved
@@ -16,6 +16,7 @@ from coordination.engines.reading import Reading, read
 __all__ = [
     "DIALECTS",
     "FIRST_ASKED",
+    "MODELS",
     "PAGE_LIMIT",
     "Answer",
     "Asking",

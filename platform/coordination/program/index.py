@@ -324,6 +324,7 @@ def _pool(index: int, record: PoolRecord, model: Model, minimum_shares: Mapping[
         decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
         minimum_shares=minimum_shares,
         dns=record.dns,
+        generic=record.engine == "openai",
     )
 
 

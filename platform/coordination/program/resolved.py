@@ -65,6 +65,8 @@ class Pool:
     """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is something."""
     dns: str | None = None
     """The name that ``replicas`` stand in for."""
+    generic: bool = False
+    """Its engine is ``openai``: some server of which no more is known than that it has that API."""
 
     def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
         """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""

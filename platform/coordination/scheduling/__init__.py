@@ -17,7 +17,7 @@ from coordination.scheduling.hedging import Declined, Hedges, Lost, hedge, lose,
 from coordination.scheduling.lasting import Remembered, Used, recount, remember, restore
 from coordination.scheduling.levels import Levels, levels
 from coordination.scheduling.mirroring import Copies, Copy, Ended, copied, copy_began, mirror
-from coordination.scheduling.observing import Standing, follow, observe, set_health, standing, wake
+from coordination.scheduling.observing import Standing, busy, follow, observe, set_health, standing, wake
 from coordination.scheduling.overriding import drain, move_on, raise_limits
 from coordination.scheduling.placed import Placed
 from coordination.scheduling.settlement import (
@@ -88,6 +88,7 @@ __all__ = [
     "activate",
     "admit",
     "block_hashes",
+    "busy",
     "cancel",
     "classify",
     "copied",

@@ -93,6 +93,13 @@ def standing(state: State, pool: str) -> list[Standing]:
     ]
 
 
+def busy(state: State, pool: str, replica: str) -> bool:
+    """Whether this gateway has requests in flight at a replica."""
+    held = state.pools.get(pool)
+    found = held.by_url.get(replica) if held is not None else None
+    return found is not None and found.sequences > 0
+
+
 def set_health(program: Program, state: State, pool: str, replica: str, healthy: bool, now: Micros) -> None:
     """Cordon a replica (nothing new goes there, even if it is the last), or lift that."""
     held = state.pools.get(pool)

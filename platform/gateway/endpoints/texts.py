@@ -6,6 +6,7 @@ is paid for.
 
 from __future__ import annotations
 
+import re
 from array import array
 from typing import Any
 
@@ -50,7 +51,8 @@ def read_embedding(body: bytes) -> ModelRequest | Problem:
 class TextEvents(EventStream):
     """The editor of one streamed completion."""
 
-    blanks = (b'"text":""', b'"text": ""')
+    begins = b'"text":"'
+    text = re.compile(rb'"text"\s{0,4}:\s{0,4}"[^"]')
     __slots__ = ()
 
 
