@@ -2,8 +2,10 @@
 
 A policy is loaded and tested in a thread; what remains on the loop is the switch, and the pieces that
 are left after it. Both are measured in processor time, for as many tenants as are in use, between two
-policies that differ in one quota, and in every one. Beside it: what the loop waits for while a thread
-indexes the policy, by a timer that ought to fire every millisecond.
+policies that differ in one quota, and in every one. Beside it: what the loop waits for from when a
+bundle's file is there until its policy may be activated, by a timer that ought to fire every millisecond.
+With nothing being loaded; with a thread that reads, verifies, tests and indexes it as a gateway's does; and
+with another process that does the same, which shows what the machine and its load do by themselves.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ import argparse
 import asyncio
 import gc
 import statistics
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -21,10 +27,13 @@ from msgspec.structs import replace
 
 from benchmarks.decision import policy, requests, run
 from benchmarks.machine import banner
+from benchmarks.policy import write_state
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.scheduling import Switch, new_state
+from gateway.activation import Active, StateFolder
 from gateway.main import settle_down
+from subscriber.beside import undisturbed
 from tests.support.programs import START
 
 ROUNDS = 8
@@ -82,7 +91,55 @@ def copied(records: ProgramRecords) -> ProgramRecords:
     return msgspec.json.decode(msgspec.json.encode(records), type=ProgramRecords)
 
 
-async def lateness(work: threading.Thread | None, seconds: float) -> list[float]:
+class Elsewhere:
+    """A process, as if it were a thread."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+
+READS = """
+import pathlib, sys, time
+from gateway.activation import Active, StateFolder
+for _ in range(2):
+    assert isinstance(StateFolder(pathlib.Path(sys.argv[1])).load(time.time_ns() // 1000), Active)
+"""
+
+
+def reads(folder: Path, kept: list[Active]) -> None:
+    """As a gateway's thread does from when the files have changed. What it made is kept: letting go of it
+    is a part of the switch."""
+    found = undisturbed(StateFolder(folder).load, time.time_ns() // 1000)
+    if not isinstance(found, Active):
+        raise SystemExit(found.message)
+    kept.append(found)
+
+
+def loading(records: ProgramRecords) -> None:
+    """Says by how much a timer is late on the three ways, in turns."""
+    settle_down()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "state"
+        write_state(records, folder)
+        kept: list[Active] = []
+        elsewhere = [sys.executable, "-c", READS, str(folder)]
+        late: dict[str, list[float]] = {"nothing is loaded": [], "a thread loads": [], "a process loads": []}
+        for _ in range(ROUNDS // 2):
+            late["nothing is loaded"] += uvloop.run(lateness(None, 1.0))
+            thread = threading.Thread(target=reads, args=[folder, kept])
+            late["a thread loads"] += uvloop.run(lateness(thread, 0))
+            late["a process loads"] += uvloop.run(lateness(Elsewhere(elsewhere), 0))
+    for name, values in late.items():
+        print(f"a timer while {name:<18} {shown(values)}")
+
+
+async def lateness(work: threading.Thread | Elsewhere | None, seconds: float) -> list[float]:
     """By how many milliseconds a timer is late while ``work`` runs (or for so many seconds)."""
     if work is not None:
         work.start()
@@ -118,12 +175,7 @@ def main() -> None:
             print(f"  the switch            {shown(switches)}")
             print(f"  a step after it       {shown(steps)}")
             print(f"  all steps of a switch {shown(together)}", flush=True)
-    settle_down()
-    again = changed(first.records, 1)
-    quiet = uvloop.run(lateness(None, 1.0))
-    print(f"a timer while nothing is loaded:               {shown(quiet)}")
-    busy = uvloop.run(lateness(threading.Thread(target=lambda: load(again)), 0))
-    print(f"a timer while a thread indexes the policy:     {shown(busy)}")
+    loading(changed(first.records, 1))
 
 
 if __name__ == "__main__":

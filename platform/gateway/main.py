@@ -31,7 +31,7 @@ FAILED = 1
 """Exit code: the worker processes do not come to serve."""
 REFUSED = 2
 """Exit code: the policy may not be served, or the arguments make no sense."""
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 """How long another thread of the process may keep the interpreter when the loop wants it: a policy is
 loaded in one, and requests must not wait for that."""
 PORT_TAKEN = 3

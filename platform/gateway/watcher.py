@@ -16,6 +16,7 @@ from gateway.activation import Active, Fingerprint, Source
 from gateway.clock import PolicyClock
 from gateway.feed import Heard, Post
 from gateway.log import log
+from subscriber.beside import undisturbed
 
 PERIOD_SECONDS = 0.5
 
@@ -67,7 +68,7 @@ class Watcher:
             found = self._source.fingerprint()
             if found == self._seen:
                 continue
-            result = await loop.run_in_executor(None, self._source.load, self._clock.now())
+            result = await loop.run_in_executor(None, undisturbed, self._source.load, self._clock.now())
             if self._source.fingerprint() != found:
                 continue  # still being written: what was read may be half of it
             self._seen = found

@@ -44,6 +44,7 @@ from coordination.bundle.subscription import (
 )
 from coordination.program.records import ProgramRecords, Vector
 from subscriber import folder as folders
+from subscriber.beside import undisturbed
 from subscriber.identity import Identity
 from subscriber.reports import Reporter
 from subscriber.transport import Transport
@@ -222,9 +223,11 @@ class Delivery:
             case FetchDirectory(number, digest):
                 return await self._fetch(number, lambda: self._fetch_directory(number, digest))
             case Verify():
-                return Verified(effect.number, await asyncio.to_thread(verify_parts, effect))
+                return Verified(effect.number, await asyncio.to_thread(undisturbed, verify_parts, effect))
             case SelfTest(number, records, vectors):
-                return SelfTested(number, await asyncio.to_thread(self._prepare, records, vectors))
+                return SelfTested(
+                    number, await asyncio.to_thread(undisturbed, self._prepare, records, vectors)
+                )
             case Persist(number, files, digests):
                 return await self._persist(number, files, digests)
             case Activate(number, candidate):

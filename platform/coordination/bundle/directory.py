@@ -45,6 +45,12 @@ class KeyEntry(Value, frozen=True):
     """Set means revoked, whatever a gateway's clock says."""
 
 
+class _Keys(Value, frozen=True):
+    """Some of a directory's keys."""
+
+    keys: dict[KeyId, KeyEntry]
+
+
 class Credit(Value, frozen=True):
     """More of a limit, once, for the period in which it was given. A gateway carries out each id once."""
 
@@ -150,7 +156,20 @@ def read_directory(data: bytes, *, canonical: bool = True) -> Directory:
         raise refuse("malformed_directory", str(error), file=FILE) from None
     if canonical and spelled != data:
         raise refuse("malformed_directory", "not in canonical form", file=FILE)
-    return convert(parsed, Directory, code="malformed_directory", file=FILE)
+    return _read(parsed)
+
+
+def _read(parsed: Any) -> Directory:
+    """Key by key: one call for ten thousand of them would hold up whoever runs beside for 26 ms."""
+    keys = parsed.get("keys") if isinstance(parsed, dict) else None
+    if not isinstance(keys, dict):
+        return convert(parsed, Directory, code="malformed_directory", file=FILE)
+    bare = convert(parsed | {"keys": {}}, Directory, code="malformed_directory", file=FILE)
+    entries: dict[str, KeyEntry] = {}
+    for each in keys.items():
+        found = convert({"keys": dict([each])}, _Keys, code="malformed_directory", file=FILE)
+        entries.update(found.keys)
+    return msgspec.structs.replace(bare, keys=entries)
 
 
 def open_directory(

@@ -7,12 +7,14 @@ different sets of bytes never stand for one program.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 
 from coordination.program.canonical import canonical_bytes, record_bytes
 from coordination.program.partition import Item, partition
+from coordination.program.pieces import in_order
 from coordination.program.records import (
     Micros,
     ModelRecord,
@@ -45,6 +47,7 @@ KIND_FIELDS: dict[str, str] = {
 """Kind of a document -> field of ``ProgramRecords``."""
 
 _T = TypeVar("_T")
+_name_of = attrgetter("name")
 
 
 class MalformedProgramError(ValueError):
@@ -114,12 +117,10 @@ def decode(files: Mapping[str, bytes]) -> ProgramRecords:
     for shard in read_shards(shards, Shard):
         for kind, field in KIND_FIELDS.items():
             groups[field].extend(getattr(shard, kind))
-    for group in groups.values():
-        group.sort(key=lambda record: record.name)
     records = ProgramRecords(
         environment=header.environment,
         at=header.at,
-        **{field: tuple(group) for field, group in groups.items()},
+        **{field: tuple(in_order(group, _name_of)) for field, group in groups.items()},
     )
     _require_same(files, records)
     return records
