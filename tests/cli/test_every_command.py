@@ -45,6 +45,7 @@ NEED_MORE = {
     "apply",
     "status",
     "rollback",
+    "credit",
     "gateway",
     "simfleet",
     "replay",

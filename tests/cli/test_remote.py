@@ -226,6 +226,43 @@ def test_no_acknowledgement_in_time_is_told_and_comes_later(console, gateway, fo
     assert headway(console, "status", "--environment", "dev").returncode == 0
 
 
+def test_a_credit_is_given_and_too_much_of_one_refused(console, folder):
+    quota = "spec: {tenant: acme, limits: [{of: requests, per: day, limit: 100}]}"
+    (folder / "tier.yaml").write_text(written("Quota/night", quota))
+    assert apply(console, folder, planned(console, folder)["plan_digest"]).returncode == 0
+    asked = ("credit", "night:requests:day", "--environment", "dev", "--reason", "a launch")
+    given = headway(console, *asked, "--amount", "40")
+    assert given.returncode == 0, given.stderr
+    assert "40 more of night:requests:day for acme" in given.stdout
+    assert headway(console, *asked, "--reset", "--format", "json").returncode == 0
+    much = headway(console, *asked, "--amount", "61")
+    assert (much.returncode, "credit_too_large" in much.stderr) == (1, True)
+    for wrong in ((), ("--amount", "1", "--reset")):
+        assert headway(console, *asked, *wrong).returncode == 2
+    unknown = headway(console, "credit", "night:spend:day", *asked[2:], "--reset")
+    assert (unknown.returncode, "unknown_limit" in unknown.stderr) == (1, True)
+
+
+def test_an_override_is_enforced_listed_kept_over_a_kill_and_lifted(console, gateway):
+    secret = console.create_key()["secret"]
+    made = console.post(
+        f"{ENVIRONMENT}/overrides", kind="block_tenant", subject="acme", lasts=600, reason="a flood"
+    )
+    blocked = gateway.wait_ready(lambda ready: ready["overrides"], "a gateway that blocks")
+    assert [one["id"] for one in blocked["overrides"]] == [made["id"]]
+    listing = ("override", "list", "--admin", f"http://127.0.0.1:{gateway.admin_port}")
+    assert f"{made['id']}  block_tenant acme" in headway(console, *listing).stdout
+    console.wait_in_step()
+    gateway.kill()
+    gateway.start()
+    assert [one["id"] for one in gateway.ready()["overrides"]] == [made["id"]]
+    refused = gateway.chat(secret)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "tenant_blocked")
+    console.post(f"{ENVIRONMENT}/overrides/{made['id']}/lift")
+    gateway.wait_ready(lambda ready: not ready["overrides"], "a gateway that blocks nobody")
+    assert "no overrides in force" in headway(console, *listing).stdout
+
+
 @pytest.mark.parametrize(
     ("environment", "options", "said"),
     [

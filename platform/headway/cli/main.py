@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("headway.cli.apply", "Do what was planned, and wait until gateways acknowledge."),
     "status": ("headway.cli.status", "Show what an environment should run, and what does."),
     "rollback": ("headway.cli.rollback", "Have an earlier release's bundle run again."),
+    "credit": ("headway.cli.credit", "Give a tenant more of a limit, once, or all of it again."),
     "override": ("headway.cli.override", "Sign and apply emergency measures by hand."),
     "simulate": ("headway.cli.simulate", "Simulate a policy under a trace, or two against each other."),
     "calibrate": ("headway.cli.calibrate", "Fit a replica's capacity profile to what was measured."),
