@@ -35,7 +35,7 @@ class Served:
 
 @contextmanager
 def gateway(
-    state: Path, folder: Path, cores: set[int] | None = None, *, record: bool = False
+    state: Path, folder: Path, cores: set[int] | None = None, *, record: bool = False, workers: int = 1
 ) -> Iterator[Served]:
     """``headway gateway`` under the policy in ``state``, on free ports, serving when the block begins.
 
@@ -45,6 +45,7 @@ def gateway(
     ready, log = _files(folder, "gateway")
     command = [sys.executable, "-m", "headway", "gateway", "--host", LOOPBACK]
     command += ["--port", "0", "--admin-port", "0", "--ready-file", str(ready)]
+    command += ["--workers", str(workers)]
     command += _with_record(state, ready.with_suffix(".own")) if record else ["--state", str(state)]
     with running(command, log=log, cores=cores) as process:
         told = json.loads(wait_for_file(ready, process, log))
@@ -81,10 +82,13 @@ def fleet(replicas: int, folder: Path, options: Sequence[str] = ()) -> Iterator[
 
 
 @contextmanager
-def upstream(listeners: int, folder: Path, cores: set[int] | None = None) -> Iterator[list[str]]:
-    """The engine that answers at once, on free ports."""
+def upstream(
+    listeners: int, folder: Path, cores: set[int] | None = None, *, events: int = 0
+) -> Iterator[list[str]]:
+    """The engine that answers at once, or in so many events, on free ports."""
     ready, log = _files(folder, "upstream")
     command = [sys.executable, "-m", "benchmarks.upstream", "--listeners", str(listeners)]
+    command += ["--events", str(events)]
     with running([*command, "--ready-file", str(ready)], log=log, cores=cores) as process:
         yield list(json.loads(wait_for_file(ready, process, log))["urls"])
 

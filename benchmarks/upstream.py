@@ -1,7 +1,8 @@
 """Which engine stands behind every proxy measured? One that costs next to nothing: it answers at once.
 
 ``python -m benchmarks.upstream --listeners 8 --ready-file F`` speaks just enough HTTP/1.1: bodies with a
-content-length, pipelining, kept-alive connections. Every completion gets the same answer of 200-odd bytes.
+content-length, pipelining, kept-alive connections. Every completion gets the same answer of 200-odd bytes;
+with ``--events N`` a stream of N events, one a millisecond.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -57,10 +59,26 @@ _KNOWN = {path: _http(body) for path, body in _PAGES.items()}
 _UNKNOWN = _http(b'{"error":{"message":"no such page"}}', b"404 Not Found")
 
 
-class _Connection(asyncio.Protocol):
-    __slots__ = ("_answer", "_held", "_left", "_transport")
+_STREAM = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+    b'data: {"id":"c","object":"chat.completion.chunk",'
+    b'"choices":[{"index":0,"delta":{"content":"yes "}}]}\n\n',
+    b"data: [DONE]\n\n",
+)
+"""Head, event, last event."""
+EVENT_S = 0.001
 
-    def __init__(self) -> None:
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class _Connection(asyncio.Protocol):
+    __slots__ = ("_answer", "_events", "_held", "_left", "_loop", "_transport")
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self._loop = asyncio.get_running_loop()
         self._held = b""
         self._left = 0
         """Bytes of the current body still to come."""
@@ -81,7 +99,7 @@ class _Connection(asyncio.Protocol):
                 at += taken
                 if self._left:
                     return
-                self._transport.write(self._answer)
+                self._reply()
                 continue
             end = data.find(b"\r\n\r\n", at)
             if end < 0:
@@ -100,12 +118,28 @@ class _Connection(asyncio.Protocol):
         else:
             self._answer = _KNOWN.get(head.split(b" ", 2)[1].partition(b"?")[0], _UNKNOWN)
         if not self._left:
+            self._reply()
+
+    def _reply(self) -> None:
+        if self._events and self._answer is _COMPLETION:
+            self._transport.write(_STREAM[0])
+            self._go_on(self._events)
+        else:
             self._transport.write(self._answer)
 
+    def _go_on(self, left: int) -> None:
+        if left:
+            self._transport.write(_chunk(_STREAM[1]))
+            self._loop.call_later(EVENT_S, self._go_on, left - 1)
+        else:
+            self._transport.write(_chunk(_STREAM[2]) + b"0\r\n\r\n")
 
-async def _serve(listeners: int, ready_file: Path) -> None:
+
+async def _serve(listeners: int, events: int, ready_file: Path) -> None:
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(_Connection, "127.0.0.1", 0) for _ in range(listeners)]
+    servers = [
+        await loop.create_server(partial(_Connection, events), "127.0.0.1", 0) for _ in range(listeners)
+    ]
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     told = json.dumps({"urls": [f"http://127.0.0.1:{port}" for port in ports]})
     await asyncio.to_thread(ready_file.write_text, told)
@@ -116,9 +150,10 @@ def main() -> None:
     """Serves until killed."""
     options = argparse.ArgumentParser()
     options.add_argument("--listeners", type=int, default=8)
+    options.add_argument("--events", type=int, default=0)
     options.add_argument("--ready-file", type=Path, required=True)
     chosen = options.parse_args()
-    uvloop.run(_serve(chosen.listeners, chosen.ready_file))
+    uvloop.run(_serve(chosen.listeners, chosen.events, chosen.ready_file))
 
 
 if __name__ == "__main__":
