@@ -222,6 +222,11 @@ class Coordinator:
         """The copies to send of a request that was just dispatched."""
         return scheduling.mirror(self._state, dispatch, self._clock.now())
 
+    def copy_began(self, copy: scheduling.Copy, took: int) -> None:  # noqa: ARG002 - for those who count it
+        """The first byte of a copy's answer came."""
+        scheduling.copy_began(copy)
+        self.pump(copy.pool)
+
     def copied(self, copy: scheduling.Copy, ended: scheduling.Ended) -> None:
         """A copy is over."""
         scheduling.copied(copy, ended, self._clock.now())

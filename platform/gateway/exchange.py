@@ -273,6 +273,12 @@ class Exchange:
         """The attempt under way, if it has sent nothing yet."""
         return None if self.over or self._answered or self._size else self._dispatch
 
+    def hedged(self, dispatch: Dispatch) -> None:
+        if self._race is not None and self.untouched() is not None:
+            self._race.begin(dispatch)
+        else:
+            self.plane.coordinator.lose(dispatch, "unsent")
+
     def attempted(self, dispatch: Dispatch) -> None:
         """A second attempt is made. In the explanation the one that answers comes last."""
         self._explanation.dispatches.insert(-1, dispatch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from coordination.program.records import Timeouts
-from coordination.scheduling import Copy, Dispatch, Ended, copy_began
+from coordination.scheduling import Copy, Dispatch, Ended
 from gateway.clock import PolicyClock
 from gateway.credentials import Credentials
 from gateway.identifiers import as_uuid
@@ -178,9 +178,8 @@ class Copied:
         self._answered = True
         self._timer.cancel()
         self._timer = self._late_after(max(0, self._timeouts.total - took))
-        copy_began(self._copy)
         mirrors.took(self._copy, took)
-        mirrors.coordinator.pump(self._copy.pool)
+        mirrors.coordinator.copy_began(self._copy, took)
 
     def _late_after(self, micros: int) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(micros / 1_000_000, self.end, "timeout")

@@ -109,7 +109,13 @@ class GatewayProcess:
     def _workers(self, salt: int, active: Active, launch: Launch) -> Workers:
         settings, plane = self._settings, self.plane
         desk = Desk(
-            self.coordinator, self.clock, plane.accounts, plane.metrics, plane.explanations, plane.teller
+            self.coordinator,
+            self.clock,
+            plane.accounts,
+            plane.metrics,
+            plane.explanations,
+            plane.teller,
+            plane.mirrors,
         )
         opening = Opening(
             offset=self.clock.offset,

@@ -52,8 +52,12 @@ class Race:
             return
         second = exchange.plane.coordinator.hedge(dispatch)
         if second is not None:
-            self.rival = Rival(exchange, self, second)
-            self.rival.begin()
+            self.begin(second)
+
+    def begin(self, second: Dispatch) -> None:
+        """Make the second attempt, which the rules allow."""
+        self.rival = Rival(self._exchange, self, second)
+        self.rival.begin()
 
     def over(self) -> None:
         """The first attempt has answered, or nobody wants an answer: it goes on, or ends, alone."""

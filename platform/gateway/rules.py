@@ -27,6 +27,9 @@ class Waiter(Protocol):
         """What is known of it so far."""
 
     def placed(self, dispatch: Dispatch) -> None: ...
+    def hedged(self, dispatch: Dispatch) -> None:
+        """A second attempt that was asked for (``Rules.hedge``), where the answer comes later."""
+
     def refused(self, decision: Decision) -> None: ...
 
 
@@ -70,6 +73,9 @@ class Rules(Protocol):
 
     def mirror(self, dispatch: Dispatch) -> list[Copy]:
         """The copies to send of a request that was just dispatched."""
+
+    def copy_began(self, copy: Copy, took: int) -> None:
+        """Its first byte came, after so many microseconds."""
 
     def copied(self, copy: Copy, ended: Ended) -> None:
         """A copy is over."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from coordination.scheduling import Decision, Dispatch
+from coordination.scheduling import Copy, Decision, Dispatch, Lost
 from coordination.scheduling.values import Charge, Request, Usage
 from gateway.accounts import Accounts
 from gateway.clock import PolicyClock
@@ -19,21 +19,31 @@ from gateway.exchange import UNRECORDED
 from gateway.explanations import Explanation, Explanations
 from gateway.log import innermost, log
 from gateway.metrics import Metrics
+from gateway.mirrors import Mirrors
 from gateway.telling import Teller
 from gateway.trials import tell_of
 from gateway.workers.messages import (
     Ask,
     Asker,
+    CopyBegan,
+    CopyOver,
     Failed,
     FirstByte,
     FromWorker,
+    Hedge,
+    Hedged,
+    Lose,
     Message,
     Note,
     Over,
     Placed,
     Progress,
+    Sent,
     Turned,
+    Watched,
 )
+
+UnderWay = FirstByte | Progress | Failed | Watched | Hedge | Lose
 
 BROKEN_OFF: Final = Problem("internal_error", "The worker process that served this request ended.")
 FAULT: Final = Problem("internal_error", "The gateway failed to handle this request.")
@@ -47,21 +57,23 @@ class Speaker(Protocol):
 class Client:
     """One worker, as the desk knows it."""
 
-    __slots__ = ("errands", "policy", "speaker")
+    __slots__ = ("copies", "errands", "policy", "speaker")
 
     def __init__(self, speaker: Speaker, policy: int) -> None:
         self.speaker = speaker
         self.policy = policy
         """Number of the policy that its requests are classified under."""
         self.errands: dict[str, Errand] = {}
+        self.copies: dict[int, Copy] = {}
+        """Of its requests, under way at a route's mirrors; they may outlive the requests."""
 
 
 class Errand:
     """One request of a worker, from its asking to its end. A ``Waiter``."""
 
     __slots__ = (
+        "_client",
         "_desk",
-        "_speaker",
         "decided",
         "dispatch",
         "explanation",
@@ -69,17 +81,22 @@ class Errand:
         "prefilled",
         "recorded",
         "request",
+        "second",
+        "second_recorded",
     )
 
-    def __init__(self, desk: Desk, speaker: Speaker, request: Request, explanation: Explanation) -> None:
+    def __init__(self, desk: Desk, client: Client, request: Request, explanation: Explanation) -> None:
         self._desk = desk
-        self._speaker = speaker
+        self._client = client
         self.request = request
         self.explanation = explanation
         self.dispatch: Dispatch | None = None
         """Of the attempt under way."""
         self.recorded = False
         """That attempt is on record, and has to be ended there."""
+        self.second: Dispatch | None = None
+        """Of another attempt beside it, until one of both is over."""
+        self.second_recorded = False
         self.prefilled = False
         self.output = 0
         """Tokens that are known to have passed in that attempt."""
@@ -87,7 +104,7 @@ class Errand:
         """The rules know it: it waits there, or is under way."""
 
     def placed(self, dispatch: Dispatch) -> None:
-        desk, explanation, decision = self._desk, self.explanation, dispatch.decision
+        desk, explanation = self._desk, self.explanation
         self.dispatch = dispatch
         self.prefilled = False
         self.output = 0
@@ -95,23 +112,48 @@ class Errand:
         explanation.dispatches.append(dispatch)
         # Before the worker knows where to send it, so that no replica works for nobody's account.
         self.recorded = desk.accounts.begin(explanation, dispatch, now)
-        request = self.request
-        self._speaker.send(
-            Placed(
-                request.request_id,
-                dispatch.pool,
-                dispatch.replica,
-                dispatch.attempt,
-                dispatch.queue_us,
-                now,
-                decision.route,
-                decision.tier,
-                decision.reservation,
-                decision.held,
-                self.recorded,
-                desk.coordinator.headroom(decision, now),
-                desk.run_left(decision, now),
-            )
+        copies = desk.copies_of(self._client, dispatch)
+        self._client.speaker.send(self._told(dispatch, self.recorded, copies))
+
+    def hedged(self, dispatch: Dispatch) -> None:
+        """A second attempt is made beside the one under way."""
+        self.second = dispatch
+        self.explanation.dispatches.insert(-1, dispatch)
+        self.second_recorded = self._desk.accounts.begin(self.explanation, dispatch, dispatch.sent_at)
+        self._client.speaker.send(Hedged(self._told(dispatch, self.second_recorded, [])))
+
+    def alone(self, loser: Dispatch, reason: Lost) -> None:
+        """Of its two attempts ``loser`` is over."""
+        desk, explanation, second = self._desk, self.explanation, self.second
+        recorded = self.second_recorded
+        if loser is self.dispatch and second is not None:
+            self.dispatch, recorded, self.recorded = second, self.recorded, recorded
+            explanation.sent = second.sent_at
+            explanation.dispatches.remove(second)
+            explanation.dispatches.append(second)
+        self.second = None
+        if recorded:
+            dropped = reason in ("dropped", "unsent")
+            desk.accounts.failed(explanation, loser, loser.sent_at, dropped=dropped)
+        desk.coordinator.lose(loser, reason)
+
+    def _told(self, dispatch: Dispatch, recorded: bool, copies: list[Sent]) -> Placed:
+        desk, decision, now = self._desk, dispatch.decision, dispatch.sent_at
+        return Placed(
+            self.request.request_id,
+            dispatch.pool,
+            dispatch.replica,
+            dispatch.attempt,
+            dispatch.queue_us,
+            now,
+            decision.route,
+            decision.tier,
+            decision.reservation,
+            decision.held,
+            recorded,
+            desk.coordinator.headroom(decision, now),
+            desk.run_left(decision, now),
+            copies,
         )
 
     def refused(self, decision: Decision) -> None:
@@ -120,7 +162,7 @@ class Errand:
         self.decided = False
         self.explanation.decision = decision
         now = desk.clock.now()
-        self._speaker.send(
+        self._client.speaker.send(
             Turned(
                 self.request.request_id,
                 decision.code or "internal_error",
@@ -145,6 +187,7 @@ class Desk:
         metrics: Metrics,
         explanations: Explanations,
         teller: Teller,
+        mirrors: Mirrors,
     ) -> None:
         self.coordinator = coordinator
         self.clock = clock
@@ -152,6 +195,9 @@ class Desk:
         self._metrics = metrics
         self._explanations = explanations
         self._teller = teller
+        self._mirrors = mirrors
+        self._copied = 0
+        """Copies numbered so far."""
         self.policy = 1
         """Number of the policy in force; each activation of another counts one up."""
         self._early: list[tuple[Client, Errand]] = []
@@ -165,7 +211,9 @@ class Desk:
             self._over(client, message)
         elif isinstance(message, Note):
             self._note(message)
-        elif isinstance(message, FirstByte | Progress | Failed):
+        elif isinstance(message, CopyBegan | CopyOver):
+            self._copy(client, message)
+        elif isinstance(message, FirstByte | Progress | Failed | Watched | Hedge | Lose):
             errand = client.errands.get(message.request_id)
             if errand is not None and errand.dispatch is not None:
                 self._under_way(errand, errand.dispatch, message)
@@ -173,9 +221,14 @@ class Desk:
     def lost(self, client: Client) -> None:
         """The worker is gone: end what it served, and give back what that held."""
         errands, client.errands = client.errands, {}
+        copies, client.copies = client.copies, {}
+        for copy in copies.values():
+            self.coordinator.copied(copy, "reset")
         for errand in errands.values():
             if errand.dispatch is None:
                 self._forget(errand)
+            elif errand.second is not None:
+                errand.alone(errand.second, "dropped")
         for errand in errands.values():  # what waited first: room that these make is not for it
             dispatch, explanation = errand.dispatch, errand.explanation
             now = self.clock.now()
@@ -213,7 +266,7 @@ class Desk:
     def _ask(self, client: Client, ask: Ask) -> None:
         request = ask.request
         explanation = _explained(request.request_id, request.arrived, ask.asker)
-        errand = Errand(self, client.speaker, request, explanation)
+        errand = Errand(self, client, request, explanation)
         client.errands[request.request_id] = errand
         self._explanations.add(explanation)
         if client.policy == self.policy:
@@ -248,29 +301,71 @@ class Desk:
         errand.decided = True
         coordinator.pump(decision.pool or "", decided)
 
-    def _under_way(self, errand: Errand, dispatch: Dispatch, message: FirstByte | Progress | Failed) -> None:
+    def _under_way(self, errand: Errand, dispatch: Dispatch, message: UnderWay) -> None:
+        coordinator, second = self.coordinator, errand.second
         if isinstance(message, FirstByte):
-            errand.prefilled = True
-            errand.explanation.first_byte = self.clock.now()
-            self.accounts.passed(dispatch, 0)
-            self.coordinator.first_byte(dispatch)
+            if second is not None and message.attempt == dispatch.attempt:
+                errand.alone(second, "unsent")  # the worker had not heard of it
+            if message.attempt == dispatch.attempt:
+                errand.prefilled = True
+                errand.explanation.first_byte = self.clock.now()
+                self.accounts.passed(dispatch, 0)
+                coordinator.first_byte(dispatch)
         elif isinstance(message, Progress):
             errand.output = message.output_tokens
-            self.coordinator.progress(dispatch, message.output_tokens)
+            coordinator.progress(dispatch, message.output_tokens)
             self.accounts.passed(dispatch, message.output_tokens)
+        elif isinstance(message, Watched):
+            coordinator.watch(dispatch)
+        elif isinstance(message, Hedge):
+            made = coordinator.hedge(dispatch) if message.attempt == dispatch.attempt else None
+            if made is not None:
+                errand.hedged(made)
+        elif isinstance(message, Lose):
+            for one in (dispatch, second):
+                if second is not None and one is not None and one.attempt == message.attempt:
+                    errand.alone(one, message.reason)
+        elif second is not None:
+            errand.alone(dispatch, message.reason)  # the second one, which it hears of now, is its only one
         else:
             if errand.recorded:
                 self.accounts.failed(errand.explanation, dispatch, dispatch.sent_at)
             errand.dispatch = None
-            decision = self.coordinator.fail(errand, dispatch, message.reason)
+            decision = coordinator.fail(errand, dispatch, message.reason)
             if decision is not None:
                 errand.refused(decision)
+
+    def copies_of(self, client: Client, dispatch: Dispatch) -> list[Sent]:
+        """The copies to send of a request that goes out for the first time."""
+        if dispatch.attempt != 1 or not dispatch.ticket.route.mirrors:
+            return []
+        told = []
+        for copy in self.coordinator.mirror(dispatch):
+            self._copied += 1
+            client.copies[self._copied] = copy
+            told.append(Sent(self._copied, copy.route, copy.pool, copy.replica))
+        return told
+
+    def _copy(self, client: Client, message: CopyBegan | CopyOver) -> None:
+        if isinstance(message, CopyOver):
+            copy = client.copies.pop(message.number, None)
+            if copy is not None:
+                self.coordinator.copied(copy, message.ended)
+        elif message.number in client.copies:
+            copy = client.copies[message.number]
+            self._mirrors.took(copy, message.took)
+            self.coordinator.copy_began(copy, message.took)
 
     def _over(self, client: Client, over: Over) -> None:
         errand = client.errands.pop(over.request_id, None)
         if errand is None:
             return
-        explanation, dispatch, spent = errand.explanation, errand.dispatch, over.spent
+        explanation, spent = errand.explanation, over.spent
+        if errand.dispatch is not None and errand.second is not None:
+            ended = errand.dispatch.attempt if spent is None else spent.attempt
+            other = errand.second if ended == errand.dispatch.attempt else errand.dispatch
+            errand.alone(other, "unsent")  # it was made as the request ended
+        dispatch = errand.dispatch
         if dispatch is None:
             self._forget(errand)
         elif spent is None:

@@ -13,6 +13,8 @@ from struct import Struct as Layout
 
 import msgspec
 
+from coordination.scheduling import Ended as CopyEnded
+from coordination.scheduling import Lost
 from coordination.scheduling.values import Headroom, Lane, Request
 from coordination.wire.telemetry import Series
 from coordination.wire.usage import CountedBy
@@ -56,6 +58,7 @@ class FirstByte(Message, tag=2):
     """The attempt's prefill is done."""
 
     request_id: str
+    attempt: int
 
 
 class Progress(Message, tag=3):
@@ -70,9 +73,43 @@ class Failed(Message, tag=4):
     reason: FailReason
 
 
+class Watched(Message, tag=11):
+    """The attempt's first byte is watched for: its route tries slow ones twice."""
+
+    request_id: str
+
+
+class Hedge(Message, tag=12):
+    """The attempt is slow: may there be a second one? The answer is ``Hedged``, or nothing."""
+
+    request_id: str
+    attempt: int
+
+
+class Lose(Message, tag=13):
+    """Of two attempts this one is over."""
+
+    request_id: str
+    attempt: int
+    reason: Lost
+
+
+class CopyBegan(Message, tag=14):
+    """The first byte of a copy's answer came after so many microseconds."""
+
+    number: int
+    took: int
+
+
+class CopyOver(Message, tag=15):
+    number: int
+    ended: CopyEnded
+
+
 class Spent(Message):
     """How an attempt ended, and what it used (``Usage``)."""
 
+    attempt: int
     outcome: Outcome
     ended: Ended
     counted_by: CountedBy
@@ -145,6 +182,15 @@ class Switched(Message, tag=10):
 # -- what the parent says -----------------------------------------------------------------------
 
 
+class Sent(Message):
+    """A copy to send: of this route, to this replica of this pool."""
+
+    number: int
+    route: str
+    pool: str
+    replica: str
+
+
 class Placed(Message, tag=20):
     """Send it there. The attempt is on record."""
 
@@ -162,6 +208,13 @@ class Placed(Message, tag=20):
     """``False``: it could not be put on record, and must not be sent."""
     room: Headroom
     run_left: tuple[int | None, int | None]
+    copies: list[Sent]
+
+
+class Hedged(Message, tag=26):
+    """A second attempt may be made, if it is still wanted. If not: ``Lose``, unsent."""
+
+    placed: Placed
 
 
 class Turned(Message, tag=21):
@@ -201,8 +254,11 @@ class Blocked(Message, tag=25):
     keys: dict[str, str]
 
 
-FromWorker = Ask | FirstByte | Progress | Failed | Over | Note | Report | Ready | Prepared | Switched
-FromParent = Placed | Turned | Ping | Switch | Drain | Blocked
+Steering = Watched | Hedge | Lose | CopyBegan | CopyOver
+FromWorker = (
+    Ask | FirstByte | Progress | Failed | Over | Note | Report | Ready | Prepared | Switched | Steering
+)
+FromParent = Placed | Hedged | Turned | Ping | Switch | Drain | Blocked
 
 encode = msgspec.msgpack.Encoder().encode
 from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

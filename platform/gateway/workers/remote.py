@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Final, Protocol, cast
 
 from coordination import scheduling
-from coordination.program.index import Program
-from coordination.scheduling import Classified, Copy, Decision, Dispatch, Headroom, Lost, Refusal
+from coordination.program.index import Program, Route
+from coordination.scheduling import Classified, Copies, Copy, Decision, Dispatch, Headroom, Lost, Refusal
 from coordination.scheduling.decisions import Ticket
+from coordination.scheduling.occupation import Occupation
 from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, LimitView, Request, Usage
 from coordination.wire.usage import CountedBy
@@ -25,32 +26,51 @@ from gateway.rules import FailReason, Outcome, Waiter
 from gateway.workers.messages import (
     Ask,
     Asker,
+    CopyBegan,
+    CopyOver,
     Failed,
     FirstByte,
     FromWorker,
+    Hedge,
+    Hedged,
+    Lose,
     Message,
     Note,
     Over,
     Placed,
     Progress,
+    Sent,
     Spent,
     Turned,
+    Watched,
 )
 
 
 class _Unsteered:
-    """A route, as far as a worker looks at it: what one does beside sending, workers do not do."""
+    """A route that has left the policy: it does nothing but send."""
 
     steered = False
 
 
 class _Stub:
-    """Tickets stay with the rules."""
+    """Tickets stay with the rules; of one a worker looks at the route."""
 
-    route = _Unsteered
+    __slots__ = ("route",)
+
+    def __init__(self, route: Route | type[_Unsteered]) -> None:
+        self.route = route
 
 
-NO_TICKET: Final = cast(Ticket, _Stub)
+class _RemoteCopy(Copy):
+    """What it takes up is the parent's to know."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, sent: Sent) -> None:
+        super().__init__(sent.route, sent.pool, sent.replica, cast(Occupation, None), Copies())
+        self.number = sent.number
+
+
 NO_ROOM: Final = Headroom(None, None)
 
 
@@ -70,18 +90,37 @@ class Speaker(Protocol):
 class Asked:
     """One request that the parent was asked about, until it is over."""
 
-    __slots__ = ("at", "ended", "outcome", "recorded", "request", "room", "run_left", "usage", "waiter")
+    __slots__ = (
+        "at",
+        "attempt",
+        "barred",
+        "copies",
+        "ended",
+        "outcome",
+        "request",
+        "room",
+        "run_left",
+        "usage",
+        "waiter",
+        "waits",
+    )
 
     def __init__(self, waiter: Waiter, request: Request) -> None:
         self.waiter = waiter
         self.request = request
-        self.recorded = True
+        self.waits = True
+        """It has no attempt under way, and is to hear of one."""
+        self.barred: tuple[int, ...] = ()
+        """Attempts that could not be put on record."""
+        self.copies: list[Sent] = []
         self.room = NO_ROOM
         """What the limits left when it was placed or turned down, which was at ``at``."""
         self.at = 0
         self.run_left: tuple[int | None, int | None] = (None, None)
         self.usage: Usage | None = None
         """Of the attempt that has ended, as the engine or this worker counted it."""
+        self.attempt = 0
+        """That one's number."""
         self.outcome: Outcome = "aborted"
         self.ended: tuple[Ended, CountedBy] = ("failed", "gateway")
 
@@ -112,18 +151,28 @@ class Remote:
 
     # -- what the parent says ------------------------------------------------------------------
 
-    def hear(self, message: Placed | Turned) -> None:
+    def hear(self, message: Placed | Hedged | Turned) -> None:
         """Go on with a request. One that is over by now has been told of."""
+        second = isinstance(message, Hedged)
+        if isinstance(message, Hedged):
+            message = message.placed
         asked = self._asked.get(message.request_id)
         if asked is None:
             return
         asked.run_left = message.run_left
         if isinstance(message, Placed):
             asked.room, asked.at = message.room, message.sent_at
-            asked.recorded = message.recorded
+            if not message.recorded:
+                asked.barred += (message.attempt,)
             self.used.add(message.replica)
+            dispatch = self._dispatch(asked.request, message)
+            if second and not asked.waits:
+                asked.waiter.hedged(dispatch)
+                return
+            asked.waits = False
             asked.usage = None
-            asked.waiter.placed(_dispatch(asked.request, message))
+            asked.copies = message.copies
+            asked.waiter.placed(dispatch)
         else:
             asked.room = message.room or NO_ROOM
             asked.waiter.refused(_turned(asked.request, message))
@@ -153,7 +202,7 @@ class Remote:
     def pump(self, pool: str, now: int = 0) -> None: ...
 
     def first_byte(self, dispatch: Dispatch) -> None:
-        self._speaker.send(FirstByte(dispatch.request.request_id))
+        self._speaker.send(FirstByte(dispatch.request.request_id, dispatch.attempt))
 
     def progress(self, dispatch: Dispatch, output_tokens: int) -> None:
         self._speaker.send(Progress(dispatch.request.request_id, output_tokens))
@@ -163,25 +212,45 @@ class Remote:
         request_id = dispatch.request.request_id
         asked = self._asked.get(request_id)
         if asked is not None:
-            asked.usage, asked.outcome = usage, outcome
+            asked.usage, asked.outcome, asked.attempt = usage, outcome, dispatch.attempt
         return Charge(request_id, dispatch.attempt, usage, 0, None, 0, dispatch.decision.tier, 0)
 
     def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> None:  # noqa: ARG002
         """The parent says where it is tried next, or that it is not."""
+        asked = self._asked.get(dispatch.request.request_id)
+        if asked is not None:
+            asked.waits = True
         self._speaker.send(Failed(dispatch.request.request_id, reason))
 
-    def watch(self, dispatch: Dispatch) -> None:
-        """No second attempts are made by workers."""
+    def watch(self, dispatch: Dispatch) -> int | None:
+        hedging = dispatch.ticket.route.record.hedging
+        if hedging is None:
+            return None
+        self._speaker.send(Watched(dispatch.request.request_id))
+        return hedging.after
 
-    def hedge(self, dispatch: Dispatch) -> None: ...
+    def hedge(self, dispatch: Dispatch) -> None:
+        """The waiter hears of a second attempt, if there may be one."""
+        self._speaker.send(Hedge(dispatch.request.request_id, dispatch.attempt))
 
-    def lose(self, dispatch: Dispatch, reason: Lost) -> None: ...
+    def lose(self, dispatch: Dispatch, reason: Lost) -> None:
+        self._speaker.send(Lose(dispatch.request.request_id, dispatch.attempt, reason))
 
-    def mirror(self, dispatch: Dispatch) -> list[Copy]:  # noqa: ARG002
-        """Nor copies."""
-        return []
+    def mirror(self, dispatch: Dispatch) -> list[Copy]:
+        """What the parent decided as it placed the request."""
+        asked = self._asked.get(dispatch.request.request_id)
+        if asked is None:
+            return []
+        copies, asked.copies = asked.copies, []
+        return [_RemoteCopy(sent) for sent in copies]
 
-    def copied(self, copy: Copy, ended: scheduling.Ended) -> None: ...
+    def copy_began(self, copy: Copy, took: int) -> None:
+        if isinstance(copy, _RemoteCopy):
+            self._speaker.send(CopyBegan(copy.number, took))
+
+    def copied(self, copy: Copy, ended: scheduling.Ended) -> None:
+        if isinstance(copy, _RemoteCopy):
+            self._speaker.send(CopyOver(copy.number, ended))
 
     def fared(self, decision: Decision, failed: bool, streamed: bool, took: int) -> None:
         """The parent sees for itself."""
@@ -215,7 +284,7 @@ class Remote:
     def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:  # noqa: ARG002
         """The parent put it on record as it placed it, if it could."""
         asked = self._asked.get(explanation.request_id)
-        return asked is not None and asked.recorded
+        return asked is not None and dispatch.attempt not in asked.barred
 
     def passed(self, dispatch: Dispatch, output: int) -> None: ...
 
@@ -237,6 +306,22 @@ class Remote:
     ) -> None: ...
 
     def interrupted(self, explanation: Explanation, dispatch: Dispatch, charge: Charge) -> None: ...
+
+    def _dispatch(self, request: Request, placed: Placed) -> Dispatch:
+        decision = _decision(request, placed.pool, placed.tier)
+        decision.route, decision.reservation, decision.held = placed.route, placed.reservation, placed.held
+        route = self.active.program.routes.get(placed.route or "")
+        return Dispatch(
+            decision,
+            request,
+            placed.pool,
+            placed.replica,
+            placed.attempt,
+            placed.queue_us,
+            placed.sent_at,
+            (),
+            cast(Ticket, _Stub(route or _Unsteered)),
+        )
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -302,6 +387,7 @@ def _spent(asked: Asked) -> Spent | None:
     if usage is None:
         return None
     return Spent(
+        asked.attempt,
         asked.outcome,
         *asked.ended,
         usage.uncached_input,
@@ -316,22 +402,6 @@ def _decision(request: Request, pool: str, tier: str) -> Decision:
     """Of a request that waits, as far as a worker knows."""
     return Decision(
         request, "queue", None, "", None, None, pool, tier, request.tier, "none", 0, (0, 0, 0), []
-    )
-
-
-def _dispatch(request: Request, placed: Placed) -> Dispatch:
-    decision = _decision(request, placed.pool, placed.tier)
-    decision.route, decision.reservation, decision.held = placed.route, placed.reservation, placed.held
-    return Dispatch(
-        decision,
-        request,
-        placed.pool,
-        placed.replica,
-        placed.attempt,
-        placed.queue_us,
-        placed.sent_at,
-        (),
-        NO_TICKET,
     )
 
 

@@ -23,6 +23,7 @@ from gateway.workers.messages import (
     Blocked,
     Drain,
     FromParent,
+    Hedged,
     Ping,
     Placed,
     Prepared,
@@ -116,7 +117,7 @@ class Worker:
     # -- inside --------------------------------------------------------------------------------
 
     def _hear(self, message: FromParent) -> None:
-        if isinstance(message, Placed | Turned):
+        if isinstance(message, Placed | Turned | Hedged):
             self.remote.hear(message)
         elif isinstance(message, Ping):
             self._link.send(self._report())
