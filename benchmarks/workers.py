@@ -102,7 +102,7 @@ def run(rounds: int, seconds: float, workers: Sequence[int]) -> dict[str, dict[i
     """Case -> workers -> figures."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as held:
         cases = []
-        for case, events in (("whole answers", 0), (f"streams of {EVENTS} events", EVENTS)):
+        for title, events in (("whole answers", 0), (f"streams of {EVENTS} events", EVENTS)):
             folder = Path(name) / f"events-{events}"
             folder.mkdir()
             engines = held.enter_context(stack.upstream(LISTENERS, folder, events=events))
@@ -115,7 +115,7 @@ def run(rounds: int, seconds: float, workers: Sequence[int]) -> dict[str, dict[i
                 )
                 for number in workers
             )
-            cases.append(Case(case, bool(events), gateways, list(keys.values())))
+            cases.append(Case(title, bool(events), gateways, list(keys.values())))
         found = {case.name: {number: Figures() for number, _ in case.gateways} for case in cases}
         for _ in range(rounds):
             for case in cases:
