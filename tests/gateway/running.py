@@ -61,10 +61,8 @@ async def gateway(
     settings = GatewaySettings(
         state=own or state,
         server=None if own is None else "",
-        port=0,
-        admin_port=0,
         on_ledger_full=on_ledger_full,
-        **{"drain_seconds": 0.2} | (options or {}),
+        **{"port": 0, "admin_port": 0, "drain_seconds": 0.2} | (options or {}),
     )
     clock = PolicyClock()
     feed = Watcher(StateFolder(state), clock)

@@ -20,6 +20,9 @@ def command(
         int,
         Option(min=0, max=65_528, help="First of the simulated replicas' ports; 0 = any free ones."),
     ] = 8101,
+    gateway_workers: Annotated[
+        int, Option(min=1, max=64, help="Processes that share the gateway's port.")
+    ] = 1,
     var: Annotated[Path | None, Option(help="State folder (default: var/ in the checkout).")] = None,
     demo: Annotated[bool, Option("--demo/--no-demo", help="Demo traffic, users and fleet.")] = True,
 ) -> None:
@@ -33,5 +36,6 @@ def command(
         fleet_port=fleet_port,
         var=var.resolve() if var else var_dir(),
         demo=demo,
+        gateway_workers=gateway_workers,
     )
     raise SystemExit(up(options))

@@ -45,7 +45,7 @@ def web(ports: Ports, var: Path) -> Spec:
     )
 
 
-def gateway(ports: Ports, state: Path, *, serial: int) -> Spec:
+def gateway(ports: Ports, state: Path, *, serial: int, workers: int = 1) -> Spec:
     """The data plane, following the console from the folder it was enrolled into.
 
     ``serial``: of the pointer it must follow before it counts as started. Until something is released
@@ -60,6 +60,7 @@ def gateway(ports: Ports, state: Path, *, serial: int) -> Spec:
             *("gateway", "--server", ports.console_url, "--state", str(state), "--host", LOOPBACK),
             *("--port", str(ports.gateway), "--admin-port", str(ports.admin)),
             *("--record", str(state.parent / "recordings")),
+            *(("--workers", str(workers)) if workers > 1 else ()),
         ),
         answers=lambda: not serial or (serves(models) and follows(readyz, serial)),
         address=ports.gateway_url if serial else "",

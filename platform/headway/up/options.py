@@ -20,6 +20,8 @@ class Options:
     """The first of ``REPLICAS`` consecutive ports."""
     var: Path
     demo: bool
+    gateway_workers: int = 1
+    """Processes that share the gateway's port."""
 
 
 @dataclass(frozen=True, slots=True)

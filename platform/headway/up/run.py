@@ -71,7 +71,10 @@ def _start(options: Options, supervisor: Supervisor) -> None:
     accounts.leave()
     supervisor.check_stop()
 
-    specs = [crew.web(chosen, var), crew.gateway(chosen, state, serial=serial)]
+    specs = [
+        crew.web(chosen, var),
+        crew.gateway(chosen, state, serial=serial, workers=options.gateway_workers),
+    ]
     supervisor.start([crew.fleet(chosen), *specs] if options.demo else specs)
     if cast is not None:
         keys = write_facts(var, chosen, cast)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from dataclasses import replace
 
 import pytest
@@ -11,11 +12,13 @@ from msgspec.structs import replace as changed
 
 from coordination.program.index import load
 from coordination.program.records import LimitRecord
+from gateway.process import CannotListen
 from tests.gateway import policy
 from tests.gateway import upstream as up
 from tests.gateway.console import Console
 from tests.gateway.raw_client import RawClient, until
 from tests.gateway.running import admin, chat_body, chat_request, error_code, explanation
+from tests.gateway.test_tls import self_signed
 from tests.gateway.upstream import replicas
 from tests.gateway.workers.inside import crew
 
@@ -302,3 +305,25 @@ async def test_a_stop_lets_answers_go_on_for_a_while_and_then_ends_them_saying_s
         assert not insides.workers
     (event,) = console.events
     assert (event.kind, event.outcome) == ("settled", "failed")
+
+
+async def test_workers_speak_tls_under_the_same_certificate(tmp_path):
+    pem = self_signed(tmp_path)
+    async with (
+        replicas() as (one,),
+        crew(tmp_path, [one.url], options={"tls_cert": pem, "tls_key": pem}) as (gw, _),
+    ):
+        trusted = ssl.create_default_context(cafile=str(pem))
+        for _ in range(6):
+            client = RawClient(*await asyncio.open_connection("127.0.0.1", gw.front.port, ssl=trusted))
+            assert (await ask(client)).status == 200
+            client.close()
+        assert len(one.calls) == 6
+
+
+async def test_a_port_that_another_gateway_shares_among_its_workers_is_taken(tmp_path):
+    async with replicas() as (one,), crew(tmp_path, [one.url]) as (gw, _):
+        (tmp_path / "other").mkdir()
+        with pytest.raises(CannotListen, match=str(gw.front.port)):
+            async with crew(tmp_path / "other", [one.url], options={"port": gw.front.port}):
+                pass
