@@ -89,8 +89,7 @@ class PrefixIndex:
             return
         self.version += 1
         for segment in share.segments:
-            for block in segment.blocks:
-                self._drop(block, ~(1 << bit))
+            self._drop(segment.blocks, ~(1 << bit))
 
     def match(self, blocks: Sequence[int], among: int, limit: int, enough: int = 1) -> list[tuple[int, int]]:
         """The deepest matches among a mask of replicas: ``(depth, mask)``, deepest first.
@@ -154,9 +153,12 @@ class PrefixIndex:
             share.size += len(fresh)
             segments[end] = None
             index, mask = self._blocks, 1 << bit
-            get = index.get
-            for block in fresh:
-                index[block] = get(block, 0) | mask
+            if index.keys().isdisjoint(fresh):  # usually nobody holds what is new
+                index.update(dict.fromkeys(fresh, mask))
+            else:
+                get = index.get
+                for block in fresh:
+                    index[block] = get(block, 0) | mask
         while end is not None:
             segments.move_to_end(end)
             end = end.parent
@@ -197,24 +199,25 @@ class PrefixIndex:
     def _shrink(self, share: Share, mask: int) -> None:
         self.version += 1
         keep = ~mask
-        while share.size > share.capacity:
+        while (beyond := share.size - share.capacity) > 0:
             leaf = next(iter(share.segments))
             blocks = leaf.blocks
-            for _ in range(min(len(blocks) - 1, share.size - share.capacity)):
-                self._drop(blocks.pop(), keep)
-                share.size -= 1
-            if share.size > share.capacity:
-                self._drop(blocks[0], keep)
-                share.size -= 1
+            if beyond < len(blocks):
+                gone = blocks[-beyond:]
+                del blocks[-beyond:]
+            else:
+                gone = blocks
                 share.starts.pop(blocks[0], None)
                 del share.segments[leaf]
+            self._drop(gone, keep)
+            share.size -= len(gone)
 
-    def _drop(self, block: int, keep: int) -> None:
-        rest = self._blocks.get(block, 0) & keep
-        if rest:
-            self._blocks[block] = rest
-        else:
-            self._blocks.pop(block, None)
+    def _drop(self, blocks: list[int], keep: int) -> None:
+        index = self._blocks
+        for block in blocks:
+            rest = index.pop(block, 0) & keep
+            if rest:
+                index[block] = rest
 
 
 def _ending_at(share: Share, blocks: Sequence[int], depth: int) -> Segment | None:
