@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from coordination.bundle.directory import Directory
+from coordination.bundle.directory import Directory, KeyEntry
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from gateway.activation import Active
 from gateway.workers.messages import LENGTH, Garbled
 
-PIECE: Final = 500
-"""Records of one kind that are packed at once."""
+PIECE: Final = 200
+"""Records of one kind, or keys, that are packed at once."""
 ENCODE: Final = msgspec.msgpack.Encoder().encode
 KINDS: Final[dict[str, Any]] = {
     field.name: field.type
@@ -49,6 +50,8 @@ class Head(msgspec.Struct, array_like=True):
     environment: str
     at: int
     directory: bool
+    keys: int
+    """How many pieces of the directory's keys follow it."""
     pieces: int
     """How many follow; 0: the records are those of the policy before."""
 
@@ -58,8 +61,16 @@ def packed(number: int, active: Active, before: Active | None) -> list[bytes]:
     records = active.program.records
     pieces = [] if before is not None and before.program is active.program else list(_pieces(records))
     fresh = before is None or before.directory is not active.directory
-    head = Head(number, active.digest, active.environment, records.at, fresh, len(pieces))
-    return [ENCODE(head), *([ENCODE(active.directory)] if fresh else []), *pieces]
+    keys = list(_pieces_of(active.directory)) if fresh else []
+    head = Head(number, active.digest, active.environment, records.at, fresh, len(keys), len(pieces))
+    rest = [ENCODE(msgspec.structs.replace(active.directory, keys={}))] if fresh else []
+    return [ENCODE(head), *rest, *keys, *pieces]
+
+
+def _pieces_of(directory: Directory) -> Iterator[bytes]:
+    keys = iter(directory.keys.items())
+    while piece := dict(islice(keys, PIECE)):
+        yield ENCODE(piece)
 
 
 def _pieces(records: ProgramRecords) -> Iterator[bytes]:
@@ -95,6 +106,8 @@ class Receiver:
             raise Garbled("the first policy must be whole")
         if head.directory:
             directory = msgspec.msgpack.decode(self._frame(), type=Directory)
+            for _ in range(head.keys):
+                directory.keys.update(msgspec.msgpack.decode(self._frame(), type=dict[str, KeyEntry]))
         else:
             assert last is not None  # noqa: S101 - looked at above
             directory = last.directory
