@@ -86,9 +86,9 @@ class BlockCache:
             self._host.pop(name, None)
         excess = self.resident - self.capacity
         if excess > 0:
-            gone = self._idle.pop(excess)
             if self.host_capacity:
-                self._demote(gone)
+                self._demote(self._idle.oldest(excess))
+            self._idle.drop(excess)
         if loaded:
             self.commit(names, here, hits)
         return True

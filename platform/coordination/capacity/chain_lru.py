@@ -16,19 +16,21 @@ from collections.abc import Sequence
 class Strand:
     """The blocks of one chain from depth ``start`` to ``stop``, exclusively. Never empty."""
 
-    __slots__ = ("names", "start", "stop")
+    __slots__ = ("base", "names", "start", "stop")
 
-    def __init__(self, names: Sequence[int], start: int, stop: int) -> None:
+    def __init__(self, names: Sequence[int], start: int) -> None:
         self.names = names
+        self.base = start
+        """Depth of the first name: what was taken from the top is still among them."""
         self.start = start
-        self.stop = stop
+        self.stop = start + len(names)
 
 
 class ChainLru:
     """Blocks in the order in which they leave: by strand, and of a strand the deepest first.
 
-    Every ``names`` is a chain from its root, and is kept: it must not change afterwards. Names that are no
-    chain (equal ones at different depths) are found less often than they could be, and break nothing.
+    Every ``names`` is a chain from its root. Names that are no chain (equal ones at different depths) are
+    found less often than they could be, and break nothing.
     """
 
     __slots__ = ("_order", "_starts", "size")
@@ -64,48 +66,61 @@ class ChainLru:
                 del self._order[strand]
             else:
                 strand.start = end
-                starts[strand.names[end]] = strand
+                starts[strand.names[end - strand.base]] = strand
             start = end
 
     def put(self, names: Sequence[int], start: int, stop: int) -> None:
         """``names[start:stop]``, none of which is here, are the most recent now."""
         if start < stop:
-            strand = self._starts[names[start]] = Strand(names, start, stop)
+            strand = self._starts[names[start]] = Strand(names[start:stop], start)
             self._order[strand] = None
             self.size += stop - start
 
-    def pop(self, count: int) -> list[int]:
+    def drop(self, count: int) -> None:
         """The ``count`` blocks that were used least recently leave (all, if there are no more)."""
-        gone: list[int] = []
         order, starts = self._order, self._starts
         while count > 0 and order:
             strand = next(iter(order))
-            names, start, stop = strand.names, strand.start, strand.stop
-            if stop - start > count:
-                strand.stop = start = stop - count
-            else:
-                del order[strand]
-                if starts.get(names[start]) is strand:
-                    del starts[names[start]]
-            gone += reversed(names[start:stop])
-            count -= stop - start
-            self.size -= stop - start
-        return gone
+            start = strand.start
+            length = strand.stop - start
+            if length > count:
+                strand.stop -= count
+                self.size -= count
+                return
+            del order[strand]
+            first = strand.names[start - strand.base]
+            if starts.get(first) is strand:
+                del starts[first]
+            self.size -= length
+            count -= length
+
+    def oldest(self, count: int) -> list[int]:
+        """The ``count`` blocks that would leave, the first to leave first."""
+        found: list[int] = []
+        for strand in self._order:
+            if len(found) >= count:
+                break
+            found += reversed(_held(strand))
+        return found[: max(0, count)]
 
     def __contains__(self, name: object) -> bool:
         """Slow: for whoever does not know at which depth a block lies."""
-        return any(name in strand.names[strand.start : strand.stop] for strand in self._order)
+        return any(name in _held(strand) for strand in self._order)
+
+
+def _held(strand: Strand) -> Sequence[int]:
+    return strand.names[strand.start - strand.base : strand.stop - strand.base]
 
 
 def _common(strand: Strand, names: Sequence[int], limit: int) -> int:
     """To which depth, at most ``limit``, a chain goes the way of a strand whose first block it has."""
-    others = strand.names
+    others, base = strand.names, strand.base
     low, high = strand.start + 1, min(strand.stop, limit)
-    if names[high - 1] == others[high - 1]:
+    if names[high - 1] == others[high - 1 - base]:
         return high
     while low < high:
         middle = (low + high) >> 1
-        if names[middle] == others[middle]:
+        if names[middle] == others[middle - base]:
             low = middle + 1
         else:
             high = middle

@@ -31,7 +31,6 @@ class Bounds:
         self.shared = 0
 
     def arrived(self, prompt: int, blocks: list[int]) -> None:
-        """``blocks`` is kept: it must not change afterwards."""
         self.prompt += prompt
         if blocks:
             most = prompt - 1  # the last token is always computed
@@ -60,5 +59,5 @@ class Bounds:
         depth = lru.depth(blocks, 0, count)
         lru.take(blocks, 0, depth)
         lru.put(blocks, 0, count)
-        lru.pop(lru.size - self._capacity)
+        lru.drop(lru.size - self._capacity)
         return depth

@@ -77,13 +77,15 @@ def _ordered(name: str, requests: Iterator[TraceRequest]) -> Iterator[TraceReque
             behind_us = latest - request.arrival_us
             raise TraceError(name, request.line, f"arrives {behind_us} us before the record above it")
         latest = request.arrival_us
-        yield TraceRequest(
-            request.line,
-            latest - origin,
-            request.input_tokens,
-            request.output_tokens,
-            request.blocks,
-            request.sender,
-        )
+        if origin:
+            request = TraceRequest(
+                request.line,
+                latest - origin,
+                request.input_tokens,
+                request.output_tokens,
+                request.blocks,
+                request.sender,
+            )
+        yield request
     if origin is None:
         raise TraceError(name, 0, "the trace holds no request")

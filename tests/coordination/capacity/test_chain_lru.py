@@ -24,10 +24,12 @@ def test_blocks_leave_in_the_order_a_list_of_them_gives(used, capacity):
         order = [name for name in order if name not in names] + names[::-1]
         assert lru.size == len(order)
         surplus = max(0, len(order) - capacity)
-        assert lru.pop(surplus) == order[:surplus]
+        assert lru.oldest(surplus) == order[:surplus]
+        lru.drop(surplus)
         order = order[surplus:]
         assert all(name in lru for name in order)
-    assert lru.pop(100) == order
+    assert lru.oldest(100) == order
+    lru.drop(100)
     assert lru.size == 0
 
 
@@ -36,7 +38,7 @@ def test_nothing_of_what_has_left_is_remembered():
     for number in range(0, 4096, 16):
         names = list(range(number, number + 16))
         lru.put(names, 0, 16)
-        lru.pop(lru.size - 72)
+        lru.drop(lru.size - 72)
     assert lru.size == 72
     assert len(lru._starts) == len(lru._order) == 5
     assert lru.depth(names, 0, 16) == 16
