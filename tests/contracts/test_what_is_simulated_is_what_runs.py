@@ -20,6 +20,8 @@ ONLY_IN_A_GATEWAY = {
     "block_hashes": "a trace has hash ids instead of text",
     "mirror": "a copy changes nothing for the request it is of; the report says that there are none",
     "copied": "as mirror",
+    "copy_began": "as mirror",
+    "busy": "no replica leaves",
     "follow": "replicas stay where they are",
     "cancel": "no client of a trace leaves",
     "headroom": "for response headers",

@@ -59,6 +59,8 @@ def shaped(kind: str, tree: Tree) -> Tree:
     match kind:
         case "Pool":
             tree["replicas"] = {"urls": tree["replicas"]}
+            if "dns" in tree:
+                tree["replicas"]["dns"] = tree.pop("dns")
             _rename(tree["capacity"], input_tokens_per_minute="input", output_tokens_per_minute="output")
         case "Tier":
             for objective in tree.get("objectives") or ():
