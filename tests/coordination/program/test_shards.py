@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordination.program.canonical import NotCanonicalError
+from coordination.program.canonical import NotCanonicalError, record_bytes
 from coordination.program.partition import MAX_SHARD, Item, partition
 from coordination.program.shards import (
     HEADER,
@@ -44,6 +44,19 @@ def test_a_large_program_is_split_until_no_file_is_over_32_kb():
     assert len(files) > 10
     assert max(map(len, files.values())) <= MAX_SHARD
     assert decode(files) == records
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(10, 19)), min_size=1, max_size=3))
+def test_a_reservation_is_written_as_any_record_whoever_shares_its_hours(hours):
+    program = samples.program()
+    shared, alone = tuple(hours), tuple(hours)
+    reservations = [
+        replace(program.reservations[0], name=name, tenant=name, intervals=intervals)
+        for name, intervals in (("a", shared), ("b", shared), ("c", alone))
+    ]
+    files = encode(replace(program, reservations=tuple(reservations)))
+    (written,) = (data for path, data in files.items() if path != HEADER)
+    assert b"[%s]" % b",".join(map(record_bytes, reservations)) in written
 
 
 def test_each_object_lies_in_the_file_named_by_its_hash():
