@@ -42,7 +42,7 @@ class Opening(msgspec.Struct, array_like=True):
     replica_ca: str | None
 
 
-class Head(msgspec.Struct, array_like=True):
+class Preamble(msgspec.Struct, array_like=True):
     """What follows: a directory if it is new, then the records if they are."""
 
     number: int
@@ -62,7 +62,7 @@ def packed(number: int, active: Active, before: Active | None) -> list[bytes]:
     pieces = [] if before is not None and before.program is active.program else list(_pieces(records))
     fresh = before is None or before.directory is not active.directory
     keys = list(_pieces_of(active.directory)) if fresh else []
-    head = Head(number, active.digest, active.environment, records.at, fresh, len(keys), len(pieces))
+    head = Preamble(number, active.digest, active.environment, records.at, fresh, len(keys), len(pieces))
     rest = [ENCODE(msgspec.structs.replace(active.directory, keys={}))] if fresh else []
     return [ENCODE(head), *rest, *keys, *pieces]
 
@@ -100,7 +100,7 @@ class Receiver:
 
     def next(self) -> tuple[int, Active]:
         """The next policy, loaded, and its number."""
-        head = msgspec.msgpack.decode(self._frame(), type=Head)
+        head = msgspec.msgpack.decode(self._frame(), type=Preamble)
         last = self._last
         if last is None and not (head.directory and head.pieces):
             raise Garbled("the first policy must be whole")
@@ -120,7 +120,7 @@ class Receiver:
         self._last = made
         return head.number, made
 
-    def _records(self, head: Head) -> ProgramRecords:
+    def _records(self, head: Preamble) -> ProgramRecords:
         found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
         for _ in range(head.pieces):
             kind, entries = msgspec.msgpack.decode(self._frame(), type=tuple[str, msgspec.Raw])
