@@ -84,6 +84,7 @@ def arguments(world, *, theirs):
         "digest": "sha256:" + "0" * 64,
         "revision": "sha256:" + "0" * 64,
         "gateway": "gw_" + "0" * 26,
+        "override": "ovr_" + "0" * 26,
     }
 
 

@@ -7,7 +7,7 @@ never compiled and is not here: such a field has its default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,9 +76,8 @@ def shaped(kind: str, tree: Tree) -> Tree:
         case "Quota":
             for limit in tree["limits"]:
                 limit["scheduled"] = [
-                    {"limit": change["limit"], "window": {"from": start, "until": end}}
+                    {"limit": change["limit"], "window": _window(change["intervals"])}
                     for change in limit.get("scheduled") or ()
-                    for start, end in change["intervals"] or ()
                 ]
             tree["scope"] = {"tiers": tree.pop("tiers"), "models": tree.pop("models")}
         case "PriceBook":
@@ -91,6 +90,15 @@ def shaped(kind: str, tree: Tree) -> Tree:
                 "max": match.pop("prompt_tokens_max"),
             }
     return tree
+
+
+def _window(intervals: Sequence[Sequence[int | None]] | None) -> dict[str, int | None]:
+    """Of a recurrence only the hours up to the horizon are compiled, which move from build to build: as with
+    reservations they are no difference between two programs."""
+    if intervals is None or len(intervals) != 1:
+        return {}
+    ((start, end),) = intervals
+    return {"from": start, "until": end}
 
 
 def block(fields: Fields, tree: Mapping[str, Any], currency: str, of: str = "") -> Block:

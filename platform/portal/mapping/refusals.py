@@ -26,6 +26,8 @@ MEANS: dict[str, tuple[str, str]] = {
     "invalid_request": ("Malformed request", "A member of the request is missing or has a wrong value."),
     "invalid_json": ("Not JSON", "The request's body cannot be read."),
     "invalid_api_key": ("Key not accepted", "The key is unknown, revoked or expired."),
+    "key_blocked": ("Key blocked", "The operators of the service have blocked this key for now."),
+    "tenant_blocked": ("Blocked for now", "The operators of the service have blocked your requests for now."),
     "key_not_permitted": ("Key may not do this", "The key lacks the scope that this takes."),
     "accounting_unavailable": ("We could not count it", "What would have been used could not be recorded."),
     "gateway_stopping": ("We were restarting", "A gateway was stopped before the answer was whole."),

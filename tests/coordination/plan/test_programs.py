@@ -16,7 +16,7 @@ from coordination.compiler.lower import lower
 from coordination.plan import Compiled, diff, diff_programs
 from coordination.plan.in_force import cut, gained, hours_of
 from coordination.plan.lifting import lift
-from coordination.program.records import ProgramRecords
+from coordination.program.records import LimitRecord, ProgramRecords
 from coordination.spec import SourceFile, read
 from tests.support.policies import NEW_YEAR_2026, ROOT, world_with, written
 
@@ -47,7 +47,16 @@ def said(before: Compiled, after: Compiled) -> list[tuple[str, str]]:
 
 def without_times(records: ProgramRecords) -> ProgramRecords:
     held = tuple(msgspec.structs.replace(r, intervals=((0, None),)) for r in records.reservations)
-    return msgspec.structs.replace(records, reservations=held)
+    quotas = tuple(
+        msgspec.structs.replace(quota, limits=tuple(_without_times(limit) for limit in quota.limits))
+        for quota in records.quotas
+    )
+    return msgspec.structs.replace(records, reservations=held, quotas=quotas)
+
+
+def _without_times(limit: LimitRecord) -> LimitRecord:
+    scheduled = tuple(msgspec.structs.replace(one, intervals=((0, None),)) for one in limit.scheduled)
+    return msgspec.structs.replace(limit, scheduled=scheduled)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
