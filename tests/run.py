@@ -4,9 +4,8 @@ PostgreSQL and Redis: those given or found on their local ports (see tests/suppo
 started from their wheels for the length of this run, else the tests that need them are skipped with the
 reason printed; ``REQUIRE_REAL_SERVICES=1`` turns those skips into failures. Arguments go to pytest.
 
-A run starts hundreds of Python processes. They compile each module once between them, and the next run
-not at all: also where ``PYTHONDONTWRITEBYTECODE`` is set, as in many containers, because what is kept
-lies in the virtual environment and not beside the sources.
+A run starts hundreds of Python processes. They find every module compiled by the installation, or compile it
+once between them: also where ``PYTHONDONTWRITEBYTECODE`` is set, as in many containers.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from pathlib import Path
 from tests.support import services, wheels
 
 ROOT = Path(__file__).resolve().parent.parent
-BYTECODE = Path(sys.prefix) / "bytecode"
 
 
 def main(arguments: list[str]) -> int:
@@ -30,14 +28,14 @@ def main(arguments: list[str]) -> int:
         environment = {
             **os.environ,
             "HEADWAY_VAR": str(folder / "var"),
-            "PYTHONPYCACHEPREFIX": str(BYTECODE),
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if services.POSTGRES is None:
             wheels.offer(started, environment, "TEST_DATABASE_URL", wheels.postgres, folder / "postgres")
         if services.REDIS is None:
             wheels.offer(started, environment, "TEST_REDIS_URL", wheels.redis, folder / "redis")
-        pytest = [sys.executable, "-m", "pytest", "-n", "4", "--dist", "loadgroup", "-m", "not bench", "-q"]
+        spread = ["-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder"]
+        pytest = [sys.executable, "-m", "pytest", *spread, "-m", "not bench", "-q"]
         return subprocess.call([*pytest, *arguments], cwd=ROOT, env=environment)
 
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.support.console import ENVIRONMENT, GUARD, Console, Gateway, followed_console, free_port
+from tests.support.console import ENVIRONMENT, GUARD, Console, Gateway, followed_console
 from tests.support.found import found
 from tests.support.policies import ROOT, written
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HEADWAY = [sys.executable, "-m", "headway"]

@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # a guard against waiting for ever, beside other tests on two cores
     # Playwright's synchronous interface keeps an event loop running in this thread: it must have ended
     # before another module's tests start a loop of their own, and Django would take it for a view that
     # blocks one.
@@ -47,7 +48,7 @@ def sign_in(browser, live_server):
     def opened(name, role, *, tenant="", **options):
         person(name, role, tenant)
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.problems = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from itertools import product
 
 import pytest
@@ -14,11 +13,7 @@ from tests.gateway.policy import SECOND
 from tests.gateway.raw_client import RawClient, until
 from tests.gateway.running import chat_body, chat_request, error_code, explanation, gateway, post
 from tests.gateway.upstream import answer, replicas
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+from tests.support.ports import free_port
 
 
 async def die_before(call):

@@ -13,9 +13,10 @@ from tests.gateway.console import Console
 from tests.gateway.policy import SECOND
 from tests.gateway.raw_client import until
 from tests.gateway.running import admin, explanation, gateway, post
-from tests.gateway.test_failures import die_before, free_port
+from tests.gateway.test_failures import die_before
 from tests.gateway.test_hedging import counted, idle, silent
 from tests.gateway.upstream import answer, replicas
+from tests.support.ports import free_port
 
 COPY = 'route="chat",pool="shadow"'
 

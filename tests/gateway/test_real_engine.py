@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 from typing import Any
@@ -24,6 +23,7 @@ from tests.gateway.policy import secret
 from tests.gateway.raw_client import until
 from tests.gateway.running import admin, gateway
 from tests.support import tiny_gguf
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 if importlib.util.find_spec("llama_cpp") is None and os.environ.get("REQUIRE_REAL_ENGINE") != "1":
@@ -39,8 +39,7 @@ def engine(tmp_path_factory):
     """The base URL of a llama.cpp server."""
     folder = tmp_path_factory.mktemp("engine")
     tiny_gguf.write(folder / "tiny.gguf")
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = int(sock.getsockname()[1])
+    port = free_port()
     options = ["--host", "127.0.0.1", "--port", port, "--n_ctx", tiny_gguf.CONTEXT, "--n_threads", 1]
     options += ["--interrupt_requests", "false"]
     named = ["--model", folder / "tiny.gguf", "--model_alias", "llama-3-8b", "--chat_format", "chatml"]

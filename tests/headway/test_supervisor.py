@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -18,14 +17,9 @@ from headway.up.answers import all_serve, serves
 from headway.up.child import BACKOFF_MOST, Spec, backoff
 from headway.up.supervisor import STOP_WITHIN, Supervisor
 from headway.up.trouble import CannotStart
+from tests.support.ports import free_port
 
 HANG = 3 * STOP_WITHIN
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def stand_in(name: str, behaviour: str = "serve") -> Spec:

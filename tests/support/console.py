@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.support.policies import ROOT, written
+from tests.support.ports import free_port
 from tests.support.replica import replica
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each poll would bury what matters
@@ -35,11 +35,6 @@ def until(true: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"never came: {what}"
         time.sleep(0.02)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 class Process:
