@@ -14,10 +14,7 @@ pytest_plugins = ["tests.support.databases", "tests.support.flushing", "tests.su
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What the tests of a module share (a console with its gateway, say) is made once, so they go to one of
-    the processes; to one for each of its parameters where it has some. Modules that take seconds come first:
-    begun last, one of them would keep one process busy while the others have nothing left."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name == "e2e"}
-    items.sort(key=lambda item: item.path not in slow)
+    the processes; to one for each of its parameters where it has some."""
     for item in items:
         fixtures: dict[str, Any] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009  not published
         shared = [

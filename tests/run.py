@@ -1,4 +1,4 @@
-"""``make test``: every test but the measurements, on four processes, against real services.
+"""``make test``: every test but the measurements, on two processes, against real services.
 
 PostgreSQL and Redis: those given or found on their local ports (see tests/support/services.py), else
 started from their wheels for the length of this run, else the tests that need them are skipped with the
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
             wheels.offer(started, environment, "TEST_DATABASE_URL", wheels.postgres, folder / "postgres")
         if services.REDIS is None:
             wheels.offer(started, environment, "TEST_REDIS_URL", wheels.redis, folder / "redis")
-        spread = ["-n", "4", "--dist", "loadgroup", "--no-loadscope-reorder"]
+        spread = ["-n", "2", "--dist", "loadgroup"]
         pytest = [sys.executable, "-m", "pytest", *spread, "-m", "not bench", "-q"]
         return subprocess.call([*pytest, *arguments], cwd=ROOT, env=environment)
 
