@@ -11,21 +11,13 @@ from tests.support import services
 pytest_plugins = ["tests.support.databases", "tests.support.flushing", "tests.support.sqlite_file"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the tests of a module share (a console with its gateway, say) is made once, so they go to one of
-    the processes; to one for each of its parameters where it has some."""
-    for item in items:
-        fixtures: dict[str, Any] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009  not published
-        shared = [
-            name
-            for name, found in fixtures.items()
-            if found[-1].scope == "module" and found[-1].func.__module__.startswith("tests.")
-        ]
-        if shared and item.get_closest_marker("xdist_group") is None:
-            params = getattr(getattr(item, "callspec", None), "params", {})
-            made_with = [str(params[name]) for name in sorted(shared) if name in params]
-            item.add_marker(pytest.mark.xdist_group("-".join([item.path.stem, *made_with])))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Names of groups do not reach xdist's own scheduler under this pytest, so tests are spread by ours."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from tests.support.spreading import ByModule
+
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
