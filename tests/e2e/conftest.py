@@ -20,6 +20,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:  # a browser on a busy machine, screen after screen
+                item.add_marker(pytest.mark.timeout(300))
             if not Path(CHROMIUM).exists():
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 
