@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.wire import usage
-from gateway.wal import Begun, Journal, JournalInUse
-from gateway.wal.records import BEGAN, ENDED, PASSED, Record, framed, scan
+from gateway.wal import Begun, Journal, JournalInUse, segments
+from gateway.wal.records import BEGAN, ENDED, PASSED, Record, encode, framed, scan
 
 BUNDLE = "sha256:" + "0" * 64
 SEGMENT = 64 * 1024
@@ -225,6 +225,58 @@ def test_an_attempt_open_at_a_kill_is_closed_with_what_was_last_written(tmp_path
     assert (one.uncached_input, one.output) == (0, 0), "nothing is known to have been done"
     assert (two.uncached_input, two.cached_input, two.output) == (100, 10, 0)
     assert (three.output, three.ended_at, three.spend_nano) == (512, 2_500_000, None)
+
+
+@given(st.integers(1, 200), st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_what_a_kill_left_of_a_record_is_written_over(tmp_path_factory, length, more):
+    base = tmp_path_factory.mktemp("torn")
+    log = journal(base / "a")
+    log.begin(begun(1))
+    torn = framed(BEGAN, encode(begun(2)))
+    assert length < len(torn)
+    copy = killed(base / "a", base / "b")
+    log.close()
+    with segments.place(copy, 1).open("r+b") as file:
+        file.seek(log.position.offset)
+        file.write(torn[:length])
+    left = journal(copy)
+    for number in range(3, 3 + more):
+        left.begin(begun(number))
+        left.end(ended(number))
+    last = journal(killed(copy, base / "c"))
+    left.close()
+    last.tend()
+    told = {event.request_id: event.kind for event in everything(last)}
+    last.close()
+    assert told == {request_id(1): "interrupted"} | {request_id(n): "settled" for n in range(3, 3 + more)}
+
+
+def test_a_file_whose_room_a_kill_prevented_is_done_without(tmp_path):
+    journal(tmp_path).close()
+    segments.place(tmp_path, 7).touch()
+    log = journal(tmp_path)
+    for number in range(300):
+        assert log.begin(begun(number))
+        log.end(ended(number))
+        log.tend()
+    assert len(everything(log)) == 300
+    log.close()
+
+
+def test_a_copy_that_lost_its_room_takes_it_again(tmp_path):
+    log = journal(tmp_path / "a")
+    log.begin(begun(1))
+    copy = killed(tmp_path / "a", tmp_path / "b")
+    for path in copy.glob("*.wal"):
+        data = path.read_bytes()
+        path.unlink()
+        with path.open("wb") as file:  # a hole where nothing was written
+            file.write(data.rstrip(b"\0"))
+            file.truncate(len(data))
+    left = journal(copy)
+    assert all(path.stat().st_blocks * 512 >= SEGMENT for path in copy.glob("*.wal"))
+    left.close()
 
 
 def test_a_kill_in_recovery_tells_the_same_story(tmp_path):

@@ -1,7 +1,7 @@
 """Is every attempt on record before a replica works for it, and until the ledger has it?
 
-The event loop writes (``begin``, ``passed``, ``end``): one short write into room allocated before, so
-what was written outlives a kill at once. ``tend`` makes it outlive a loss of power, at most 100 ms
+The event loop writes (``begin``, ``passed``, ``end``): one copy into room allocated before, so what was
+written outlives a kill at once. ``tend`` makes it outlive a loss of power, at most 100 ms
 later, and allocates; it, ``unsent`` and ``acknowledge`` block, and run in one thread off the loop.
 
 What holds:
@@ -117,11 +117,11 @@ class Journal:
             return True
         record = framed(BEGAN, encode(begun))
         reserve = len(record) + END_ROOM
-        if self._broken or not self._fits(len(record) + reserve) or not self._write(record):
+        fits = not self._broken and self._fits(len(record) + reserve)
+        active = self._write(record) if fits else None
+        if active is None:
             self.unrecorded += 1
             return False
-        active = self._active
-        assert active is not None  # noqa: S101 - it was just written to
         active.open += 1
         self._open[key] = (active, reserve)
         self._reserved += reserve
@@ -297,31 +297,25 @@ class Journal:
             return True  # as nearly always: the spares need not be counted
         return self._room() >= wanted
 
-    def _write(self, record: bytes) -> bool:
+    def _write(self, record: bytes) -> Segment | None:
+        """Where it was written; ``None``: nowhere, there is no room."""
         active, size = self._active, len(record)
         if active is None or size > RECORD_LIMIT:
-            return False
+            return None
         if active.size - active.used < size:
             if not self._spares:
-                return False
+                return None
             active = self._spares.popleft()
             self._adopt(active)
-        try:
-            active.append(record)
-        except OSError as error:
-            self._broken = True
-            self._report(error)
-            return False
-        return True
+        active.append(record)
+        return active
 
     def _write_end(self, begun_in: Segment, payload: bytes) -> bool:
-        begun_in.open -= 1
-        if not self._write(framed(ENDED, payload)):
-            begun_in.open += 1
+        active = self._write(framed(ENDED, payload))
+        if active is None:
             return False
-        active = self._active
-        assert active is not None  # noqa: S101 - it was just written to
         begun_in.closed_at = Position(active.number, active.used)
+        begun_in.open -= 1  # last: with none open the segment may go
         self._recorded += 1
         return True
 

@@ -24,7 +24,7 @@ Attempt = tuple[str, int]
 
 @dataclass(slots=True)
 class Left:
-    """What the folder holds. Blocking to make, nothing is written."""
+    """What the folder holds."""
 
     segments: list[Segment] = field(default_factory=list)
     """Those with records, oldest first."""
@@ -38,12 +38,16 @@ class Left:
 
 
 def look(folder: Path, sent: Position) -> Left:
-    """Raises ``OSError`` if the folder cannot be read, or what is in it cannot be synced."""
+    """Blocking; nothing is written, files without room go. Raises ``OSError`` if the folder cannot be read,
+    or what is in it cannot be synced."""
     left = Left()
     for number in numbers(folder):
         left.last_number = number
         path = place(folder, number)
         data = _read_synced(path)
+        if not data:  # its room was not taken yet when the gateway ended
+            path.unlink()
+            continue
         segment = Segment(path, number, len(data))
         for record in scan(data):
             segment.used = segment.durable = record.end

@@ -5,13 +5,15 @@
     DIR/sent.json                up to where the ledger has acknowledged; losing it only sends again
 
 A write into room that was allocated before cannot run out of disk: a full disk shows when the next
-segment is made, off the data path, while the open attempts still have room for their ends.
+segment is made, off the data path, while the open attempts still have room for their ends. So what is
+written to is mapped, and a record is one copy in memory: the kernel's own, which outlives the process.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,14 +37,16 @@ class Position(NamedTuple):
 class Segment:
     """One file. Written by the event loop alone; synced and read by others up to ``durable``."""
 
-    __slots__ = ("closed_at", "durable", "fd", "number", "open", "path", "size", "used")
+    __slots__ = ("_fd", "_room", "closed_at", "durable", "number", "open", "path", "size", "used")
 
     def __init__(self, path: Path, number: int, size: int, *, fd: int = -1, used: int = 0) -> None:
+        """``fd``: to write to it. Raises ``OSError`` where files cannot be mapped."""
         self.path = path
         self.number = number
         self.size = size
-        self.fd = fd
+        self._fd = fd
         """-1 once it is only read."""
+        self._room = mmap(fd, size) if fd >= 0 else None
         self.used = used
         self.durable = used
         """Bytes that a loss of power would leave."""
@@ -56,37 +60,40 @@ class Segment:
         return self.size - self.used
 
     def append(self, record: bytes) -> None:
-        """Raises ``OSError``; then nothing was written, as far as any reader is concerned."""
+        """Into room that is there: the caller has seen that it fits. A kill right after it loses nothing."""
         used = self.used
-        written = os.pwrite(self.fd, record, used)
-        if written != len(record):
-            raise OSError(f"wrote {written} of {len(record)} bytes to {self.path.name}")
-        self.used = used + written
+        end = used + len(record)
+        self._room[used:end] = record  # type: ignore[index]  # only what is open is written to
+        self.used = end  # last: up to there it may be synced, and then read
 
     def sync(self) -> None:
         """Blocking. Raises ``OSError``."""
         used = self.used
         if used > self.durable:
-            os.fdatasync(self.fd)
+            os.fdatasync(self._fd)
             self.durable = used
 
     def read(self, offset: int, limit: int) -> bytes:
         """Blocking: at most ``limit`` durable bytes from ``offset``."""
         count = min(limit, self.durable - offset)
-        if self.fd >= 0:
-            return os.pread(self.fd, count, offset)
+        if self._fd >= 0:
+            return os.pread(self._fd, count, offset)
         with self.path.open("rb") as file:
             file.seek(offset)
             return file.read(count)
 
     def reopen(self) -> None:
-        """Write on where the last whole record ended. Raises ``OSError``."""
-        self.fd = os.open(self.path, os.O_RDWR)
+        """Write on where the last whole record ended. Blocking. Raises ``OSError``."""
+        self._fd = os.open(self.path, os.O_RDWR)
+        os.posix_fallocate(self._fd, 0, self.size)  # a copy of it may have come without its room
+        self._room = mmap(self._fd, self.size)
 
     def close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        if self._room is not None:
+            self._room.close()
+            self._room = None
+            os.close(self._fd)
+            self._fd = -1
 
 
 def lock(folder: Path) -> int:
@@ -121,11 +128,11 @@ def make(folder: Path, number: int, size: int) -> Segment:
         os.posix_fallocate(fd, 0, size)
         os.fsync(fd)
         _sync_folder(folder)
+        return Segment(path, number, size, fd=fd)
     except OSError:
         os.close(fd)
         path.unlink(missing_ok=True)
         raise
-    return Segment(path, number, size, fd=fd)
 
 
 def read_sent(folder: Path) -> Position:
