@@ -20,6 +20,7 @@ from coordination.bundle.refusals import Refused, RefusedError
 from coordination.bundle.state_folder import FILES, load_state
 from coordination.bundle.verification import ENVELOPE_FILE, TAR_FILE, Accepted, Expectations, accept
 from coordination.program.index import Program, load
+from coordination.program.records import ProgramRecords, Vector
 from coordination.scheduling import run_vectors
 from gateway.settings import GatewaySettings
 
@@ -85,16 +86,17 @@ class BundleFiles:
             return Refused("unknown_key", str(error), file=str(self._paths[KEY_FILE]))
         except RefusedError as error:
             return error.refused
+        tested = Tested()
         accepted = accept(
             files[TAR_FILE],
             files[ENVELOPE_FILE],
             {key.key_id: key},
             Expectations(environment=keys.environment),
-            run_vectors,
+            tested,
         )
         if isinstance(accepted, Refused):
             return accepted
-        return _active(accepted, keys, trusted={key.key_id: key})
+        return _active(accepted, tested.program, keys, trusted={key.key_id: key})
 
 
 class StateFolder:
@@ -120,11 +122,13 @@ class StateFolder:
             files = self._read()
         except OSError as error:
             return Refused("missing_file", _reason(error), file=str(error.filename))
-        state = load_state(files, run_vectors, now=now_us, features=FEATURES)
+        tested = Tested()
+        state = load_state(files, tested, now=now_us, features=FEATURES)
         if isinstance(state, Refused):
             return state
         return _active(
             state.bundle,
+            tested.program,
             state.directory,
             stale=state.stale,
             pointer=state.pointer,
@@ -144,6 +148,16 @@ class StateFolder:
             os.close(handle)
 
 
+class Tested:
+    """A self-test that keeps the program it tried, which is then the one to serve: it is indexed once."""
+
+    program: Program
+
+    def __call__(self, records: ProgramRecords, vectors: list[Vector]) -> list[str]:
+        self.program = load(records)
+        return run_vectors(self.program, vectors)
+
+
 def source_of(settings: GatewaySettings) -> Source:
     """The files that ``settings`` name. ``ValueError`` as from ``require_one_way``."""
     settings.require_one_way()
@@ -154,6 +168,7 @@ def source_of(settings: GatewaySettings) -> Source:
 
 def _active(
     accepted: Accepted,
+    program: Program,
     keys: Directory,
     *,
     stale: bool = False,
@@ -163,7 +178,7 @@ def _active(
     return Active(
         digest=accepted.digest,
         environment=accepted.records.environment,
-        program=load(accepted.records),
+        program=program,
         directory=keys,
         stale=stale,
         pointer=release_of(pointer),

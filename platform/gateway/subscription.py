@@ -16,10 +16,9 @@ from coordination.bundle.overrides import FEATURES, trusted_by
 from coordination.bundle.pointer import Pointer
 from coordination.bundle.refusals import Refused
 from coordination.bundle.subscription import Frozen
-from coordination.program.index import Program, load
+from coordination.program.index import Program
 from coordination.program.records import ProgramRecords, Vector
-from coordination.scheduling import run_vectors
-from gateway.activation import Active, release_of
+from gateway.activation import Active, Tested, release_of
 from gateway.feed import Heard
 from subscriber.identity import Identity
 from subscriber.loop import Delivery
@@ -74,10 +73,10 @@ class Subscription:
 
     def prepare(self, records: ProgramRecords, vectors: list[Vector]) -> list[str]:
         """In a thread: load, then put the policy's own tests to it."""
-        program = load(records)
-        failures = run_vectors(program, vectors)
+        tested = Tested()
+        failures = tested(records, vectors)
         if not failures:
-            self._prepared = (records, program)
+            self._prepared = (records, tested.program)
         return failures
 
     def heard(self, pointer: Pointer | None) -> None:

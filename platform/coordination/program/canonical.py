@@ -46,6 +46,18 @@ def canonical_bytes(value: Any) -> bytes:
         raise NotCanonicalError(str(error)) from None
 
 
+def canonical_bytes_by_members(value: Any, levels: int = 2) -> bytes:
+    """``canonical_bytes``, but of so many levels of objects member by member: ten thousand of them in one
+    call would hold up whoever else waits for the interpreter, for 4 ms."""
+    if type(value) is not dict or not levels:
+        return canonical_bytes(value)
+    ordered = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
+    members = [
+        canonical_bytes(name) + b":" + canonical_bytes_by_members(item, levels - 1) for name, item in ordered
+    ]
+    return b"{" + b",".join(members) + b"}"
+
+
 def record_bytes(record: msgspec.Struct) -> bytes:
     """``canonical_bytes`` of a struct whose declared types leave nothing to check but integers and keys.
 

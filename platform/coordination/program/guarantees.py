@@ -7,7 +7,7 @@ lends to its parent's other children; what a tenant has and keeps for no child i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coordination.program.records import LimitOf, LimitPer, LimitRecord, QuotaRecord
@@ -44,7 +44,7 @@ class Pledge:
         return self.pool - self.lent
 
 
-def pledges(quotas: Iterable[QuotaRecord]) -> dict[LimitKey, Pledge]:
+def pledges(quotas: Sequence[QuotaRecord]) -> dict[LimitKey, Pledge]:
     """Of every limit in a tree in which anybody below the outermost tenant is guaranteed anything.
 
     Where several quotas of a tenant limit the same, the first by name that guarantees speaks for it,
@@ -67,22 +67,31 @@ def pledges(quotas: Iterable[QuotaRecord]) -> dict[LimitKey, Pledge]:
     return found
 
 
-def _families(quotas: Iterable[QuotaRecord]) -> dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]]:
+def _families(quotas: Sequence[QuotaRecord]) -> dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]]:
     """By what they limit, then by tenant; only those in which somebody is guaranteed something."""
+    guaranteeing = {
+        _family(quota, limit)
+        for quota in quotas
+        for limit in quota.limits
+        if limit.guaranteed is not None and not limit.shadow
+    }
     found: dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]] = {}
-    guaranteeing: set[Family] = set()
+    if not guaranteeing:
+        return found
     for quota in quotas:
         for limit in quota.limits:
-            if limit.shadow:
+            key = _family(quota, limit)
+            if limit.shadow or key not in guaranteeing:
                 continue
-            key = (limit.of, limit.per, tuple(sorted(quota.tiers)), tuple(sorted(quota.models)))
-            if limit.guaranteed is not None:
-                guaranteeing.add(key)
             family = found.setdefault(key, {})
             held = family.get(quota.tenant)
             if held is None or _precedence(quota, limit) < _precedence(*held):
                 family[quota.tenant] = (quota, limit)
-    return {key: family for key, family in found.items() if key in guaranteeing}
+    return found
+
+
+def _family(quota: QuotaRecord, limit: LimitRecord) -> Family:
+    return limit.of, limit.per, tuple(sorted(quota.tiers)), tuple(sorted(quota.models))
 
 
 def _precedence(quota: QuotaRecord, limit: LimitRecord) -> tuple[bool, int, str]:

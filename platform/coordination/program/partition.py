@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -38,13 +40,13 @@ def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> 
     Kinds must be plain ASCII identifiers; (kind, name) must be unique. No items, no files.
     """
     ordered = sorted(items, key=_kind_and_name)
-    hashed = [(sha256(f"{item.kind}/{item.name}".encode()).hexdigest(), item) for item in ordered]
+    hashed = [(_hash(item.kind, item.name), item) for item in ordered]
     files: dict[str, bytes] = {}
     pending = [("", hashed)] if hashed else []
     while pending:
         prefix, members = pending.pop()
         if len(members) == 1 or _fits(members, limit):
-            files[f"{folder}/{prefix or WHOLE}.json"] = _encode(members)
+            files[_path(folder, prefix)] = _encode([item for _, item in members])
             continue
         at = len(prefix)
         divided: defaultdict[str, list[Hashed]] = defaultdict(list)
@@ -56,17 +58,86 @@ def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> 
 
 def _fits(members: Sequence[Hashed], limit: int) -> bool:
     """Whether the shard keeps to the limit, without building it."""
-    size = 2 + sum([len(item.data) for _, item in members]) + len(members) - 1
-    if size > limit:
-        return False
-    kinds = {item.kind for _, item in members}
-    return size + sum(len(kind) + len('"":[]') for kind in kinds) <= limit
+    size = sum([len(item.data) for _, item in members]) + len(members)
+    return size <= limit and size + _bytes_around({item.kind for _, item in members}) <= limit
 
 
-def _encode(members: Sequence[Hashed]) -> bytes:
+def _encode(members: Sequence[Item]) -> bytes:
     """``members`` in the order of their kinds and names."""
     by_kind: defaultdict[str, list[bytes]] = defaultdict(list)
-    for _, item in members:
+    for item in members:
         by_kind[item.kind].append(item.data)
     groups = [b'"%s":[%s]' % (kind.encode(), b",".join(data)) for kind, data in by_kind.items()]
     return b"{%s}" % b",".join(groups)
+
+
+def _path(folder: str, prefix: str) -> str:
+    return f"{folder}/{prefix or WHOLE}.json"
+
+
+class Layout:
+    """Are these the files ``partition`` makes of the objects in them? Asked file by file, so that whoever
+    reads a large set never holds it twice, and never works at it for long in one piece.
+
+    Every file is right by itself, and no two lie within one another, nor together where one would do:
+    that leaves one layout.
+    """
+
+    def __init__(self, folder: str, limit: int = MAX_SHARD) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._above: defaultdict[str, _Divided] = defaultdict(_Divided)
+        self._prefixes: list[str] = []
+
+    def holds(self, path: str, data: bytes, members: Sequence[Item]) -> bool:
+        """Whether ``data`` is how ``members``, read from it, are written, and they belong under ``path``."""
+        prefix = path.removeprefix(f"{self._folder}/").removesuffix(".json")
+        prefix = "" if prefix == WHOLE else prefix
+        if not members or path != _path(self._folder, prefix) or data != _encode(members):
+            return False
+        places = [(item.kind, item.name) for item in members]
+        if any(not _hash(kind, name).startswith(prefix) for kind, name in places):
+            return False
+        if any(after <= before for before, after in pairwise(places)):
+            return False
+        kinds = {kind for kind, _ in places}
+        if len(members) > 1 and len(data) > self._limit:
+            return False
+        for length in range(len(prefix)):
+            above = self._above[prefix[:length]]
+            above.count += len(members)
+            above.objects += len(data) - _bytes_around(kinds)
+            above.kinds |= kinds
+        self._prefixes.append(prefix)
+        return True
+
+    def misfit(self) -> str | None:
+        """When all are told: the path of a file that ought not to be there, if any."""
+        for prefix in self._prefixes:
+            if prefix in self._above:
+                return _path(self._folder, prefix)
+            for length in range(len(prefix)):
+                above = self._above[prefix[:length]]
+                if above.count == 1 or above.objects + _bytes_around(above.kinds) <= self._limit:
+                    return _path(self._folder, prefix)
+        return None
+
+
+@dataclass(slots=True)
+class _Divided:
+    """What lies in several files under one prefix."""
+
+    count: int = 0
+    objects: int = 0
+    """Bytes of the objects and of a comma after each."""
+    kinds: set[str] = field(default_factory=set)
+
+
+def _hash(kind: str, name: str) -> str:
+    return sha256(f"{kind}/{name}".encode()).hexdigest()
+
+
+def _bytes_around(kinds: Iterable[str]) -> int:
+    """Of a shard with objects of ``kinds``, what is neither an object nor the comma after one: the last
+    of each group has none, and there is one between two groups."""
+    return 1 + sum(len(kind) + len('"":[]') for kind in kinds)

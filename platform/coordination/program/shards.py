@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from coordination.program.canonical import canonical_bytes, record_bytes
-from coordination.program.partition import Item, partition
+from coordination.program.partition import Item, Layout, partition
 from coordination.program.pieces import in_order
 from coordination.program.records import (
     Micros,
@@ -45,6 +45,9 @@ KIND_FIELDS: dict[str, str] = {
     "Route": "routes",
 }
 """Kind of a document -> field of ``ProgramRecords``."""
+
+_SORTED_KINDS = sorted(KIND_FIELDS)
+"""As a shard has them."""
 
 _T = TypeVar("_T")
 _name_of = attrgetter("name")
@@ -113,17 +116,22 @@ def decode(files: Mapping[str, bytes]) -> ProgramRecords:
         raise MalformedProgramError(HEADER, "the file is missing")
     header = next(read_shards({HEADER: files[HEADER]}, Header))
     shards = {path: data for path, data in files.items() if path != HEADER}
-    groups: dict[str, list[Any]] = {field: [] for field in KIND_FIELDS.values()}
-    for shard in read_shards(shards, Shard):
-        for kind, field in KIND_FIELDS.items():
-            groups[field].extend(getattr(shard, kind))
-    records = ProgramRecords(
+    groups: dict[str, list[Any]] = {kind: [] for kind in KIND_FIELDS}
+    layout = Layout(PROGRAM)
+    for path, shard in zip(sorted(shards), read_shards(shards, Shard), strict=True):
+        found = {kind: getattr(shard, kind) for kind in _SORTED_KINDS}
+        _require_same(layout, path, files[path], found)
+        for kind, records in found.items():
+            groups[kind] += records
+    counts = {kind: len(records) for kind, records in groups.items()}
+    if files[HEADER] != record_bytes(Header(environment=header.environment, at=header.at, counts=counts)):
+        raise MalformedProgramError(HEADER, "not the canonical header of the objects in the shards")
+    _require_no_more(layout)
+    return ProgramRecords(
         environment=header.environment,
         at=header.at,
-        **{field: tuple(in_order(group, _name_of)) for field, group in groups.items()},
+        **{field: tuple(in_order(groups[kind], _name_of)) for kind, field in KIND_FIELDS.items()},
     )
-    _require_same(files, records)
-    return records
 
 
 def encode_vectors(vectors: list[Vector] | tuple[Vector, ...]) -> dict[str, bytes]:
@@ -135,14 +143,13 @@ def encode_vectors(vectors: list[Vector] | tuple[Vector, ...]) -> dict[str, byte
 
 def decode_vectors(files: Mapping[str, bytes]) -> list[Vector]:
     """The self-tests in ``files``, sorted by name; ``MalformedProgramError`` as for ``decode``."""
-    vectors = [vector for shard in read_shards(files, VectorShard) for vector in shard.Vector]
-    vectors.sort(key=lambda vector: vector.name)
-    try:
-        same = encode_vectors(vectors) == dict(files)
-    except ValueError as error:
-        raise MalformedProgramError(SELF_TESTS, str(error)) from None
-    if not same:
-        raise MalformedProgramError(SELF_TESTS, "the self-tests are not in canonical shards")
+    vectors: list[Vector] = []
+    layout = Layout(SELF_TESTS)
+    for path, shard in zip(sorted(files), read_shards(files, VectorShard), strict=True):
+        _require_same(layout, path, files[path], {"Vector": shard.Vector})
+        vectors += shard.Vector
+    _require_no_more(layout)
+    vectors.sort(key=_name_of)
     return vectors
 
 
@@ -177,12 +184,16 @@ def _reservations(records: Sequence[ReservationRecord]) -> list[Item]:
     return items
 
 
-def _require_same(files: Mapping[str, bytes], records: ProgramRecords) -> None:
+def _require_same(layout: Layout, path: str, data: bytes, found: Mapping[str, Sequence[Any]]) -> None:
     """Encoding what was read must give back every byte: this covers order, layout and spelling."""
     try:
-        again = encode(records)
+        members = [item for kind, records in found.items() for item in _items(kind, records)]
     except ValueError as error:
-        raise MalformedProgramError(PROGRAM, str(error)) from None
-    for path in sorted(again.keys() | files.keys()):
-        if again.get(path) != files.get(path):
-            raise MalformedProgramError(path, "not the canonical shard of the objects it holds")
+        raise MalformedProgramError(path, str(error)) from None
+    if not layout.holds(path, data, members):
+        raise MalformedProgramError(path, "not the canonical shard of the objects it holds")
+
+
+def _require_no_more(layout: Layout) -> None:
+    if (path := layout.misfit()) is not None:
+        raise MalformedProgramError(path, "not in the canonical division into shards")

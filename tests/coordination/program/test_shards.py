@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.program.canonical import NotCanonicalError, record_bytes
-from coordination.program.partition import MAX_SHARD, Item, partition
+from coordination.program.partition import MAX_SHARD, Item, Layout, partition
 from coordination.program.shards import (
     HEADER,
     KIND_FIELDS,
@@ -110,6 +110,44 @@ def test_no_file_is_over_the_limit_unless_it_holds_a_single_object_and_none_is_s
         if name != "all":
             parent = [d for other, d in names.items() if other.startswith(name[:-1])]
             assert sum(map(len, parent)) > limit, "these would have fitted into one file"
+
+
+def _digest(item):
+    return sha256(f"{item.kind}/{item.name}".encode()).hexdigest()
+
+
+def _accepted(files, items, limit=500):
+    """Whether ``Layout`` takes ``files`` for what ``partition`` makes of ``items``."""
+    layout = Layout("f", limit)
+    for path, data in files.items():
+        members = sorted(item for item in items if _digest(item).startswith(_named(path)))
+        if not layout.holds(path, data, members):
+            return False
+    return layout.misfit() is None
+
+
+@settings(max_examples=150)
+@given(ITEMS, st.integers(10, 3000))
+def test_of_all_divisions_only_that_of_the_limit_is_taken(items, other):
+    right, wrong = partition(items, folder="f", limit=500), partition(items, folder="f", limit=other)
+    assert _accepted(right, items)
+    assert _accepted(wrong, items) == (wrong == right)
+
+
+@settings(max_examples=60)
+@given(ITEMS.filter(bool), st.data())
+def test_no_part_lies_within_another(items, data):
+    files = partition(items, folder="f", limit=500)
+    one = data.draw(st.sampled_from(items))
+    (path,) = [path for path, text in files.items() if _digest(one).startswith(_named(path))]
+    within = f"f/{_digest(one)[: len(_named(path)) + 1]}.json"
+    beside = [item for item in items if _digest(item).startswith(_named(within))]
+    (again,) = partition(beside, folder="f", limit=1_000_000).values()
+    assert not _accepted({**files, within: again}, items)
+
+
+def _named(path):
+    return path.removeprefix("f/").removesuffix(".json").replace("all", "")
 
 
 def test_one_object_larger_than_a_shard_has_a_file_to_itself():
