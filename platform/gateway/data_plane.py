@@ -207,7 +207,7 @@ class DataPlane:
         explanation.finished = self.clock.now()
         if explanation.decision is not None or problem.code in BLOCKED:
             self.explanations.keep(explanation)
-        self.metrics.finished(explanation)
+        self.metrics.finished(explanation, self.coordinator.program)
         self.teller.note(explanation)
         self.refuse(connection, explanation, problem)
 
@@ -361,7 +361,7 @@ class DataPlane:
         body = orjson.dumps(listed[0] if name else {"object": "list", "data": listed})
         explanation.outcome, explanation.status = "completed", 200
         explanation.finished = self.clock.now()
-        self.metrics.finished(explanation)
+        self.metrics.finished(explanation, self.coordinator.program)
         fields = b"%bx-request-id: %b\r\nx-headway-bundle: %b\r\n" % (
             JSON,
             explanation.request_id.encode(),
@@ -382,7 +382,8 @@ def _stickiness(http: HttpRequest, asked: ModelRequest, tenant: str) -> str | No
 
 
 def _deadline(value: bytes | None, arrived: int) -> int | Problem | None:
-    """``x-headway-deadline-ms``: milliseconds from arrival within which the first byte is wanted."""
+    """``x-headway-deadline-ms``: milliseconds from arrival within which it is to be over. It waits no longer,
+    and its tier's ``deadline`` is counted by it."""
     if value is None:
         return None
     if not value.isdigit() or len(value) > 10:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from coordination.scheduling import Decision, Dispatch, Lost
+from coordination.scheduling.attainment import Gaps
 from coordination.scheduling.values import Request, Usage
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
@@ -416,6 +417,9 @@ class Exchange:
         cell = self._cell
         if cell is not None:
             cell.passed(passed, now - self._told_at)
+            gaps = self._explanation.gaps
+            if gaps is not None:
+                gaps.passed(passed, now - self._told_at)
         elif (dispatch := self._dispatch) is not None:
             of = self.request
             cell = self.plane.metrics.meter.cell(
@@ -424,6 +428,9 @@ class Exchange:
             cell.holders += 1
             cell.streamed += passed
             self._cell = cell
+            tier = self.plane.coordinator.program.tiers.get(dispatch.decision.tier)
+            if tier is not None and tier.gap_bounds:
+                self._explanation.gaps = Gaps(tier.gap_bounds)
         self._told, self._told_at = tokens, now
 
     def _stream_ended(self, events: EventStream) -> None:
@@ -570,7 +577,7 @@ class Exchange:
         explanation.outcome = outcome
         explanation.status = status
         explanation.finished = now or plane.clock.now()
-        plane.metrics.finished(explanation)
+        plane.metrics.finished(explanation, plane.coordinator.program)
         plane.teller.note(explanation)
         if self._on_trial:
             tell_of(explanation, plane.coordinator)

@@ -12,6 +12,7 @@ from typing import Any
 
 from coordination import scheduling
 from coordination.scheduling import Decision, Dispatch
+from coordination.scheduling.attainment import Gaps
 from coordination.scheduling.values import Charge
 from gateway.errors import Problem
 
@@ -39,6 +40,8 @@ class Explanation:
     dispatches: list[Dispatch] = field(default_factory=list)
     problem: Problem | None = None
     charge: Charge | None = None
+    gaps: Gaps | None = None
+    """Of a stream, where its tier promises times between tokens to prompts of some lengths."""
     outcome: str = "open"
     """``open``, ``completed``, ``aborted`` or ``refused``."""
     status: int = 0

@@ -7,9 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from coordination.program.index import Program
+from coordination.program.records import MILLION, ObjectiveRecord
 from gateway.explanations import Explanation
 from gateway.genai import GenAi
-from gateway.telemetry.meter import Meter
+from gateway.telemetry.meter import Meter, attained
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _BOUNDS_US = tuple(round(bound * 1_000_000) for bound in SECONDS)
@@ -77,18 +79,25 @@ class Metrics:
         self.requests: dict[tuple[int, str, str], int] = {}
         """(HTTP status, error code or empty, tier served) -> requests."""
         self._served: dict[str, Served] = {}
+        self.objectives: dict[tuple[str, ObjectiveRecord], tuple[int, int]] = {}
+        """(tier served, promise) -> how often it was kept, of how often it was given."""
         self.usage_disbelieved = 0
         """Answers whose engine told of usage that cannot be."""
         self.gen_ai = GenAi()
         self.meter = Meter()
         """The same by tenant, model and replica, for the console's sake: since its last look."""
 
-    def finished(self, explanation: Explanation) -> None:
-        """One request is over, however it ended."""
-        self.meter.finished(explanation)
-        self.gen_ai.finished(explanation)
+    def finished(self, explanation: Explanation, program: Program) -> None:
+        """One request is over, however it ended. It is held to what its tier promises at that time."""
         decision, problem = explanation.decision, explanation.problem
         tier = decision.tier if decision is not None else ""
+        promised = program.tiers[tier].counted if tier in program.tiers else ()
+        held = attained(explanation, promised) if promised else ()
+        self.meter.finished(explanation, held)
+        self.gen_ai.finished(explanation)
+        for objective, kept, given in held:
+            before = self.objectives.get((tier, objective), (0, 0))
+            self.objectives[tier, objective] = (before[0] + kept, before[1] + given)
         key = (explanation.status, problem.code if problem is not None else "", tier)
         requests = self.requests
         requests[key] = requests.get(key, 0) + 1
@@ -168,6 +177,7 @@ class Metrics:
                 _family(lines, name, "counter", text)
             for reservation, counts in sorted(kept.items()):
                 lines.append(f'{name}{{reservation="{reservation}"}} {counts[position]}')
+        lines += _attainment(self.objectives)
         _family(lines, "headway_queue_depth", "gauge", "Requests waiting, by pool and band.")
         for (pool, band), depth in sorted(queue_depths.items()):
             lines.append(f'headway_queue_depth{{pool="{pool}",band="{band}"}} {depth}')
@@ -204,6 +214,32 @@ class Metrics:
         _family(lines, "headway_bundle_info", "gauge", "The bundle being enforced.")
         lines.append(f'headway_bundle_info{{digest="{bundle}"}} 1')
         return ("\n".join(lines) + "\n").encode()
+
+
+def _attainment(objectives: Mapping[tuple[str, ObjectiveRecord], tuple[int, int]]) -> list[str]:
+    """Two counters for each promise that is counted by request."""
+    lines: list[str] = []
+    for position, name, text in (
+        (
+            1,
+            "headway_objective_given_total",
+            "Promises of a tier to requests that ended (itl, tpot: to gaps).",
+        ),
+        (0, "headway_objective_kept_total", "Of these, those that were kept."),
+    ):
+        if objectives:
+            _family(lines, name, "counter", text)
+        told = []
+        for (tier, objective), counts in objectives.items():
+            length = objective.uncached_input
+            of = "" if length is None else f"{length.min}..{'' if length.max is None else length.max}"
+            told.append(
+                f'{name}{{tier="{tier}",metric="{objective.metric}",'
+                f'target_seconds="{objective.target / MILLION:g}",uncached_input_tokens="{of}",'
+                f'percentile="{(objective.percentile or 95 * MILLION) / MILLION:g}"}} {counts[position]}'
+            )
+        lines += sorted(told)
+    return lines
 
 
 def _family(lines: list[str], name: str, kind: str, text: str) -> None:

@@ -92,6 +92,7 @@ class SeriesMinute(models.Model):
     output = models.BigIntegerField(default=0)
     streamed = models.BigIntegerField(default=0)
     refused = models.JSONField(default=dict, help_text="By code.")
+    objectives = models.JSONField(default=dict, help_text="By objective: how often kept, of how often given.")
     ttft = models.BinaryField(default=bytes, help_text="Sketches of microseconds.")
     itl = models.BinaryField(default=bytes)
     e2e = models.BinaryField(default=bytes)

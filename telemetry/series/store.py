@@ -84,6 +84,7 @@ def replace_minute(
                 **dict(zip(KEY, (environment, minute, *key), strict=True)),
                 **tally.counts,
                 refused=tally.refused,
+                objectives=tally.objectives,
                 **{
                     name: sketch.to_bytes() if sketch.count else b""
                     for name, sketch in tally.sketches.items()
@@ -130,6 +131,7 @@ def tally_of(row: SeriesMinute, sketches: Iterable[str] = SKETCHES) -> Tally:
     for name in COUNTS:
         tally.counts[name] = getattr(row, name)
     tally.refused = dict(row.refused)
+    tally.objectives = {key: (kept, given) for key, (kept, given) in row.objectives.items()}
     for name in sketches:
         if data := bytes(getattr(row, name)):
             tally.sketches[name] = tally.sketches[name].from_bytes(data)

@@ -16,13 +16,15 @@ SHED = frozenset({"capacity_exceeded", "reservation_shortfall"})
 
 
 class Tally:
-    """Counters by name, refusals by code, and sketches of microseconds."""
+    """Counters by name, refusals by code, promises by key, and sketches of microseconds."""
 
-    __slots__ = ("counts", "refused", "sketches")
+    __slots__ = ("counts", "objectives", "refused", "sketches")
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.refused: dict[str, int] = {}
+        self.objectives: dict[str, tuple[int, int]] = {}
+        """``ObjectiveRecord.key`` -> (kept, given)."""
         self.sketches = {name: Sketch() for name in SKETCHES}
 
     def add(self, series: Series) -> None:
@@ -30,6 +32,7 @@ class Tally:
         for name in COUNTS:
             self.counts[name] += getattr(series, name)
         self._refuse(series.refused)
+        self._hold(series.objectives)
         for name in SKETCHES:
             if data := getattr(series, name):
                 self.sketches[name].merge(sketch_of(data))
@@ -38,6 +41,7 @@ class Tally:
         for name, count in other.counts.items():
             self.counts[name] += count
         self._refuse(other.refused)
+        self._hold(other.objectives)
         for name, sketch in other.sketches.items():
             if sketch.count:
                 self.sketches[name].merge(sketch)
@@ -45,6 +49,11 @@ class Tally:
     def _refuse(self, refused: Mapping[str, int]) -> None:
         for code, count in refused.items():
             self.refused[code] = self.refused.get(code, 0) + count
+
+    def _hold(self, objectives: Mapping[str, tuple[int, int]]) -> None:
+        for key, (kept, given) in objectives.items():
+            before = self.objectives.get(key, (0, 0))
+            self.objectives[key] = (before[0] + kept, before[1] + given)
 
     # -- what it says --------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ spec:
   objectives:
     - {metric: ttft, percentile: 95, target: 400ms}
     - {metric: availability, target: 99.9%}
-    - {metric: ttft, target: 1s, uncached_input: {max: 1000}}""",
+    - {metric: ttft, target: 1s, uncached_input: {max: 1000}}
+    - {metric: deadline, percentile: 99, target: 30s}""",
 }
 
 
@@ -79,10 +80,37 @@ def test_a_tier_s_own_objectives_are_what_it_is_held_to_and_the_worst_is_shown(t
     """Two of twenty came late: of the five in a hundred that may, twice as many."""
     quick = told(series(tier="quick", requests=20, ttft=sketch(*[100] * 18, 900, 900)))["quick"]
     assert quick.says == "First token within 400ms for 95%"
-    assert quick.others == ("99.9% answered",)
+    assert quick.others == (
+        "99.9% answered",
+        "First token within 1s for 95%, up to 1,000 uncached input tokens",
+        "Done by its deadline (30s where it names none) for 99%",
+    )
     assert quick.attainment == pytest.approx(90)
     assert quick.budget_left == pytest.approx(-100)
     assert quick.word == "Broken"
+
+
+def test_what_speaks_of_a_class_is_counted_among_its_own_requests(told):
+    """Twenty of a class of which one was late, among a hundred others that were all quick."""
+    counted = {"ttft 1000000us 0..1000": (1, 2), "ttft 400000us 0..1000": (0, 9)}
+    quick = told(series(tier="quick", requests=20, ttft=sketch(*[100] * 20), objectives=counted))["quick"]
+    assert quick.says == "First token within 1s for 95%, up to 1,000 uncached input tokens"
+    assert (quick.attainment, quick.given) == (50, 120)
+    assert (quick.word, quick.budget_left) == ("Broken", pytest.approx(-900))
+
+
+def test_deadlines_are_told_by_request(told):
+    quick = told(series(tier="quick", requests=20, objectives={"deadline 30000000us": (19, 20)}))["quick"]
+    assert quick.says == "Done by its deadline (30s where it names none) for 99%"
+    assert quick.attainment == pytest.approx(95)
+
+
+def test_a_class_of_few_says_too_little_and_hides_nothing(told):
+    """A broken promise to all stays the worst beside a class of which one request in a minute was seen."""
+    few = {"ttft 1000000us 0..1000": (0, 0)}
+    late = [100] * 18 + [900, 900]
+    quick = told(series(tier="quick", requests=20, ttft=sketch(*late), objectives=few))["quick"]
+    assert quick.says == "First token within 400ms for 95%"
 
 
 def test_a_tier_nobody_asked_for_says_nothing(told):

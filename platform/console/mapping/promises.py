@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from coordination.spec import Document
-from telemetry.objectives import kept_of
+from telemetry.objectives import Kept, kept_of
 from telemetry.selectors import TierHour, Waiting, tier_hours, waiting_now
 
 WIDTH, HEIGHT = 120, 28
@@ -23,6 +23,8 @@ class Promise:
     """The promise that is worst kept; the others are in ``others``."""
     others: tuple[str, ...]
     requests: int
+    given: int
+    """How often that promise was given: of a class of requests, to those of the class."""
     attainment: float | None
     """Percent of requests for which it was kept."""
     budget_left: float | None
@@ -37,7 +39,7 @@ class Promise:
 
     @property
     def state(self) -> str:
-        if self.attainment is None or self.requests < ENOUGH:
+        if self.attainment is None or min(self.requests, self.given) < ENOUGH:
             return "unknown"
         if self.budget_left is not None and self.budget_left <= 0:
             return "bad"
@@ -56,9 +58,7 @@ def promises(environment: str, documents: Iterable[Document]) -> list[Promise]:
 
 
 def _promise(tier: Document, hour: TierHour | None, waiting: dict[int, Waiting] | None) -> Promise:
-    worst, *others = sorted(
-        kept_of(tier.spec, hour), key=lambda each: 100.0 if each.left is None else min(100.0, each.left)
-    )
+    worst, *others = sorted(kept_of(tier.spec, hour), key=_left)
     seen = None if waiting is None else waiting.get(tier.spec.band, Waiting(0, 0.0))
     tally = None if hour is None else hour.tally
     return Promise(
@@ -66,6 +66,7 @@ def _promise(tier: Document, hour: TierHour | None, waiting: dict[int, Waiting] 
         says=worst.says,
         others=tuple(each.says for each in others),
         requests=0 if tally is None else tally.counts["requests"],
+        given=worst.given,
         attainment=100 * worst.kept / worst.given if worst.given else None,
         budget_left=worst.left,
         p95_ms=None if tally is None else tally.milliseconds("ttft", 95),
@@ -74,6 +75,11 @@ def _promise(tier: Document, hour: TierHour | None, waiting: dict[int, Waiting] 
         oldest_ms=None if seen is None or not seen.depth else seen.oldest_ms,
         shed=() if tally is None else tuple(sorted(tally.refused.items(), key=lambda each: -each[1])[:3]),
     )
+
+
+def _left(kept: Kept) -> float:
+    """Of its budget; all of it while too little was promised to tell."""
+    return 100.0 if kept.left is None or kept.given < ENOUGH else min(100.0, kept.left)
 
 
 def spark(values: Sequence[float | None]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.dividing import Division
-from coordination.compiler.objectives import promises
+from coordination.compiler.objectives import carried
 from coordination.compiler.windows import Interval, intervals
 from coordination.program.records import (
     AuthRecord,
@@ -143,14 +143,16 @@ def tier(entry: Entry[kinds.Tier]) -> TierRecord:
         minimum_share_ppm=spec.minimum_share,
         holdback_ppm=spec.holdback,
         ramp=None if spec.ramp is None else ramp(spec.ramp),
-        objectives=tuple(objective(promise.objective) for promise in promises(entry, "ttft")),
+        objectives=tuple(objective(one) for one in spec.objectives if carried(one)),
     )
 
 
 def objective(spec: Objective) -> ObjectiveRecord:
+    """Of a promise of a time; availability is counted for every tier."""
     length = spec.uncached_input
+    metric: Any = spec.metric
     return ObjectiveRecord(
-        metric="ttft",
+        metric=metric,
         target=spec.target.time or 0,
         percentile=spec.percentile,
         uncached_input=None if length is None else LengthRecord(min=length.min, max=length.max),

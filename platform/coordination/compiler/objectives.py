@@ -6,19 +6,17 @@ capacity model knows the profile it is asked; elsewhere the stated rates are tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from coordination.capacity import PROFILES, prefill_floor, step_time
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.program.records import MILLION, Micros
 from coordination.spec.kinds import Pool, Tier
-from coordination.spec.kinds.objective import Objective
-from coordination.spec.quantities import write_duration
+from coordination.spec.kinds.objective import USUAL_PERCENTILE, Objective
+from coordination.spec.quantities import LARGEST, write_duration
 
 MINUTE: Micros = 60 * MILLION
-PERCENTILE = 95 * MILLION
-"""Of an objective that names none."""
 
 
 class Promise(NamedTuple):
@@ -38,16 +36,38 @@ class Promise(NamedTuple):
         return self.objective.target.time or 0
 
     @property
-    def tokens(self) -> int:
-        """The longest uncached prompt it speaks of; where it names none, the shortest there is."""
+    def percentile(self) -> int:
+        return self.objective.percentile or USUAL_PERCENTILE
+
+    @property
+    def said(self) -> str:
+        """The metric, with the class it is promised for."""
+        length = self.objective.uncached_input
+        return f"{self.objective.metric}{f' for {length.says}' if length is not None else ''}"
+
+    def tokens(self, window: int) -> int:
+        """The longest uncached prompt it speaks of that fits into ``window``; where it names none, the
+        shortest there is."""
         length = self.objective.uncached_input
         if length is None:
             return 1
-        return length.max if length.max is not None else max(1, length.min)
+        return min(window, length.max) if length.max is not None else max(1, length.min)
 
-    @property
-    def percentile(self) -> int:
-        return self.objective.percentile or PERCENTILE
+
+class Floor(NamedTuple):
+    """The least that a pool takes for what a promise speaks of."""
+
+    pool: Entry[Pool]
+    tokens: int
+    """Of the uncached prompt."""
+    least: Micros | None
+    """``None``: nothing is known."""
+
+
+def carried(objective: Objective) -> bool:
+    """Whether a gateway must know of it: what is not said of all requests alike, and what reservations build
+    on. The rest is read off what gateways measure anyway."""
+    return objective.metric in ("ttft", "deadline") or objective.uncached_input is not None
 
 
 def promises(tier: Entry[Tier], *metrics: str) -> Iterator[Promise]:
@@ -71,6 +91,23 @@ def _pools_by_tier(catalogue: Catalogue) -> dict[str, list[Entry[Pool]]]:
             if tier in found:
                 found[tier] |= pools
     return {name: [pools[each] for each in sorted(pools)] for name, pools in found.items()}
+
+
+def windows(catalogue: Catalogue, pools: Iterable[Entry[Pool]]) -> list[int]:
+    """Tokens that a request of each pool's model may have; of a model nobody knows, any number."""
+    known = catalogue.models
+    return [known[p.spec.model].spec.context_window if p.spec.model in known else LARGEST for p in pools]
+
+
+def floors(catalogue: Catalogue, promise: Promise, pools: list[Entry[Pool]]) -> list[Floor]:
+    """Of every pool whose model takes a prompt of the promise's class."""
+    length = promise.objective.uncached_input
+    least = 0 if length is None else length.min
+    return [
+        Floor(pool, promise.tokens(window), floor(pool, promise.objective.metric, promise.tokens(window)))
+        for pool, window in zip(pools, windows(catalogue, pools), strict=True)
+        if least <= window
+    ]
 
 
 def floor(pool: Entry[Pool], metric: str, tokens: int) -> Micros | None:

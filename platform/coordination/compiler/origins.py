@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from coordination.compiler.catalogue import Catalogue
+from coordination.compiler.objectives import carried
 from coordination.diagnostics import Location
 from coordination.program.canonical import sha256_digest
 from coordination.program.records import ProgramRecords
@@ -151,6 +152,8 @@ def _written(kind: str, steps: Steps, order: tuple[int, ...]) -> Steps:
             return ("tier_multipliers", *steps[1:])
         _, i, name = steps
         return ("entries", order[int(i)], "from" if name == "start" else _bare(name))
+    if kind == "Tier" and steps[0] == "objectives":
+        steps = ("objectives", order[int(steps[1])], *steps[2:])
     return tuple(_bare(step) for step in steps)
 
 
@@ -162,7 +165,9 @@ def _bare(step: str | int) -> str | int:
 
 
 def _order(document: Document) -> tuple[int, ...]:
-    """Prices are sorted when lowered; where each stood before."""
+    """Prices are sorted when lowered, and of objectives some are left out; where each stood before."""
+    if document.kind == "Tier":
+        return tuple(i for i, one in enumerate(document.spec.objectives) if carried(one))
     if document.kind != "PriceBook":
         return ()
     entries = document.spec.entries

@@ -24,19 +24,15 @@ class Gap(NamedTuple):
 
     kind: str
     field: str
-    """Steps from ``spec``, through lists too: ``limits.guaranteed``."""
+    """Steps from ``spec``: ``replicas.inference_pool``."""
     instead: str
     """What happens instead, as a sentence."""
     stops: bool = False
     """Whether the policy would do something else than it says, so that it must not be built."""
-    only: frozenset[str] = frozenset()
-    """Values it is true for; any but the default when empty."""
 
 
 GAPS: tuple[Gap, ...] = (
     Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` or `dns` only.", stops=True),
-    Gap("Tier", "objectives.uncached_input", "Of prompts of some lengths alone nothing is measured."),
-    Gap("Tier", "objectives.metric", "It is not measured against traffic.", only=frozenset({"deadline"})),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
     Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
 )  # fmt: skip
@@ -65,24 +61,20 @@ def _written(catalogue: Catalogue, gap: Gap) -> list[Written]:
         Written(entry.document, path)
         for entry in catalogue.of_kind(gap.kind).values()
         if getattr(entry.spec, first) != default
-        for path in _places(entry.spec, steps, (None, "spec"), gap.only)
+        for path in _places(entry.spec, steps, (None, "spec"))
     ]
 
 
-def _places(spec: Block, steps: tuple[str, ...], path: Path, only: frozenset[str]) -> Iterator[Path]:
+def _places(spec: Block, steps: tuple[str, ...], path: Path) -> Iterator[Path]:
     """Where a field below a block differs from its default."""
     name, *rest = steps
     held = getattr(spec, name)
     if held == _defaults(type(spec))[name]:
         return
     if not rest:
-        if not only or held in only:
-            yield (path, name)
-    elif isinstance(held, tuple):
-        for i, item in enumerate(held):
-            yield from _places(item, tuple(rest), ((path, name), i), only)
+        yield (path, name)
     elif held is not None:
-        yield from _places(held, tuple(rest), (path, name), only)
+        yield from _places(held, tuple(rest), (path, name))
 
 
 @functools.cache

@@ -71,6 +71,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "escalate_to": "moves",
         "objectives/*": "moves",
         "objectives/*/target": "moves",
+        "objectives/*/percentile": "nothing",  # the same, said or not: another one is another objective
         "ramp": "moves",
         "ramp/growth": "more",
         "ramp/per": "less",

@@ -14,7 +14,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "limit": ("of", "per"),
     "target": ("pool",),
     "entry": ("model", "from_"),
-    "objective": ("metric", "percentile", "uncached_input"),
+    "objective": ("name",),
 }
 """Block in a list -> the attributes that name its entries: equal names are the same entry, moved or not."""
 
@@ -108,7 +108,9 @@ def _named(fields: Fields, entries: Sequence[Any], key: tuple[str, ...]) -> dict
     by_attribute = {field.attribute: field.notation for field in fields.fields.values()}
     named: dict[str, Any] = {}
     for entry in entries:
-        held = [(by_attribute[name], getattr(entry, name)) for name in key if name in by_attribute]
-        words = [str(notation.write(value)) for notation, value in held if value is not None]
+        held = [(by_attribute.get(name), getattr(entry, name, None)) for name in key]
+        words = [
+            str(notation.write(value) if notation else value) for notation, value in held if value is not None
+        ]
         named[" ".join(words)] = entry
     return named

@@ -20,6 +20,7 @@ from coordination.spec.quantities import EPOCH
 
 WORDS = {
     "limits": "",
+    "objectives": "objective",
     "limit": "",
     "throughput": "",
     "targets": "share of",
@@ -36,6 +37,8 @@ WORDS = {
 }
 """What a field is called in a sentence, where its own name does not read well."""
 PERIODS = {"1m": "a minute", "1h": "an hour", "day": "a day", "month": "a month"}
+NAMING = ("of", "per", "pool", "model", "from", "metric", "percentile", "uncached_input")
+"""Fields that an entry's name says."""
 NOTHING = "none"
 LONGEST = 120
 
@@ -125,7 +128,7 @@ def _entry(notation: Notation, value: Any) -> str:
     """The entry of a list in few words, after its name: the values its name does not say."""
     written = notation.write(value)
     if isinstance(written, dict):
-        rest = {k: v for k, v in written.items() if k not in ("of", "per", "pool", "model", "from")}
+        rest = {k: v for k, v in written.items() if k not in NAMING}
         words = [f"{key.replace('_', ' ')} {_plain(each)}" for key, each in rest.items()]
         return f" ({', '.join(words)})" if words else ""
     return f" ({_plain(written)})"

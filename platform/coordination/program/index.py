@@ -130,6 +130,8 @@ class Program:
                 shares_cache=r.cache_sharing == "pool",
                 holdback_ppm=r.holdback_ppm,
                 ramp=r.ramp,
+                counted=(counted := tuple(one for one in r.objectives if one.counted)),
+                gap_bounds=tuple(sorted({one.target for one in counted if one.metric in ("itl", "tpot")})),
             )
             for i, r in enumerate(records.tiers)
         }
@@ -352,7 +354,7 @@ def _minimum_shares(records: ProgramRecords) -> dict[str, dict[int, Ppm]]:
 
 def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterator[Reservation]:
     """Each portion of each reservation."""
-    objectives = {tier.name: tier.objectives for tier in records.tiers}
+    objectives = {t.name: tuple(one for one in t.objectives if one.metric == "ttft") for t in records.tiers}
     index = 0
     for record in records.reservations:
         for portion in record.portions:

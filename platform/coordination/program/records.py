@@ -134,10 +134,13 @@ class LengthRecord(Record, frozen=True):
 
 
 class ObjectiveRecord(Record, frozen=True, omit_defaults=True):
-    """What a tier promises of the time to the first token: all that a gateway must know of its objectives."""
+    """What a tier promises that only a gateway can tell: of the time to the first token, which reservations
+    build on, of prompts of some lengths, and of deadlines. The rest is read off what a tier measures anyway.
+    """
 
-    metric: Literal["ttft"]
+    metric: Literal["ttft", "itl", "tpot", "e2e", "deadline"]
     target: Micros
+    """Of a deadline: for requests that name none of their own."""
     percentile: int | None = None
     """Millionths of a percent."""
     uncached_input: LengthRecord | None = None
@@ -147,6 +150,18 @@ class ObjectiveRecord(Record, frozen=True, omit_defaults=True):
         if length is None:
             return True
         return length.min <= uncached and (length.max is None or uncached <= length.max)
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is counted request by request: no sketch of the tier's could tell."""
+        return self.uncached_input is not None or self.metric == "deadline"
+
+    @property
+    def key(self) -> str:
+        """Names what is counted for it, whatever the percentile: ``ttft 400000us 0..8000``."""
+        length = self.uncached_input
+        of = "" if length is None else f" {length.min}..{'' if length.max is None else length.max}"
+        return f"{self.metric} {self.target}us{of}"
 
 
 class TierRecord(Record, frozen=True, omit_defaults=True):

@@ -90,6 +90,10 @@ class Tier:
     shares_cache: bool
     holdback_ppm: Ppm
     ramp: RampRecord | None
+    counted: tuple[ObjectiveRecord, ...]
+    """Promises that each of its requests is held against as it ends."""
+    gap_bounds: tuple[Micros, ...]
+    """Times between tokens that some of them are about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

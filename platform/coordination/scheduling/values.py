@@ -92,7 +92,7 @@ class Request(msgspec.Struct):
     stickiness: str
     """Run, else session, else request id: what R4 hashes and R20 sticks to."""
     deadline: Micros | None = None
-    """Absolute policy-clock instant by which the first byte is wanted."""
+    """Absolute policy-clock instant by which it is to be over: it waits no longer."""
     size: int = 0
     """Bytes the gateway keeps while it waits (R18)."""
     run: Run | None = None

@@ -29,6 +29,11 @@ OTHER = "~other"
 SketchBytes = Annotated[bytes, Meta(max_length=16 * 1024)]
 """``Sketch.to_bytes`` of microseconds; empty when nothing was counted. Base64 in JSON."""
 
+Objectives = Annotated[
+    dict[Annotated[str, Meta(max_length=100)], tuple[Natural, Natural]], Meta(max_length=100)
+]
+"""How often each promise was kept, of how often it was given."""
+
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one (tenant, tier, model, pool, replica) saw end in the interval.
@@ -63,6 +68,9 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Streamed within the part of a reservation that is promised its first byte in time (R8)."""
     honoured: Natural = 0
     """Of these, had it in time."""
+
+    objectives: Objectives = {}
+    """By ``ObjectiveRecord.key``, of those of the tier's that are counted: (kept, given)."""
 
     uncached_input: Natural = 0
     cached_input: Natural = 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from coordination.program.records import ObjectiveRecord
+from coordination.scheduling.attainment import BROKEN, Ending, counted
 from coordination.sketch import Sketch
 from coordination.wire.telemetry import MAX_SERIES, OTHER, Series
 from gateway.explanations import Explanation
@@ -33,6 +35,7 @@ class Cell:
         "honoured",
         "itl",
         "key",
+        "objectives",
         "output",
         "promised",
         "queue",
@@ -58,12 +61,18 @@ class Cell:
         self.reserved = self.spilled = self.promised = self.honoured = 0
         self.uncached_input = self.cached_input = self.output = self.streamed = 0
         self.refused: dict[str, int] = {}
+        self.objectives: dict[str, tuple[int, int]] = {}
         self.ttft, self.itl, self.e2e, self.queue = Sketch(), Sketch(), Sketch(), Sketch()
 
     def passed(self, tokens: int, since_us: int) -> None:
         """A read brought ``tokens`` (>= 1) of a stream, ``since_us`` after the read before it."""
         self.streamed += tokens
         self.itl.add(since_us // tokens, tokens)
+
+    def held_to(self, objective: ObjectiveRecord, kept: int, given: int) -> None:
+        """A request that counts here was given a promise so often, and it was kept so often."""
+        before = self.objectives.get(objective.key, (0, 0))
+        self.objectives[objective.key] = (before[0] + kept, before[1] + given)
 
     def take(self) -> Series | None:
         """What was counted, which is forgotten here; ``None`` if there was nothing."""
@@ -87,6 +96,7 @@ class Cell:
             spilled=self.spilled,
             promised=self.promised,
             honoured=self.honoured,
+            objectives=self.objectives,
             uncached_input=self.uncached_input,
             cached_input=self.cached_input,
             output=self.output,
@@ -116,8 +126,10 @@ class Meter:
             found = self._cells[key] = Cell(key)
         return found
 
-    def finished(self, explanation: Explanation) -> None:
-        """One request is over, however it ended."""
+    def finished(
+        self, explanation: Explanation, attained: Iterable[tuple[ObjectiveRecord, int, int]] = ()
+    ) -> None:
+        """One request is over, however it ended. ``attained``: (promise of its tier, kept, given)."""
         decision, problem = explanation.decision, explanation.problem
         if decision is None and problem is None:
             return  # a list of models: no promise is made about it
@@ -137,6 +149,8 @@ class Meter:
             if promise is not None and promise.honoured is not None:
                 cell.promised += 1
                 cell.honoured += promise.honoured
+        for objective, kept, given in attained:
+            cell.held_to(objective, kept, given)
         cell.requests += 1
         if problem is not None:
             if problem.code in OURS:
@@ -182,6 +196,42 @@ class Meter:
         for key in gone:
             del self._cells[key]
         return tuple(taken)
+
+
+def attained(
+    explanation: Explanation, objectives: Iterable[ObjectiveRecord]
+) -> list[tuple[ObjectiveRecord, int, int]]:
+    """Of these promises, those the request was given, with how often each was kept and given.
+
+    What an engine refused is the caller's mistake, and was promised nothing.
+    """
+    decision, problem = explanation.decision, explanation.problem
+    done = problem is None and explanation.outcome == "completed"
+    if decision is None or (done and explanation.status != 200):
+        return []
+    arrived, due = explanation.arrived, decision.request.deadline
+    streamed = explanation.stream and explanation.first_byte
+    ending = Ending(
+        _uncached(explanation),
+        explanation.finished - arrived,
+        done,
+        problem is not None and problem.code in BROKEN,
+        explanation.first_byte - arrived if streamed else None,
+        None if due is None else due - arrived,
+        explanation.gaps,
+    )
+    found = ((objective, *counted(objective, ending)) for objective in objectives)
+    return [each for each in found if each[2]]
+
+
+def _uncached(explanation: Explanation) -> int:
+    """As charged: by the engine's word or, without it, by our own count. As reckoned with at admission, of
+    what did not come so far."""
+    charge, decision = explanation.charge, explanation.decision
+    if charge is not None and charge.usage.computed + charge.usage.cached_input:
+        return charge.usage.computed
+    assert decision is not None  # noqa: S101 - only of what came before the rules
+    return decision.held[0] if any(decision.held) else decision.request.prompt_tokens
 
 
 def _written(sketch: Sketch) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from coordination.scheduling import Copy, Decision, Dispatch, Lost
+from coordination.scheduling.attainment import Gaps
 from coordination.scheduling.values import Charge, Request, Usage
 from gateway.accounts import Accounts
 from gateway.clock import PolicyClock
@@ -241,7 +242,7 @@ class Desk:
             explanation.problem = BROKEN_OFF
             explanation.outcome, explanation.status = "aborted", BROKEN_OFF.status
             explanation.finished = now
-            self._metrics.finished(explanation)
+            self._metrics.finished(explanation, self.coordinator.program)
             self._teller.note(explanation)
 
     def activated(self, policy: int) -> None:
@@ -384,6 +385,9 @@ class Desk:
             elif errand.recorded:
                 self.accounts.failed(explanation, dispatch, dispatch.sent_at)
         explanation.sent, explanation.first_byte = over.sent, over.first_byte
+        if over.gaps is not None:
+            explanation.gaps = gaps = Gaps(())
+            gaps.total, gaps.within = over.gaps
         self._finished(explanation, over)
         dispatches = explanation.dispatches
         if dispatches and dispatches[-1].ticket.route.trials:
@@ -414,7 +418,7 @@ class Desk:
         )
         if over.outcome == "refused" and explanation.decision is not None:
             self._explanations.keep(explanation)
-        self._metrics.finished(explanation)
+        self._metrics.finished(explanation, self.coordinator.program)
         self._teller.note(explanation)
 
 

@@ -134,6 +134,8 @@ class Over(Message, tag=5):
     finished: int
     spent: Spent | None
     """``None``: no attempt was under way."""
+    gaps: tuple[int, dict[int, int]] | None = None
+    """Times between tokens: how many, and how many within each bound that is counted."""
 
 
 class Note(Message, tag=6):

@@ -353,6 +353,7 @@ class Remote:
                 explanation.first_byte,
                 explanation.finished,
                 _spent(asked),
+                None if explanation.gaps is None else (explanation.gaps.total, explanation.gaps.within),
             )
         self._speaker.send(message)
         self._speaker.flush()
@@ -365,7 +366,7 @@ class RemoteMetrics(Metrics):
         super().__init__()
         self._remote = remote
 
-    def finished(self, explanation: Explanation) -> None:
+    def finished(self, explanation: Explanation, program: Program) -> None:  # noqa: ARG002
         self._remote.over(explanation)
 
 

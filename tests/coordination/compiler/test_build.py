@@ -282,6 +282,46 @@ def test_defaults_are_settled_when_lowered():
     assert (reservation.intervals, reservation.overflow.action) == (((0, None),), "spill")
 
 
+PROMISES = """\
+apiVersion: headway/v1
+kind: Tier
+metadata: {name: priority}
+spec:
+  service_tier: [priority, fast]
+  band: 300
+  queue: {max_wait: 0s}
+  objectives:
+    - {metric: itl, target: 40ms}
+    - {metric: availability, target: 99.9%}
+    - {metric: e2e, target: 30s, uncached_input: {min: 100, max: 8k}}
+    - {metric: ttft, percentile: 99, target: 9s}
+    - {metric: deadline, target: 60s}
+"""
+
+
+def test_of_objectives_those_are_carried_that_only_a_gateway_can_count_and_traced():
+    policy_set, _ = read(world_with(PROMISES))
+    records, source_map, _, _ = build(policy_set, environment="dev", at=NEW_YEAR_2026)
+    assert records is not None
+    tier = next(one for one in records.tiers if one.name == "priority")
+    assert [one.key for one in tier.objectives] == [
+        "e2e 30000000us 100..8000",
+        "ttft 9000000us",
+        "deadline 60000000us",
+    ]
+    assert [one.counted for one in tier.objectives] == [True, False, True]
+    catalogue = Catalogue(policy_set, "dev", NEW_YEAR_2026)
+    for pointer, line in {
+        "/objectives/0/target": 11,
+        "/objectives/0/uncached_input/max": 11,
+        "/objectives/1/percentile": 12,
+        "/objectives/2/target": 13,
+    }.items():
+        place = place_of(catalogue, source_map, "Tier", "priority", pointer)
+        assert place is not None
+        assert place.line == line
+
+
 def test_every_number_that_was_written_is_traced_to_its_place():
     policy_set = quickstart()
     records, source_map, _, _ = build(policy_set, environment="dev", at=NEW_YEAR_2026)

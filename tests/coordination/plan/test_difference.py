@@ -41,6 +41,7 @@ def changes(before: PolicySet, after: PolicySet) -> list[tuple[str, str]]:
     return [(change.sentence, change.category) for change in found.changes]
 
 
+TIER = "spec: {band: 100, queue: {max_wait: 1s}, objectives: [%s]}"
 STORIES = [
     (
         "a reservation grows, from a day to come",
@@ -61,6 +62,25 @@ STORIES = [
         [
             ("acme: requests a minute 60 -> 30", "narrowing"),
             ("acme: input tokens a minute added (limit 1M)", "narrowing"),
+        ],
+    ),
+    (
+        "a class of requests is promised something else, and a deadline comes",
+        ("Tier/fast", TIER % "{metric: ttft, target: 9s, uncached_input: {max: 8k}}"),
+        (
+            "Tier/fast",
+            TIER % "{metric: deadline, percentile: 99, target: 60s}, "
+            "{metric: ttft, percentile: 95, target: 8s, uncached_input: {max: 8k}}, "
+            "{metric: ttft, target: 20s, uncached_input: {min: 8001}}",
+        ),
+        [
+            (
+                "fast: objective ttft p95 for up to 8,000 uncached input tokens percentile none -> 95",
+                "no_effect",
+            ),
+            ("fast: objective ttft p95 for up to 8,000 uncached input tokens target 9s -> 8s", "moving"),
+            ("fast: objective deadline p99 added (target 1m)", "moving"),
+            ("fast: objective ttft p95 for 8,001 uncached input tokens or more added (target 20s)", "moving"),
         ],
     ),
     (

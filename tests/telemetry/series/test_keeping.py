@@ -46,6 +46,15 @@ def test_a_minute_is_added_up_over_gateways_and_replicas(db, engine):
 
 
 @ON_BOTH
+def test_what_was_promised_is_added_up_by_objective(db, engine):
+    deadline, short = "deadline 30000000us", "ttft 400000us 0..8000"
+    keep(*(batch(number, series(objectives={deadline: (1, 2), short: (0, 1)})) for number in range(60)))
+    keep(batch(7, series(objectives={deadline: (3, 3)}, replica="http://b:1")), gateway=OTHER_GATEWAY)
+    rollup.roll_up(T0 + 65)
+    assert row(tenant="acme").objectives == {deadline: (63, 123), short: (0, 60)}
+
+
+@ON_BOTH
 def test_what_comes_twice_is_there_once_and_what_comes_late_is_added(db, engine):
     for _ in range(2):
         keep(*(batch(number, series()) for number in range(30)))

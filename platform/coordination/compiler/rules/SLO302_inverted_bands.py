@@ -12,7 +12,7 @@ from coordination.spec.quantities import write_duration, write_percent
 
 RULE = Rule("SLO302", "warning", "Promises against the bands")
 NEEDS_WHOLE = False
-METRICS = ("ttft", "itl", "tpot", "e2e", "availability")
+METRICS = ("ttft", "itl", "tpot", "e2e", "deadline", "availability")
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
@@ -29,7 +29,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                         RULE,
                         tier.document,
                         f"{promise.path}/target",
-                        f"`{tier.name}` (band {tier.spec.band}) promises {metric} {_said(promise)}, "
+                        f"`{tier.name}` (band {tier.spec.band}) promises {promise.said} {_said(promise)}, "
                         f"and `{other.tier.name}` (band {other.tier.spec.band}), which goes first, "
                         f"{_said(other)}",
                         related=(see(other.tier.document, f"{other.path}/target", "the weaker promise"),),

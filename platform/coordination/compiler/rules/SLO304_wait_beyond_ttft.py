@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.objectives import floor, pools_by_tier, promises, prompt_of, shown
+from coordination.compiler.objectives import floors, pools_by_tier, promises, prompt_of, shown
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_duration
@@ -18,12 +18,13 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     by_tier = pools_by_tier(catalogue)
     for tier in catalogue.tiers.values():
         wait = tier.spec.queue.max_wait
-        for promise in promises(tier, "ttft"):
-            floors = [(floor(pool, "ttft", promise.tokens), pool) for pool in by_tier[tier.name]]
-            known = [(least, pool) for least, pool in floors if least is not None]
-            if not known:
-                continue
-            least, pool = min(known, key=lambda each: (each[0], each[1].name))
+        for promise in promises(tier, "ttft", "e2e", "deadline"):
+            metric = promise.objective.metric
+            found = floors(catalogue, promise, by_tier[tier.name])
+            known = [(one.least, one.pool.name, one.tokens) for one in found if one.least is not None]
+            if not known or (metric != "ttft" and promise.target <= wait):
+                continue  # of the whole answer, SLO303 says that the wait alone is too long
+            least, pool, tokens = min(known)
             if least > promise.target or wait + least <= promise.target:
                 continue
             spare = (promise.target - least) // 1000 * 1000
@@ -31,12 +32,12 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 RULE,
                 tier.document,
                 f"{promise.path}/target",
-                f"ttft of `{tier.name}` within {write_duration(promise.target)} is missed by whoever waits "
-                f"{write_duration(wait)}, as `max_wait` allows",
+                f"{metric} of `{tier.name}` within {write_duration(promise.target)} is missed by whoever "
+                f"waits {write_duration(wait)}, as `max_wait` allows",
                 related=(see(tier.document, "/spec/queue", "how long it may wait"),),
                 notes=(
-                    f"{prompt_of(promise.tokens).capitalize()} then takes {shown(least)} on "
-                    f"`{pool.name}`, so its first token comes after {shown(wait + least)}.",
+                    f"{prompt_of(tokens).capitalize()} then takes {shown(least)} on "
+                    f"`{pool}`, so its first token comes after {shown(wait + least)}.",
                     f"With a `max_wait` of {write_duration(spare)} it could be kept: "
                     "whoever would wait longer is refused at once.",
                 ),

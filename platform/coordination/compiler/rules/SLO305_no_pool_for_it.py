@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.objectives import floor, pools_by_tier, promises, prompt_of, shown
+from coordination.compiler.objectives import floors, pools_by_tier, promises, prompt_of, shown
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.quantities import write_duration
@@ -29,22 +29,22 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
                 notes=("What is never served keeps no promise.",),
             )
             continue
-        for promise in promises(tier, "ttft", "e2e", "itl", "tpot"):
-            metric = promise.objective.metric
-            floors = [(floor(pool, metric, promise.tokens), pool) for pool in pools]
-            known = [(least, pool) for least, pool in floors if least is not None]
-            if len(known) < len(floors) or any(least <= promise.target for least, _ in known):
+        for promise in promises(tier, "ttft", "e2e", "deadline", "itl", "tpot"):
+            found = floors(catalogue, promise, pools)
+            known = [(one.least, one.pool.name, one) for one in found if one.least is not None]
+            if not known or len(known) < len(found) or any(least <= promise.target for least, *_ in known):
                 continue
-            least, best = min(known, key=lambda each: (each[0], each[1].name))
+            least, _, best = min(known, key=lambda each: each[:2])
             yield report(
                 RULE,
                 tier.document,
                 f"{promise.path}/target",
-                f"no pool can keep {metric} of `{tier.name}` within {write_duration(promise.target)}: "
-                f"{prompt_of(promise.tokens)} takes at least {shown(least)}, on `{best.name}`",
+                f"no pool can keep {promise.objective.metric} of `{tier.name}` within "
+                f"{write_duration(promise.target)}: {prompt_of(best.tokens)} takes at least "
+                f"{shown(least)}, on `{best.pool.name}`",
                 related=tuple(
-                    see(pool.document, "/spec/profile", f"`{pool.name}` needs {shown(each)}")
-                    for each, pool in known[:MOST_SHOWN]
+                    see(one.pool.document, "/spec/profile", f"`{name}` needs {shown(each)}")
+                    for each, name, one in known[:MOST_SHOWN]
                 ),
                 notes=("That is one replica at full speed, with nothing else to do and nobody waiting.",),
             )

@@ -25,6 +25,8 @@ DAY = 86_400 * MILLION
 
 TIMES = ("ttft", "itl", "tpot", "e2e", "deadline")
 SHARES = ("availability",)
+USUAL_PERCENTILE = 95 * MILLION
+"""Of an objective that names none."""
 
 
 class Within(Notation):
@@ -67,6 +69,18 @@ class Length(Block, frozen=True, kw_only=True):
     min: Annotated[int, Count("tokens"), "Least length it is promised for."] = 0
     max: Annotated[int | None, Count("tokens", 1), "Greatest length it is promised for."] = None
 
+    @property
+    def says(self) -> str:
+        """With its unit: ``up to 8,000 uncached input tokens``."""
+        if self.max is None:
+            return f"{self.min:,} uncached input tokens or more"
+        return f"{f'{self.min:,}' if self.min else 'up'} to {self.max:,} uncached input tokens"
+
+    def overlaps(self, other: Length) -> bool:
+        """Whether some length is in both."""
+        least = max(self.min, other.min)
+        return all(one.max is None or least <= one.max for one in (self, other))
+
 
 class Objective(Block, frozen=True, kw_only=True):
     """A promise: so much of the requests within such a time, or answered at all."""
@@ -75,7 +89,7 @@ class Objective(Block, frozen=True, kw_only=True):
         str,
         Choice("ttft", "itl", "tpot", "e2e", "availability", "deadline"),
         "Time to the first token, between two tokens, per token, to the last token; "
-        "share answered; time until done, for batches.",
+        "share answered; time until done, for requests that name no deadline of their own.",
     ]
     percentile: Annotated[
         int | None, Percentile(), "Of how many requests in a hundred it holds; 95 when absent."
@@ -84,6 +98,14 @@ class Objective(Block, frozen=True, kw_only=True):
     uncached_input: Annotated[
         Length | None, "Only for requests with so many prompt tokens to compute; all when absent."
     ] = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others of its tier: ``ttft p95 for up to 8,000 uncached input tokens``."""
+        if self.metric in SHARES:
+            return self.metric
+        of = "" if self.uncached_input is None else f" for {self.uncached_input.says}"
+        return f"{self.metric} p{(self.percentile or USUAL_PERCENTILE) / MILLION:g}{of}"
 
     @classmethod
     def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:

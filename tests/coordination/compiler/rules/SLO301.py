@@ -42,7 +42,6 @@ CASES = [
             ),
         ),
         notes=("at full speed",),
-        also=("TARGET701",),
     ),
     Case(
         "the slow one gets nothing",
@@ -53,10 +52,7 @@ CASES = [
         )
         + TWO_POOLS % (1, 0),
         (),
-        also=(
-            "TARGET701",
-            "REF106",
-        ),
+        also=("REF106",),
     ),
     Case(
         "shorter prompts",
@@ -67,6 +63,25 @@ CASES = [
         )
         + TWO_POOLS % (1, 1),
         (),
-        also=("TARGET701",),
+    ),
+    Case(
+        "a deadline is later than the first token",
+        TIER
+        % (
+            *PRIORITY,
+            "objectives: [{metric: deadline, target: 1s, uncached_input: {max: 2k}}], queue: {max_wait: 0s}",
+        )
+        + TWO_POOLS % (1, 1),
+        (("4:91", "pool `slow` cannot keep deadline of `priority` within 1s: a prompt of 2,000 tokens"),),
+    ),
+    Case(
+        "no prompt is longer than the model takes",
+        TIER
+        % (
+            *PRIORITY,
+            "objectives: [{metric: ttft, target: 100s, uncached_input: {max: 1M}}], queue: {max_wait: 0s}",
+        )
+        + TWO_POOLS % (1, 1),
+        (("4:87", "a prompt of 128,000 tokens takes at least 128s"),),
     ),
 ]

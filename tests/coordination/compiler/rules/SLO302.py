@@ -22,7 +22,6 @@ CASES = [
                 "`standard` (band 200) promises ttft within 2s, and `priority` (band 300), which goes first, within 4s",
             ),
         ),
-        also=("TARGET701",),
     ),
     Case(
         "a higher one is",
@@ -30,7 +29,6 @@ CASES = [
         + "---\n"
         + TIER % (*STANDARD, "objectives: [{metric: ttft, target: 4s}], queue: {max_wait: 0s}"),
         (),
-        also=("TARGET701",),
     ),
     Case(
         "for short prompts only",
@@ -42,7 +40,6 @@ CASES = [
             "objectives: [{metric: ttft, target: 2s, uncached_input: {max: 1k}}], queue: {max_wait: 0s}",
         ),
         (),
-        also=("TARGET701",),
     ),
     Case(
         "of fewer requests",
@@ -51,7 +48,6 @@ CASES = [
         + TIER
         % (*STANDARD, "objectives: [{metric: ttft, target: 2s, percentile: 50}], queue: {max_wait: 0s}"),
         (),
-        also=("TARGET701",),
     ),
     Case(
         "more often there",
@@ -59,6 +55,31 @@ CASES = [
         + "---\n"
         + TIER % (*STANDARD, "objectives: [{metric: availability, target: 99.9%}]"),
         (("9:98", "promises availability of 99.9%, and"),),
-        also=("TARGET701",),
+    ),
+    Case(
+        "a later band with an earlier deadline",
+        TIER % (*PRIORITY, "objectives: [{metric: deadline, target: 60s}], queue: {max_wait: 0s}")
+        + "---\n"
+        + TIER
+        % (
+            *STANDARD,
+            "objectives: [{metric: deadline, target: 20s, uncached_input: {max: 8k}}], queue: {max_wait: 0s}",
+        ),
+        (),
+    ),
+    Case(
+        "of the same class",
+        TIER
+        % (
+            *PRIORITY,
+            "objectives: [{metric: deadline, target: 60s, uncached_input: {max: 4k}}], queue: {max_wait: 0s}",
+        )
+        + "---\n"
+        + TIER
+        % (
+            *STANDARD,
+            "objectives: [{metric: deadline, target: 20s, uncached_input: {max: 8k}}], queue: {max_wait: 0s}",
+        ),
+        (("9:94", "promises deadline for up to 8,000 uncached input tokens within 20s"),),
     ),
 ]

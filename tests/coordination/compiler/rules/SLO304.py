@@ -31,7 +31,6 @@ CASES = [
         TIER % (*PRIORITY, "objectives: [{metric: ttft, target: 1s}], queue: {max_wait: 2s}"),
         (("4:87", "within 1s is missed by whoever waits 2s"),),
         notes=("With a `max_wait` of 9",),
-        also=("TARGET701",),
     ),
     Case(
         "prefill uses up the rest",
@@ -46,10 +45,7 @@ CASES = [
             "takes 2s on `slow`, so its first token comes after 4s",
             "With a `max_wait` of 1s",
         ),
-        also=(
-            "TARGET701",
-            "REF106",
-        ),
+        also=("REF106",),
     ),
     Case(
         "it just fits",
@@ -60,10 +56,7 @@ CASES = [
         )
         + TWO_POOLS % (0, 1),
         (),
-        also=(
-            "TARGET701",
-            "REF106",
-        ),
+        also=("REF106",),
     ),
     Case(
         "below the floor, which is said elsewhere",
@@ -75,9 +68,25 @@ CASES = [
         + TWO_POOLS % (0, 1),
         (),
         also=(
-            "TARGET701",
             "REF106",
             "SLO305",
         ),
+    ),
+    Case(
+        "a deadline that wait and prefill use up",
+        TIER
+        % (
+            *PRIORITY,
+            "objectives: [{metric: deadline, target: 3s, uncached_input: {max: 2k}}], queue: {max_wait: 2s}",
+        )
+        + TWO_POOLS % (0, 1),
+        (("4:91", "deadline of `priority` within 3s is missed by whoever waits 2s"),),
+        also=("REF106",),
+    ),
+    Case(
+        "the wait alone is too long, which is said elsewhere",
+        TIER % (*PRIORITY, "objectives: [{metric: deadline, target: 2s}], queue: {max_wait: 2s}"),
+        (),
+        also=("SLO303",),
     ),
 ]

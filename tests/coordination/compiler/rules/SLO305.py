@@ -48,25 +48,18 @@ CASES = [
                 "no pool can keep ttft of `priority` within 1s: a prompt of 2,000 tokens takes at least 2s, on `slow`",
             ),
         ),
-        also=(
-            "TARGET701",
-            "REF106",
-        ),
+        also=("REF106",),
     ),
     Case(
         "a token takes longer",
         TIER % (*PRIORITY, "objectives: [{metric: itl, target: 1ms}]"),
         (("4:86", "no pool can keep itl of `priority` within 1ms: a prompt of 1 token takes at least"),),
-        also=("TARGET701",),
     ),
     Case(
         "nothing is known of the engine between tokens",
         TIER % (*PRIORITY, "objectives: [{metric: itl, target: 1ms}]") + TWO_POOLS % (0, 1),
         (),
-        also=(
-            "TARGET701",
-            "REF106",
-        ),
+        also=("REF106",),
     ),
     Case(
         "nobody serves it",
@@ -74,7 +67,6 @@ CASES = [
         + ROUTE,
         (("4:41", "`flex` has objectives, and no route sends its requests to any pool"),),
         also=(
-            "TARGET701",
             "REF106",
             "ROUTE403",
         ),
@@ -83,6 +75,16 @@ CASES = [
         "there is time",
         TIER % (*PRIORITY, "objectives: [{metric: ttft, target: 60s}]"),
         (),
-        also=("TARGET701",),
+    ),
+    Case(
+        "a class whose prefill alone takes longer than the deadline",
+        TIER
+        % (
+            *PRIORITY,
+            "objectives: [{metric: deadline, target: 1s, uncached_input: {max: 2k}}], queue: {max_wait: 0s}",
+        )
+        + TWO_POOLS % (0, 1),
+        (("4:91", "no pool can keep deadline of `priority` within 1s: a prompt of 2,000 tokens"),),
+        also=("REF106",),
     ),
 ]

@@ -18,12 +18,10 @@ CASES = [
             "standard 50%, priority 60%",
             "the share of `priority`",
         ),
-        also=("TARGET701",),
     ),
     Case(
         "just the whole",
         TIER % (*PRIORITY, "minimum_share: 60%") + "---\n" + TIER % (*STANDARD, "minimum_share: 40%"),
         (),
-        also=("TARGET701",),
     ),
 ]

@@ -30,17 +30,6 @@ CASES = [
         notes=("written here too",),
     ),
     Case(
-        "within a list",
-        TIER
-        % (
-            "priority",
-            "priority, fast",
-            300,
-            "  objectives:\n    - {metric: ttft, target: 9s, uncached_input: {max: 8k}}\n",
-        ),
-        (("8:34", "`objectives.uncached_input` of a Tier"),),
-    ),
-    Case(
         "an order that is known",
         TIER % ("priority", "priority, fast", 300, "  queue: {order: las}\n"),
     ),
