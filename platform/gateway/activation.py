@@ -175,6 +175,7 @@ def _active(
     pointer: Pointer | None = None,
     trusted: Mapping[str, PublicKey],
 ) -> Active:
+    program.follow(keys.shares, keys.limits)  # here, beside what serves: the loop need not
     return Active(
         digest=accepted.digest,
         environment=accepted.records.environment,

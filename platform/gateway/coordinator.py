@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from coordination import scheduling
 from coordination.program.index import Program
 from coordination.program.records import LimitOf, LimitPer
+from coordination.program.teams import TeamRefusal
 from coordination.scheduling import (
     Classified,
     Decision,
@@ -69,7 +70,7 @@ class Coordinator:
         self._found: dict[str, tuple[str, ...]] = {}
         """By ``host:port``: the replicas that a name of the policy stands for."""
         self._program: Program = active.program
-        self._program.follow(active.directory.shares)
+        self._set_for_teams(active)
         self._state = scheduling.new_state(
             active.program, route_salt=active.directory.route_salt, seed=seed, now=clock.now()
         )
@@ -80,8 +81,9 @@ class Coordinator:
         return self._program
 
     def activate(self, active: Active) -> None:
-        """Enforce another policy, or other team shares, from the next decision on; levels are kept (R3)."""
-        moved = active.program.follow(active.directory.shares)
+        """Enforce another policy, or what was set for teams, from the next decision on; levels are kept
+        (R3)."""
+        moved = self._set_for_teams(active)
         if moved or active.program is not self._program:
             salts, self._salts = self._salts, {}
             under_way = self._switch is not None
@@ -97,6 +99,14 @@ class Coordinator:
             self.pump(pool)
         if self._waiting:
             self._arm()  # requests whose pool or tenant is gone expire now
+
+    def _set_for_teams(self, active: Active) -> bool:
+        """Lay what administrators set for their teams over the policy; whether that alters anything."""
+        before, directory = self._program.teams, active.directory
+        moved = active.program.follow(directory.shares, directory.limits, before)
+        for refused in set(active.program.teams.refused) - set(before.refused):
+            log("team_share_refused", **refused._asdict())
+        return moved
 
     def _go_on(self) -> None:
         """Some of what an activation leaves to be done, then whatever else waits for the loop."""
@@ -134,6 +144,10 @@ class Coordinator:
                 )
                 log("limit_credited", credit=one.id, quota=one.quota, of=one.of, per=one.per, done=done)
                 known[one.id] = one.made_at
+
+    def teams_refused(self) -> tuple[TeamRefusal, ...]:
+        """What was set for teams and this policy does not let stand."""
+        return self._program.teams.refused
 
     def shadowed(self) -> list[tuple[str, str, str, int]]:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""

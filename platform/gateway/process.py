@@ -29,6 +29,7 @@ from gateway.recording import Recording, Together
 from gateway.resolver import Lookup, Resolver
 from gateway.settings import GatewaySettings
 from gateway.steering_page import steering_page
+from gateway.teams_page import teams_page
 from gateway.telemetry.reporter import Facts, Reporter
 from gateway.telling import Telling
 from gateway.tls import Certificate, trust
@@ -213,6 +214,7 @@ class GatewayProcess:
             "credentials_missing": self.plane.credentials.missing,
             "recording": self._recording(),
             "workers": None if self.workers is None else self.workers.states(),
+            "teams_refused": [refused._asdict() for refused in self.coordinator.teams_refused()],
             "overrides": self.overrides.as_json()["overrides"],
             "replicas": self.replica_states(),
             "names": self.name_states(),
@@ -264,6 +266,7 @@ class GatewayProcess:
             + self._resolver.page()
             + self.books.page()
             + steering_page(self.coordinator, self.plane.mirrors)
+            + teams_page(self.coordinator)
             + (b"" if workers is None else workers.page())
             + self.overrides.page()
         )

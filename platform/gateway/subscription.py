@@ -17,7 +17,8 @@ from coordination.bundle.pointer import Pointer
 from coordination.bundle.refusals import Refused
 from coordination.bundle.subscription import Frozen
 from coordination.program.index import Program
-from coordination.program.records import ProgramRecords, Vector
+from coordination.program.records import Ppm, ProgramRecords, Vector
+from coordination.program.teams import TeamLimits
 from gateway.activation import Active, Tested, release_of
 from gateway.feed import Heard
 from subscriber.identity import Identity
@@ -30,6 +31,7 @@ class Subscription:
     def __init__(self, identity: Identity, folder: Path) -> None:
         """Raises ``RefusedError`` when the folder holds no root this gateway may trust."""
         self._prepared: tuple[ProgramRecords, Program] | None = None
+        self._set_for_teams: tuple[Mapping[str, Ppm], TeamLimits] = ({}, {})
         self._sink: Callable[[Active], None] | None = None
         self._first: asyncio.Future[Active] = asyncio.get_running_loop().create_future()
         self._heard: Heard | None = None
@@ -76,6 +78,8 @@ class Subscription:
         tested = Tested()
         failures = tested(records, vectors)
         if not failures:
+            # As far as is known now: what is left to do on the loop is what the next directory changes.
+            tested.program.follow(*self._set_for_teams)
             self._prepared = (records, tested.program)
         return failures
 
@@ -89,6 +93,7 @@ class Subscription:
         records = candidate.bundle.records
         if self._prepared is None or self._prepared[0] is not records:
             raise RuntimeError("a bundle was activated that was never prepared")
+        self._set_for_teams = candidate.directory.shares, candidate.directory.limits
         active = Active(
             digest=candidate.bundle.digest,
             environment=records.environment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -190,6 +191,7 @@ def directory(
     revoked: tuple[str, ...] = (),
     shares: dict[str, int] | None = None,
     credits: tuple[Credit, ...] = (),  # noqa: A002 - the field's name
+    limits: Any = None,
 ) -> Directory:
     keys = {}
     for name, (full, key_id) in KEYS.items():
@@ -209,6 +211,7 @@ def directory(
         keys=keys,
         shares=shares or {},
         credits=credits,
+        limits=limits or {},
     )
 
 
@@ -219,10 +222,11 @@ def state_files(
     revoked: tuple[str, ...] = (),
     shares: dict[str, int] | None = None,
     credits: tuple[Credit, ...] = (),  # noqa: A002 - the field's name
+    limits: Any = None,
 ) -> dict[str, bytes]:
     return make_embedded_state(
         bundle=packed,
-        directory=directory(serial, revoked, shares, credits),
+        directory=directory(serial, revoked, shares, credits, limits),
         key=SIGNER,
         ring="0",
         serial=serial,

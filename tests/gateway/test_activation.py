@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from coordination.bundle import dsse
 from coordination.bundle.keys import SigningKey
 from coordination.bundle.refusals import Refused
+from coordination.program.records import DelegationRecord, LimitRecord, ProgramRecords
 from gateway.activation import Active, BundleFiles, StateFolder, source_of
 from gateway.settings import GatewaySettings
 from tests.gateway import policy
@@ -218,19 +219,73 @@ async def test_swaps_under_load_drop_no_request_and_leave_none_half_decided(tmp_
         assert gw.coordinator.queue_depths().total() == 0
 
 
-async def test_a_moved_share_is_in_force_under_the_same_bundle(tmp_path):
-    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
-        digest = gw.active.digest
-        before = gw.coordinator.program.scope("acme", "standard", "llama-3-8b").weights
-        packed = policy.bundle(policy.records([one.url]))
-        files = policy.state_files(packed, serial=2, shares={"acme": 7_000_000})
-        write_state(tmp_path / "state", files)
-        await until(lambda: gw.active.directory.serial == 2)
+def divided(records: ProgramRecords) -> ProgramRecords:
+    """The policy with acme's key being a team's, of a parent that delegates and may send ten a minute."""
+    (acme, tight), (all_of_it, tights) = records.tenants, records.quotas
+    parent = replace(
+        all_of_it,
+        name="parent",
+        tenant="acme",
+        limits=(LimitRecord(of="requests", per="1m", limit=10),),
+        delegation=DelegationRecord(weight=True, limits=True),
+    )
+    team = replace(acme, name="acme/search")
+    return replace(records, tenants=(acme, team, tight), quotas=(parent, tights))
+
+
+async def test_what_is_set_for_a_team_is_in_force_under_the_same_bundle_if_the_bundle_delegates_it(
+    tmp_path, capsys
+):
+    def scope():
+        return gw.coordinator.program.scope("acme/search", "standard", "llama-3-8b")
+
+    async def tell(serial: int, **more) -> None:
+        write_state(tmp_path / "state", policy.state_files(packed, serial=serial, **more))
+        await until(lambda: gw.active.directory.serial == serial)
+
+    async with replicas() as (one,), gateway(tmp_path, [one.url], change=divided) as gw:
+        digest, before = gw.active.digest, scope().weights
+        packed = policy.bundle(divided(policy.records([one.url])))
+        limits = {"acme/search": {"requests": {"1m": 3}}}
+        await tell(2, shares={"acme/search": 7_000_000}, limits=limits)
         assert gw.active.digest == digest
-        assert (
-            gw.coordinator.program.scope("acme", "standard", "llama-3-8b").weights == (7_000_000,) != before
-        )
+        assert scope().weights[-1] == 7_000_000 != before[-1]
+        (level,) = (await admin(gw, "/levels/acme/search"))["limits"]
+        assert (level["quota"], level["limit"]) == ("acme/search", 3)
+        assert (await admin(gw, "/readyz"))["teams_refused"] == []
+        assert "team_share_refused" not in capsys.readouterr().out
+
+        too_much = {"acme/search": {"requests": {"1m": 11}}}
+        await tell(3, shares={"acme": 2_000_000}, limits=too_much)
+        (level,) = (await admin(gw, "/levels/acme/search"))["limits"]
+        assert level["limit"] == 3, "the last one that the policy let stand"
+        refused = (await admin(gw, "/readyz"))["teams_refused"]
+        assert [(each["tenant"], each["what"], each["code"]) for each in refused] == [
+            ("acme", "weight", "beyond_delegation"),
+            ("acme/search", "requests per 1m", "limit_above_parent"),
+        ]
+        page = gw.metrics_page().decode()
+        assert 'headway_team_shares_refused{code="beyond_delegation"} 1' in page
+        assert 'headway_team_shares_refused{code="limit_above_parent"} 1' in page
+        told = capsys.readouterr()
+        lines = [line for line in (told.out + told.err).splitlines() if "team_share_refused" in line]
+        assert len(lines) == 2
+        assert "limit_above_parent" in "".join(lines)
         assert (await post(gw)).status == 200
+
+
+async def test_a_directory_from_before_the_policy_that_delegates_is_looked_at_again_with_it(tmp_path):
+    limits = {"acme/search": {"requests": {"1m": 3}}}
+    async with replicas() as (one,), gateway(tmp_path, [one.url]) as gw:
+        plain = policy.bundle(policy.records([one.url]))
+        write_state(tmp_path / "state", policy.state_files(plain, serial=2, limits=limits))
+        await until(lambda: gw.active.directory.serial == 2)
+        assert gw.readiness()["teams_refused"] == [], "nobody it knows"
+        packed = policy.bundle(divided(policy.records([one.url])))
+        write_state(tmp_path / "state", policy.state_files(packed, serial=3, limits=limits))
+        await until(lambda: gw.active.directory.serial == 3)
+        (level,) = gw.coordinator.levels("acme/search").limits
+        assert level.limit == 3
 
 
 async def test_levels_are_told_of_one_tenant_alone(tmp_path):

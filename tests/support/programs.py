@@ -13,6 +13,7 @@ from coordination.program.records import (
     BurnVector,
     CapsRecord,
     CostVector,
+    DelegationRecord,
     GuardRecord,
     GuardsRecord,
     HedgingRecord,
@@ -197,7 +198,9 @@ class PolicyBuilder:
         session: GuardsRecord | None = None,
         run: GuardsRecord | None = None,
         caps: CapsRecord | None = None,
+        delegates: tuple[str, ...] = (),
     ) -> PolicyBuilder:
+        """``delegates``: rights that its `delegation` gives."""
         self.quotas.append(
             QuotaRecord(
                 name=name,
@@ -210,6 +213,7 @@ class PolicyBuilder:
                 session=session,
                 run=run,
                 caps=caps,
+                delegation=DelegationRecord(**dict.fromkeys(delegates, True)) if delegates else None,
             )
         )
         return self

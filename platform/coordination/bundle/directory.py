@@ -35,6 +35,8 @@ Path = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9./-]*[a-z0-9])?\Z", max_le
 Scope = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.:-]{0,62}\Z")]
 Salt = Annotated[str, Meta(pattern=r"^[0-9a-f]{32,128}\Z")]
 Share = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Amount = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+"""Requests, tokens or nano-units of money."""
 Why = Literal["malformed", "unknown", "revoked", "expired"]
 
 
@@ -63,8 +65,8 @@ class Credit(Value, frozen=True):
     quota: Name
     of: LimitOf
     per: LimitPer
-    amount: Annotated[int, Meta(ge=1, le=2**53 - 1)] | None
-    """Requests, tokens or nano-units of money, by ``of``; None: nothing of the limit is used any more."""
+    amount: Amount | None
+    """By ``of``; None: nothing of the limit is used any more."""
     made_at: Instant
 
 
@@ -80,14 +82,18 @@ class Directory(Value, frozen=True, kw_only=True):
     keys: dict[KeyId, KeyEntry]
     shares: dict[Path, Share]
     """Tenant -> weight its parent gave it, in ppm; gateways clamp to the program's bounds."""
+    limits: dict[Path, dict[LimitOf, dict[LimitPer, Amount]]] = {}
+    """Team -> limits that administrators above it set; left out of the bytes when there is none. A gateway
+    lets stand what its program delegates (``coordination.program.teams``)."""
     credits: tuple[Credit, ...] = ()
     """Those whose period may not be over, oldest first; left out of the bytes when there is none."""
 
     def to_json(self) -> bytes:
         """Canonical bytes; ``ValueError`` if a value breaks its own rules."""
         value = msgspec.to_builtins(check(self))
-        if not self.credits:
-            del value["credits"]
+        for name in ("credits", "limits"):
+            if not value[name]:
+                del value[name]
         return canonical_bytes(value)
 
     @property

@@ -17,6 +17,7 @@ from coordination.program.records import (
     BurnVector,
     CapsRecord,
     CostVector,
+    DelegationRecord,
     GuardRecord,
     GuardsRecord,
     HedgingRecord,
@@ -49,7 +50,7 @@ from coordination.program.records import (
 )
 from coordination.spec import kinds
 from coordination.spec.kinds.objective import Objective
-from coordination.spec.kinds.quota import Caps
+from coordination.spec.kinds.quota import Caps, Delegation
 from coordination.spec.quantities import LARGEST, Money
 
 
@@ -225,7 +226,13 @@ def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
         session=None if spec.session is None else guards(spec.session),
         run=None if spec.run is None else guards(spec.run),
         caps=None if spec.caps is None else caps(spec.caps),
+        delegation=delegation(spec.delegation),
     )
+
+
+def delegation(spec: Delegation) -> DelegationRecord | None:
+    made = DelegationRecord(weight=spec.weight, limits=spec.limits, keys=spec.keys)
+    return made if made.rights else None
 
 
 def caps(spec: Caps) -> CapsRecord:

@@ -126,10 +126,9 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "session/wall_time": "more",
         "session/branches": "more",
         "shadow": "moves",
-        "delegation": "nothing",
-        "delegation/weight": "nothing",
-        "delegation/limits": "nothing",
-        "delegation/keys": "nothing",
+        "delegation/weight": "more",
+        "delegation/limits": "more",
+        "delegation/keys": "more",
     },
     "PriceBook": {
         "currency": "moves",

@@ -7,15 +7,31 @@ lends to its parent's other children; what a tenant has and keeps for no child i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from coordination.program.records import LimitOf, LimitPer, LimitRecord, QuotaRecord
+from coordination.program.records import LimitOf, LimitPer, LimitRecord
 
 LimitKey = tuple[str, LimitOf, LimitPer]
 """(quota, dimension, period)."""
 Family = tuple[LimitOf, LimitPer, tuple[str, ...], tuple[str, ...]]
 """Dimension, period, tiers and models in scope: limits alike in all of it share."""
+
+
+class Limited(Protocol):
+    """A quota, compiled or loaded."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def tiers(self) -> Iterable[str]: ...
+    @property
+    def models(self) -> Iterable[str]: ...
+    @property
+    def limits(self) -> tuple[LimitRecord, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +60,7 @@ class Pledge:
         return self.pool - self.lent
 
 
-def pledges(quotas: Sequence[QuotaRecord]) -> dict[LimitKey, Pledge]:
+def pledges(quotas: Sequence[Limited]) -> dict[LimitKey, Pledge]:
     """Of every limit in a tree in which anybody below the outermost tenant is guaranteed anything.
 
     Where several quotas of a tenant limit the same, the first by name that guarantees speaks for it,
@@ -67,7 +83,7 @@ def pledges(quotas: Sequence[QuotaRecord]) -> dict[LimitKey, Pledge]:
     return found
 
 
-def _families(quotas: Sequence[QuotaRecord]) -> dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]]:
+def _families(quotas: Sequence[Limited]) -> dict[Family, dict[str, tuple[Limited, LimitRecord]]]:
     """By what they limit, then by tenant; only those in which somebody is guaranteed something."""
     guaranteeing = {
         _family(quota, limit)
@@ -75,7 +91,7 @@ def _families(quotas: Sequence[QuotaRecord]) -> dict[Family, dict[str, tuple[Quo
         for limit in quota.limits
         if limit.guaranteed is not None and not limit.shadow
     }
-    found: dict[Family, dict[str, tuple[QuotaRecord, LimitRecord]]] = {}
+    found: dict[Family, dict[str, tuple[Limited, LimitRecord]]] = {}
     if not guaranteeing:
         return found
     for quota in quotas:
@@ -90,16 +106,16 @@ def _families(quotas: Sequence[QuotaRecord]) -> dict[Family, dict[str, tuple[Quo
     return found
 
 
-def _family(quota: QuotaRecord, limit: LimitRecord) -> Family:
+def _family(quota: Limited, limit: LimitRecord) -> Family:
     return limit.of, limit.per, tuple(sorted(quota.tiers)), tuple(sorted(quota.models))
 
 
-def _precedence(quota: QuotaRecord, limit: LimitRecord) -> tuple[bool, int, str]:
+def _precedence(quota: Limited, limit: LimitRecord) -> tuple[bool, int, str]:
     states = limit.guaranteed is not None
     return (not states, 0 if states else limit.ceiling, quota.name)
 
 
-def _nearest(tenant: str, family: dict[str, tuple[QuotaRecord, LimitRecord]]) -> str | None:
+def _nearest(tenant: str, family: dict[str, tuple[Limited, LimitRecord]]) -> str | None:
     """The nearest ancestor that has a limit of the family."""
     above = tenant.rpartition("/")[0]
     while above and above not in family:
@@ -116,7 +132,7 @@ class _Sums:
 
 
 def _tree(
-    tree: dict[str, tuple[QuotaRecord, LimitRecord]], parents: dict[str, str | None]
+    tree: dict[str, tuple[Limited, LimitRecord]], parents: dict[str, str | None]
 ) -> dict[LimitKey, Pledge]:
     outwards = sorted(tree, key=lambda tenant: (-tenant.count("/"), tenant))
     below = {tenant: _Sums() for tenant in tree}

@@ -11,10 +11,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
-
-import msgspec
 
 from coordination.program.guarantees import LimitKey, Pledge, pledges
 from coordination.program.records import (
@@ -43,17 +42,21 @@ from coordination.program.resolved import (
     Tier,
     TokenClasses,
 )
+from coordination.program.teams import (
+    NOTHING_SET,
+    Amounts,
+    Judge,
+    Overlay,
+    TeamLimits,
+    Teams,
+    changed,
+)
 from coordination.program.timeline import boundaries, changing, holds, limits_at
 
 MINUTE: Micros = 60 * MILLION
-LEAST_WEIGHT: Ppm = 1
-MOST_WEIGHT: Ppm = 1_000_000 * MILLION
-"""What a quota's weight may be; a share of the directory is clamped to it."""
 
 __all__ = [
-    "LEAST_WEIGHT",
     "MINUTE",
-    "MOST_WEIGHT",
     "Model",
     "Pool",
     "Price",
@@ -77,23 +80,26 @@ class Program:
     __slots__ = (
         "_boundaries",
         "_changing",
+        "_guaranteeing",
+        "_judge",
         "_pledges",
         "_quotas_of",
         "_routes_by_model",
         "_scopes",
         "_segments",
-        "_shares",
         "adapters",
         "counts_runs",
         "match_headers",
         "models",
         "models_by_client_name",
+        "overlay",
         "pools",
         "quotas",
         "records",
         "reservations",
         "routes",
         "selective",
+        "teams",
         "tenants",
         "tiers",
         "tiers_by_service_tier",
@@ -151,10 +157,15 @@ class Program:
                 run=r.run,
                 caps=r.caps,
                 zone=self.tenants[r.tenant].zone,
+                delegation=r.delegation,
             )
             for i, r in enumerate(records.quotas)
         }
         self._pledges = pledges(records.quotas)
+        self._guaranteeing = {
+            _outermost(quota.tenant) for quota in records.quotas for one in quota.limits if one.guaranteed
+        }
+        """Outermost tenants in whose trees anybody is guaranteed anything."""
         self._changing = changing(records.quotas)
         self._quotas_of: dict[str, list[Quota]] = {}
         for quota in self.quotas.values():
@@ -175,30 +186,51 @@ class Program:
         self._routes_by_model: dict[str, tuple[Route, ...]] = {}
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._segments: dict[int, Segment] = {}
-        self._shares: dict[str, Ppm] = {}
+        self.teams: Teams = NOTHING_SET
+        """What administrators of tenants set for their teams, as far as this policy lets it stand."""
+        self.overlay = Overlay()
+        self._judge = Judge(self._path, lambda name: self._quotas_of.get(name, ()))
 
-    def follow(self, shares: Mapping[str, Ppm]) -> bool:
-        """Let each of ``shares`` (tenant -> weight) stand over what the quotas say; True if that alters any.
+    def follow(
+        self, weights: Mapping[str, Ppm], limits: TeamLimits | None = None, before: Teams | None = None
+    ) -> bool:
+        """Let what was set for teams stand over what the quotas say; True if that alters any.
 
-        They come with the directory, not with the policy, so they change under a program that stays.
+        It comes with the directory, not with the policy, so it changes under a program that stays, and what
+        has not changed is not looked at again. ``before``: what stood under the program before.
         """
-        clamped = {
-            tenant: min(max(weight, LEAST_WEIGHT), MOST_WEIGHT)
-            for tenant, weight in shares.items()
-            if tenant in self.tenants
-        }
-        if clamped == self._shares:
+        held, limits = self.teams, limits or {}
+        of = changed(held, weights, limits)
+        found = self.teams = self._judge.settle(of, weights, limits, held, before or held)
+        moved = [name for name in of if found.limits.get(name) != held.limits.get(name)]
+        for name in moved:
+            self._set_limits(self.tenants[name], found.limits.get(name, {}))
+        if moved:
+            self._segments = {at: self._under_teams(one) for at, one in self._segments.items()}
+        elif all(found.weights.get(name) == held.weights.get(name) for name in of):
             return False
-        self._shares = clamped
         self._scopes.clear()
         return True
+
+    def _set_limits(self, team: Tenant, amounts: Amounts) -> None:
+        own = [quota for quota in self._quotas_of.get(team.name, ()) if not quota.made]
+        made = self.overlay.lay(team, amounts, own, self._judge.giver(team.name))
+        self.quotas.pop(team.name, None)  # made before: documents have no such names
+        if made is not None:
+            self.quotas[team.name] = made
+            own.append(made)
+        self._quotas_of[team.name] = own
+
+    def _path(self, tenant: str) -> tuple[str, ...] | None:
+        held = self.tenants.get(tenant)
+        return None if held is None else held.path
 
     def parts(self) -> list[dict[str, Any] | tuple[Any, ...]]:
         """What in it is large, so that whoever gives it up can let go of that bit by bit: freeing a
         program of ten thousand tenants at once takes 20 ms."""
         records = self.records
         named: list[dict[Any, Any]] = [self.quotas, self.tenants, self._pledges, self.reservations]
-        found = [*named, self._quotas_of, self._scopes, self._shares]
+        found = [*named, self._quotas_of, self._scopes, self.overlay.laid]
         return [*found, records.quotas, records.tenants, records.reservations, records.routes]
 
     def quotas_within(self, tenant: str) -> list[Quota]:
@@ -236,7 +268,7 @@ class Program:
             own = [q for q in self._quotas_of.get(node, ()) if q.covers(tier.name, model.name)]
             quotas += own
             written = max(own, key=lambda q: q.narrowness).weight_ppm if own else MILLION
-            weights.append(self._shares.get(node, written))
+            weights.append(self.teams.weights.get(node, written))
         leaf_path = tenant.path
         if tenant.inner:
             leaf_path = (*leaf_path, tenant.name + "/")
@@ -265,7 +297,7 @@ class Program:
         for reservation in self.reservations.values():
             if holds(reservation.record.intervals, start):
                 lanes[reservation.pool, reservation.tier, reservation.tenant].append(reservation)
-        limits = limits_at(self._changing, start)
+        limits = self._limits(start)
         return Segment(
             start,
             end,
@@ -276,14 +308,28 @@ class Program:
             self._pledges_under(limits),
         )
 
+    def _under_teams(self, segment: Segment) -> Segment:
+        limits = self._limits(segment.start)
+        return replace(segment, limits=limits, pledges=self._pledges_under(limits))
+
+    def _limits(self, now: Micros) -> dict[str, tuple[LimitRecord, ...]]:
+        """Of quotas whose limits are not, or not always, what they say."""
+        laid = self.overlay.laid
+        changing = ((quota.name, laid.get(quota.name, quota.limits)) for quota in self._changing)
+        return laid | limits_at(changing, now)
+
     def _pledges_under(self, limits: Mapping[str, tuple[LimitRecord, ...]]) -> Mapping[LimitKey, Pledge]:
-        if not limits:
+        """With other limits than the quotas say. No tree reaches beyond its outermost tenant: where nobody
+        is guaranteed anything, or no limit is another, all is as it was."""
+        outermost = {_outermost(self.quotas[name].tenant) for name in limits} & self._guaranteeing
+        if not outermost:
             return self._pledges
-        quotas = self.records.quotas
-        return pledges(
+        others = {key: one for key, one in self._pledges.items() if _outermost(one.tenant) not in outermost}
+        return others | pledges(
             [
-                msgspec.structs.replace(each, limits=limits[each.name]) if each.name in limits else each
-                for each in quotas
+                replace(quota, limits=limits.get(quota.name, quota.limits))
+                for quota in self.quotas.values()
+                if _outermost(quota.tenant) in outermost
             ]
         )
 
@@ -421,6 +467,10 @@ def _tenants(records: ProgramRecords) -> dict[str, Tenant]:
         )
         for i, r in enumerate(records.tenants)
     }
+
+
+def _outermost(tenant: str) -> str:
+    return tenant.partition("/")[0]
 
 
 def _admits(names: tuple[str, ...], name: str) -> bool:

@@ -285,6 +285,20 @@ class CapsRecord(Record, frozen=True, omit_defaults=True):
     """Of all requests in progress at one gateway."""
 
 
+class DelegationRecord(Record, frozen=True, omit_defaults=True):
+    """What a tenant's own administrators may change of the tenants below it."""
+
+    weight: bool = False
+    limits: bool = False
+    keys: bool = False
+    """For the console to keep: a gateway takes any key that the directory names."""
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """Those that are given, by their names."""
+        return frozenset(name for name in self.__struct_fields__ if getattr(self, name))
+
+
 class QuotaRecord(Record, frozen=True, omit_defaults=True):
     name: str
     tenant: str
@@ -298,6 +312,8 @@ class QuotaRecord(Record, frozen=True, omit_defaults=True):
     session: GuardsRecord | None = None
     run: GuardsRecord | None = None
     caps: CapsRecord | None = None
+    delegation: DelegationRecord | None = None
+    """None: nothing."""
 
 
 class PriceEntry(Record, frozen=True, omit_defaults=True):

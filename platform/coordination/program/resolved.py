@@ -13,6 +13,7 @@ from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
     MILLION,
     CapsRecord,
+    DelegationRecord,
     GuardRecord,
     GuardsRecord,
     LimitRecord,
@@ -123,6 +124,12 @@ class Quota:
     run: GuardsRecord | None
     caps: CapsRecord | None
     zone: str
+    delegation: DelegationRecord | None = None
+
+    @property
+    def made(self) -> bool:
+        """Not of the policy, but for a team whose limits were set and that the policy has no quota for."""
+        return self.index < 0
 
     def covers(self, tier: str, model: str) -> bool:
         return (not self.tiers or tier in self.tiers) and (not self.models or model in self.models)

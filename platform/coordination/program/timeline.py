@@ -65,9 +65,11 @@ def changing(quotas: Iterable[QuotaRecord]) -> tuple[QuotaRecord, ...]:
     return tuple(quota for quota in quotas if any(limit.scheduled for limit in quota.limits))
 
 
-def limits_at(quotas: Iterable[QuotaRecord], now: Micros) -> dict[str, tuple[LimitRecord, ...]]:
-    """The limits of each quota as they are at an instant."""
-    return {quota.name: tuple(_at(limit, now) for limit in quota.limits) for quota in quotas}
+def limits_at(
+    quotas: Iterable[tuple[str, tuple[LimitRecord, ...]]], now: Micros
+) -> dict[str, tuple[LimitRecord, ...]]:
+    """The limits of each quota (name, all it says of them) as they are at an instant."""
+    return {name: tuple(_at(limit, now) for limit in limits) for name, limits in quotas}
 
 
 def _at(limit: LimitRecord, now: Micros) -> LimitRecord:

@@ -30,6 +30,7 @@ from coordination.scheduling.refusals import (
     SET_ASIDE,
     TOO_MANY_BYTES,
     TOO_MUCH,
+    name_giver,
     refuse,
     until,
 )
@@ -280,6 +281,7 @@ def _first(state: State, attempt: Attempt, amounts: Amounts, decision: Decision,
             wait = meter.wait(amounts[SPEND], now)
             _, quota, _, per = meter.key
             decision.trace.append((reasons.SPEND, quota, per, meter.remaining(now), amounts[SPEND]))
+            name_giver(state, decision, meter)
             refuse(decision, "spend_exceeded", None)
             decision.retry_after_us = until(state, decision, meter, wait)
             return False
@@ -483,6 +485,7 @@ def _rates(state: State, chain: Chain, amounts: Amounts, decision: Decision, now
     decision.trace.append(
         (reasons.LIMIT, quota, of, per, tightest.limit, tightest.remaining(now), amounts[position])
     )
+    name_giver(state, decision, tightest)
     refuse(decision, "rate_limit_exceeded", None, of.replace("_", " "), per, tightest.limit)
     decision.retry_after_us = until(state, decision, tightest, longest)
     return False

@@ -95,6 +95,11 @@ LIMIT: Final = Reason(
     "quota {quota}: {of} per {per}: {remaining} of {limit} left, {hold} needed",
     ("quota", "of", "per", "limit", "remaining", "hold"),
 )
+SET_BY: Final = Reason(
+    "R9",
+    "quota {quota}: {of} per {per} is what the administrators of {giver} set",
+    ("quota", "of", "per", "giver", "limit"),
+)
 GUARANTEED: Final = Reason(
     "R9",
     "within the part of quota {quota}: {of} per {per}",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
+from coordination.scheduling import reasons
 from coordination.scheduling.decisions import Decision
-from coordination.scheduling.limits import NEVER, CalendarCounter
+from coordination.scheduling.limits import NEVER, CalendarCounter, QuotaMeter
 from coordination.scheduling.settlement import SHORTFALL
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Code
@@ -50,6 +51,14 @@ def refuse(decision: Decision, code: Code, retry_after: Micros | None, *facts: o
     decision.code = code
     decision.message = SENTENCES[code].format(*facts)
     decision.retry_after_us = retry_after
+
+
+def name_giver(state: State, decision: Decision, meter: QuotaMeter) -> None:
+    """Whose word the limit is that refuses, where it is not the policy's own: a team's is its tenant's."""
+    _, quota, of, per = meter.key
+    giver = state.program.overlay.set_by.get((quota, of, per))
+    if giver is not None:
+        decision.trace.append((reasons.SET_BY, quota, of, per, giver, meter.limit))
 
 
 def until(state: State, decision: Decision, meter: object, wait: Micros) -> Micros | None:

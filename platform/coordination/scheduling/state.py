@@ -148,14 +148,16 @@ class State:
             found = self.chains[scope] = build_chain(
                 scope, self.program, self.at(now), self.meters, self.shares, self.slots, self.caps, ramp, now
             )
-            if self.raised:
+            if self.raised or self.program.overlay.set_by:
                 found.labels = tuple([self._label(meter.key) for _, meter in found.rates])
         return found
 
     def _label(self, key: MeterKey) -> str:
-        """What explanations call a limit, and by which override it is raised."""
+        """What explanations call a limit, who set it, and by which override it is raised."""
         raised = self.raised.get(key)
+        giver = self.program.overlay.set_by.get(key[1:])
         label = f"{key[1]}: {key[2]} per {key[3]}"
+        label = label if giver is None else f"{label}, set by the administrators of {giver}"
         return label if raised is None else f"{label}, raised by {raised[1]}"
 
     def raised_to(self, key: MeterKey, ceiling: int) -> int:

@@ -128,6 +128,12 @@ def test_a_directory_reads_back():
     assert made.digest == sha256_digest(made.to_json())
 
 
+def test_limits_of_teams_read_back_and_leave_no_trace_where_there_are_none():
+    made = replace(samples.directory(), limits={"acme/search": {"requests": {"day": 5, "1m": 2}}})
+    assert read_directory(made.to_json()) == made
+    assert b"limits" not in samples.directory().to_json()
+
+
 def test_a_hand_written_directory_may_have_white_space_where_nothing_binds_its_bytes():
     made = samples.directory()
     pretty = json.dumps(json.loads(made.to_json()), indent=2).encode()
@@ -151,6 +157,17 @@ def _edited(change):
         pytest.param(lambda v: v.update(route_salt="short"), "/route_salt", id="a salt one could guess"),
         pytest.param(lambda v: v.update(environment="Dev"), "/environment", id="a bad name"),
         pytest.param(lambda v: v["shares"].update({"acme": -1}), "/shares", id="less than nothing"),
+        pytest.param(
+            lambda v: v.update(limits={"a/x": {"requests": {"1m": 0}}}), "/limits", id="a limit of nothing"
+        ),
+        pytest.param(
+            lambda v: v.update(limits={"a/x": {"luck": {"1m": 1}}}),
+            "/limits",
+            id="a limit of what there is not",
+        ),
+        pytest.param(
+            lambda v: v.update(limits={"a/x": {"requests": {"1w": 1}}}), "/limits", id="a period there is not"
+        ),
         pytest.param(lambda v: v["keys"].update({"x": v["keys"][KEY_ID]}), "/keys", id="a bad key id"),
         pytest.param(lambda v: v["keys"][KEY_ID].update(sha256="00"), "/keys", id="no digest"),
         pytest.param(lambda v: v["keys"][KEY_ID].update(scopes=["All!"]), "/keys", id="a bad scope"),

@@ -37,6 +37,7 @@ def test_a_model_scope_is_more_specific_than_a_tier_scope():
 
 def test_a_share_of_the_directory_stands_over_the_quotas_weight_and_is_clamped():
     policy = one_pool("a", "a/x", "a/y").quota("w", "a/x", weight=4).quota("n", "a/x", tiers=("standard",))
+    policy.quota("a", "a", delegates=("weight",))
     program = policy.load()
     assert program.scope("a/x", "standard", "m").weights[-1] == MILLION
     assert program.follow({"a/x": 3 * MILLION, "a/y": 0, "gone": 5})

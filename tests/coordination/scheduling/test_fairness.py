@@ -153,7 +153,7 @@ def test_under_overload_tenants_are_served_in_the_ratio_of_their_weights():
 def test_a_moved_share_divides_what_is_served_from_then_on():
     """Two teams of one tenant, even at first; then the directory gives one three quarters."""
     policy = a_policy().model().pool(replicas=4, sequences=64).tier(max_wait=10_000 * SECOND).route()
-    policy.tenant("a").tenant("a/x").tenant("a/y")
+    policy.tenant("a").tenant("a/x").tenant("a/y").quota("a", "a", delegates=("weight",))
     fleet = VirtualFleet(policy.load(), output_of=lambda request: 20)
     for at in range(0, 150 * SECOND, 15_000):
         fleet.request("a/x" if at % 30_000 else "a/y", at=at, prompt=1000)
