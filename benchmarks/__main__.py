@@ -13,6 +13,7 @@ BENCHMARKS = {
     "compile": "check and build of 10,000 tenants; `headway check` as a command; --peers beside LiteLLM",
     "fairness": "shares, minimum shares, reservations and isolation in virtual time",
     "gateway": "added latency, throughput and CPU a request; --peers beside sglang-router and LiteLLM",
+    "streams": "first event of a stream beside the direct way, while 128 are open; --peers as gateway",
     "workers": "one port served by one process and by several: requests a second, CPU a request",
     "stages": "where the processor time of a request goes: the data path without sockets, stage by stage",
     "delivery": "save to acknowledgement, key to effect; the pointer endpoint beside a Django view of it",

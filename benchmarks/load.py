@@ -29,6 +29,8 @@ class Measured:
 
     seconds: float = 0.0
     latencies_s: array[float] = field(default_factory=lambda: array("d"))
+    firsts_s: array[float] = field(default_factory=lambda: array("d"))
+    """From the request to the first event of a stream; none of whole answers."""
 
     @property
     def requests(self) -> int:
@@ -54,12 +56,19 @@ def request_bytes(host: str, port: int, key: str, body: bytes) -> bytes:
 
 class _Connection(asyncio.Protocol):
     def __init__(
-        self, requests: list[bytes], offset: int, latencies: array[float], status: int = 200
+        self,
+        requests: list[bytes],
+        offset: int,
+        latencies: array[float],
+        firsts: array[float],
+        status: int = 200,
     ) -> None:
         self._begins = b"HTTP/1.1 %d" % status
         self._requests = requests
         self._next = offset
         self._latencies = latencies
+        self._firsts = firsts
+        self._begun = False
         self._held = b""
         self._sent_at = 0.0
         self.stopping = False
@@ -78,10 +87,14 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._held:
             data = self._held + data
+        if not self._begun and b"\r\ndata: " in data:
+            self._begun = True
+            self._firsts.append(time.perf_counter() - self._sent_at)
         if not _whole(data):
             self._held = data
             return
         self._held = b""
+        self._begun = False
         if not data.startswith(self._begins):
             self._fail(data[:400].decode("latin-1"))
             return
@@ -124,29 +137,31 @@ async def measure(
     seconds: float,
     status: int = 200,
     warmup_s: float = 0.3,
+    spread_s: float = 0.0,
     on_start: Callable[[], None] | None = None,
     on_end: Callable[[], None] | None = None,
 ) -> Measured:
     """Loads one server. The warm-up counts for nothing; the two callbacks enclose what counts.
 
+    ``spread_s``: the connections send their first request evenly over so long, not all at once.
     ``seconds`` is stretched until each connection could be answered once. Raises ``BadAnswer`` if any
     answer is not of ``status`` or none comes.
     """
     loop = asyncio.get_running_loop()
-    latencies = array("d")
+    latencies, firsts = array("d"), array("d")
     opened: list[_Connection] = []
     try:
         for number in range(connections):
             # Each begins elsewhere in the list, so that connections do not send the same in step.
-            made = partial(_Connection, requests, number * 7, latencies, status)
+            made = partial(_Connection, requests, number * 7, latencies, firsts, status)
             async with asyncio.timeout(CONNECT_S):
                 _, connection = await loop.create_connection(made, host, port)
             opened.append(connection)
-        for connection in opened:
-            connection.send()
+        for number, connection in enumerate(opened):
+            loop.call_later(spread_s * number / connections, connection.send)
         failures = [connection.idle for connection in opened]
-        await asyncio.wait(failures, timeout=warmup_s, return_when=asyncio.FIRST_EXCEPTION)
-        before, start = len(latencies), time.perf_counter()
+        await asyncio.wait(failures, timeout=spread_s + warmup_s, return_when=asyncio.FIRST_EXCEPTION)
+        before, begun, start = len(latencies), len(firsts), time.perf_counter()
         if on_start is not None:
             on_start()
         while time.perf_counter() - start < LONGEST_S:
@@ -156,14 +171,14 @@ async def measure(
                 break
         if on_end is not None:
             on_end()
-        took, counted = time.perf_counter() - start, latencies[before:]
+        took, counted, first = time.perf_counter() - start, latencies[before:], firsts[begun:]
         if not counted and not done:
             raise BadAnswer(f"no answer within {LONGEST_S:g} s")
         for connection in opened:
             connection.stopping = True
         async with asyncio.timeout(LONGEST_S):
             await asyncio.gather(*(connection.idle for connection in opened))
-        return Measured(took, counted)
+        return Measured(took, counted, first)
     finally:
         for connection in opened:
             connection.transport.abort()

@@ -83,12 +83,12 @@ def fleet(replicas: int, folder: Path, options: Sequence[str] = ()) -> Iterator[
 
 @contextmanager
 def upstream(
-    listeners: int, folder: Path, cores: set[int] | None = None, *, events: int = 0
+    listeners: int, folder: Path, cores: set[int] | None = None, *, events: int = 0, event_ms: float = 1.0
 ) -> Iterator[list[str]]:
     """The engine that answers at once, or in so many events, on free ports."""
     ready, log = _files(folder, "upstream")
     command = [sys.executable, "-m", "benchmarks.upstream", "--listeners", str(listeners)]
-    command += ["--events", str(events)]
+    command += ["--events", str(events), "--event-ms", str(event_ms)]
     with running([*command, "--ready-file", str(ready)], log=log, cores=cores) as process:
         yield list(json.loads(wait_for_file(ready, process, log))["urls"])
 

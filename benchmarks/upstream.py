@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.upstream --listeners 8 --ready-file F`` speaks just enough HTTP/1.1: bodies with a
 content-length, pipelining, kept-alive connections. Every completion gets the same answer of 200-odd bytes;
-with ``--events N`` a stream of N events, one a millisecond.
+with ``--events N`` a stream of N events, one every ``--event-ms``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ _STREAM = (
     b"data: [DONE]\n\n",
 )
 """Head, event, last event."""
-EVENT_S = 0.001
 
 
 def _chunk(data: bytes) -> bytes:
@@ -74,10 +73,11 @@ def _chunk(data: bytes) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    __slots__ = ("_answer", "_events", "_held", "_left", "_loop", "_transport")
+    __slots__ = ("_answer", "_event_s", "_events", "_held", "_left", "_loop", "_transport")
 
-    def __init__(self, events: int) -> None:
+    def __init__(self, events: int, event_s: float) -> None:
         self._events = events
+        self._event_s = event_s
         self._loop = asyncio.get_running_loop()
         self._held = b""
         self._left = 0
@@ -130,16 +130,15 @@ class _Connection(asyncio.Protocol):
     def _go_on(self, left: int) -> None:
         if left:
             self._transport.write(_chunk(_STREAM[1]))
-            self._loop.call_later(EVENT_S, self._go_on, left - 1)
+            self._loop.call_later(self._event_s, self._go_on, left - 1)
         else:
             self._transport.write(_chunk(_STREAM[2]) + b"0\r\n\r\n")
 
 
-async def _serve(listeners: int, events: int, ready_file: Path) -> None:
+async def _serve(listeners: int, events: int, event_s: float, ready_file: Path) -> None:
     loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(partial(_Connection, events), "127.0.0.1", 0) for _ in range(listeners)
-    ]
+    made = partial(_Connection, events, event_s)
+    servers = [await loop.create_server(made, "127.0.0.1", 0) for _ in range(listeners)]
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     told = json.dumps({"urls": [f"http://127.0.0.1:{port}" for port in ports]})
     await asyncio.to_thread(ready_file.write_text, told)
@@ -151,9 +150,10 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--listeners", type=int, default=8)
     options.add_argument("--events", type=int, default=0)
+    options.add_argument("--event-ms", type=float, default=1.0)
     options.add_argument("--ready-file", type=Path, required=True)
     chosen = options.parse_args()
-    uvloop.run(_serve(chosen.listeners, chosen.events, chosen.ready_file))
+    uvloop.run(_serve(chosen.listeners, chosen.events, chosen.event_ms / 1e3, chosen.ready_file))
 
 
 if __name__ == "__main__":
