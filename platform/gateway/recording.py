@@ -98,6 +98,7 @@ class Recording:
                     tier=explanation.tier_requested,
                     session=None if request.stickiness == request.request_id else request.stickiness,
                     max_tokens=request.max_tokens,
+                    deadline=None if request.deadline is None else request.deadline - request.arrived,
                     code=None if explanation.problem is None else explanation.problem.code,
                     hash_ids=ids_of(request.blocks)[: prompt // BLOCK_TOKENS],
                     **answered,

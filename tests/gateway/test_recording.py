@@ -27,7 +27,8 @@ async def test_what_was_asked_is_read_again_as_traffic(tmp_path):
     long = [{"role": "user", "content": SECRET_WORDS * 200}]
     folder = tmp_path / "recordings"
     async with replicas() as (one,), gateway(tmp_path, [one.url], options={"record": folder}) as gw:
-        await post(gw, key="tight", messages=long, stream=True, max_tokens=9, service_tier="standard")
+        asked = {"messages": long, "stream": True, "max_tokens": 9, "service_tier": "standard"}
+        await post(gw, key="tight", fields="x-headway-deadline-ms: 60000\r\n", **asked)
         refused = await post(gw, key="tight", messages=long)
         await post(gw, key="tight", messages=long)
         await post(gw, model="nope", messages=long)
@@ -50,6 +51,7 @@ async def test_what_was_asked_is_read_again_as_traffic(tmp_path):
     served, turned_away, again = from_trace(read_trace(file), MIX, speed=1, seed=1)
     assert (served.tenant, served.service_tier, served.model) == ("tight", "standard", "llama-3-8b")
     assert (served.max_tokens, served.at_us) == (9, 0)
+    assert (served.deadline_us, turned_away.deadline_us) == (60_000_000, None)
     assert turned_away.at_us > 0
     assert turned_away.blocks == again.blocks  # the same prompt: it could have been found in a cache
     assert 0 < len(turned_away.blocks) <= turned_away.prompt_tokens // 512

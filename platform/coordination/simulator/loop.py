@@ -9,7 +9,7 @@ is lost between gateway and engine, and the way between them takes no time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil
@@ -27,6 +27,7 @@ from coordination.simulator.bounds import Bounds
 from coordination.simulator.replica import EngineLimits, Replica, Sequence
 from coordination.simulator.tally import Tally
 from coordination.simulator.workload import Arrival
+from coordination.spec.kinds.objective import Length
 from coordination.traces import BLOCK_TOKENS
 
 NEVER: Final = 1 << 62
@@ -104,7 +105,14 @@ class Watch:
 class Simulation:
     """One policy under one stream of arrivals. Call ``run`` once."""
 
-    def __init__(self, program: Program, arrivals: Iterator[Arrival], settings: Settings) -> None:
+    def __init__(
+        self,
+        program: Program,
+        arrivals: Iterator[Arrival],
+        settings: Settings,
+        lengths: Collection[Length] = (),
+    ) -> None:
+        """``lengths``: classes of requests, by uncached prompt tokens, that are counted apart too."""
         self.program = program
         self.settings = settings
         self.start: Micros = program.records.at if settings.start is None else settings.start
@@ -113,7 +121,7 @@ class Simulation:
             program, route_salt=f"simulation:{settings.seed}", seed=settings.seed, now=self.start
         )
         self.replicas: dict[str, Replica] = {}
-        self.tally = Tally(self.start)
+        self.tally = Tally(self.start, lengths)
         self.arrived = 0
         self._arrivals = arrivals
         self._make_replicas()
@@ -180,7 +188,7 @@ class Simulation:
             known = self._known[key] = self._classify(*key)
         classified, salt = known
         if isinstance(classified, Refusal):
-            self.tally.refused(tenant, arrival.service_tier or "", classified.code, now)
+            self.tally.refused(tenant, arrival.service_tier or "", classified.code, now, uncached=prompt)
             return
         blocks = list(map(salt.__add__, arrival.blocks)) if salt else list(arrival.blocks)
         self.bounds.arrived(prompt, blocks)
@@ -195,6 +203,7 @@ class Simulation:
             blocks,
             now,
             arrival.run or f"s{arrival.session}",
+            None if arrival.deadline_us is None else now + arrival.deadline_us,
         )
         if program.counts_runs:
             request.task = Task(arrival.run, "" if arrival.run else f"s{arrival.session}")
@@ -301,7 +310,9 @@ class Simulation:
             usage = Usage(sequence.prompt - sequence.cached, sequence.cached, sequence.emitted)
             scheduling.settle(self.program, self.state, dispatch, usage, "aborted", now)
             tier = flight.decision.tier
-            self.tally.refused(flight.arrival.tenant, tier, "upstream_timeout", now, dispatch.pool)
+            self.tally.refused(
+                flight.arrival.tenant, tier, "upstream_timeout", now, dispatch.pool, usage.uncached_input
+            )
             self._over(flight)
         self._dispatch(dispatch.pool)
 
@@ -359,7 +370,8 @@ class Simulation:
             scheduling.first_byte(self.program, self.state, dispatch, now)
             scheduling.settle(self.program, self.state, dispatch, Usage(0, 0, 0), "aborted", now)
             tier = flight.decision.tier
-            self.tally.refused(arrival.tenant, tier, "context_length_exceeded", now, dispatch.pool)
+            prompt = arrival.prompt_tokens
+            self.tally.refused(arrival.tenant, tier, "context_length_exceeded", now, dispatch.pool, prompt)
             self._over(flight)
             return
         flight.sequence = self._submit(flight, dispatch)
@@ -392,9 +404,10 @@ class Simulation:
         return sequence
 
     def _refused(self, decision: Decision) -> None:
-        request = decision.request
+        request, held = decision.request, decision.held
+        uncached = held[0] if any(held) else request.prompt_tokens
         self.tally.refused(
-            request.tenant, decision.tier, decision.code or "refused", self.now, decision.pool or ""
+            request.tenant, decision.tier, decision.code or "refused", self.now, decision.pool or "", uncached
         )
 
     def _over(self, flight: Flight) -> None:

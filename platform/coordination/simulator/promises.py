@@ -14,12 +14,12 @@ from typing import Any, Final
 from coordination.compiler.catalogue import Catalogue
 from coordination.program.index import Program
 from coordination.program.records import MILLION
+from coordination.scheduling.attainment import BROKEN
 from coordination.simulator.tally import Cell, Key, Tally, total_of
 from coordination.spec.kinds.expectation import SHARES, Gate
-from coordination.spec.kinds.objective import Objective
+from coordination.spec.kinds.objective import USUAL_PERCENTILE, Length, Objective
 from coordination.spec.quantities import write_duration, write_percent
 
-USUAL_PERCENTILE: Final = 95 * MILLION
 SKETCHES: Final = {"ttft": "ttft", "itl": "pace", "tpot": "pace", "e2e": "e2e", "queue": "wait"}
 """Metric -> sketch of a cell it is read from."""
 OURS: Final = frozenset({"capacity_exceeded", "reservation_shortfall", "upstream_failed", "upstream_timeout"})
@@ -37,6 +37,8 @@ class Promise:
     """Microseconds at most, or millionths at least."""
     percentile: int = USUAL_PERCENTILE
     """Millionths of a percent; of no meaning for a share."""
+    length: Length | None = None
+    """The class of requests, by uncached prompt tokens, that it speaks of alone."""
     tier: str | None = None
     tenant: str | None = None
     pool: str | None = None
@@ -45,7 +47,11 @@ class Promise:
     def says(self) -> str:
         if self.metric in SHARES:
             return f"{self.metric} at least {write_percent(self.target)}"
-        return f"{self.metric} p{self.percentile / MILLION:g} at most {write_duration(self.target)}"
+        of = "" if self.length is None else f", {self.length.says}"
+        if self.metric == "deadline":
+            met = write_percent(self.percentile // 100)
+            return f"deadline ({write_duration(self.target)} where none is named) met by at least {met}{of}"
+        return f"{self.metric} p{self.percentile / MILLION:g} at most {write_duration(self.target)}{of}"
 
 
 def gates_of(catalogue: Catalogue) -> tuple[Promise, ...]:
@@ -59,12 +65,11 @@ def gates_of(catalogue: Catalogue) -> tuple[Promise, ...]:
 
 
 def objectives_of(catalogue: Catalogue) -> tuple[Promise, ...]:
-    """What the tiers promise of every request; not what holds for prompts of some lengths, or batches."""
+    """What the tiers promise."""
     return tuple(
         _promise(name, objective, name, None, None)
         for name, entry in sorted(catalogue.tiers.items())
         for objective in entry.spec.objectives
-        if objective.uncached_input is None and objective.metric != "deadline"
     )
 
 
@@ -77,7 +82,16 @@ def _promise(
     name: str, made: Gate | Objective, tier: str | None, tenant: str | None, pool: str | None
 ) -> Promise:
     target = made.target.share if made.metric in SHARES else made.target.time
-    return Promise(name, made.metric, target or 0, made.percentile or USUAL_PERCENTILE, tier, tenant, pool)
+    return Promise(
+        name=name,
+        metric=made.metric,
+        target=target or 0,
+        percentile=made.percentile or USUAL_PERCENTILE,
+        length=made.uncached_input,
+        tier=tier,
+        tenant=tenant,
+        pool=pool,
+    )
 
 
 def _verdict(promise: Promise, tally: Tally, program: Program) -> dict[str, Any]:
@@ -87,13 +101,24 @@ def _verdict(promise: Promise, tally: Tally, program: Program) -> dict[str, Any]
         kept, given = _counted(promise.metric, cell)
         value = kept / given if given else None
         needed = promise.target
+    elif promise.metric == "deadline":
+        kept = cell.done_by(promise.target)
+        given = cell.completed + sum(count for code, count in cell.refused.items() if code in BROKEN)
+        value = kept / given if given else None
+        needed = promise.percentile // 100
     else:
         sketch = getattr(cell, SKETCHES[promise.metric])
         kept, given = sketch.count_at_most(promise.target), sketch.count
         at = sketch.percentile(promise.percentile / MILLION)
         value = None if at is None else at / MILLION
         needed = promise.percentile // 100
-    scope = {"tier": promise.tier, "tenant": promise.tenant, "pool": promise.pool}
+    length = None if promise.length is None else {"min": promise.length.min, "max": promise.length.max}
+    scope = {
+        "tier": promise.tier,
+        "tenant": promise.tenant,
+        "pool": promise.pool,
+        "uncached_input": length,
+    }
     return {
         "name": promise.name,
         **{part: name for part, name in scope.items() if name is not None},
@@ -115,7 +140,7 @@ def _counted(metric: str, cell: Cell) -> tuple[int, int]:
 def _scope(promise: Promise, tally: Tally, program: Program) -> Iterator[Cell]:
     for key, cell in tally.cells.items():
         if _within(promise, key, program):
-            yield cell
+            yield cell.of(promise.length)
 
 
 def _within(promise: Promise, key: Key, program: Program) -> bool:

@@ -59,7 +59,8 @@ class Study:
 
 def simulate(study: Study, progress: Callable[[int, Micros], None] | None = None) -> dict[str, Any]:
     """The report. Raises ``TraceError`` at the trace's first bad record, or ``WorkloadError``."""
-    simulation = Simulation(load(study.records), study.arrivals(), study.settings)
+    lengths = {one.length for one in (*study.objectives, *study.gates) if one.length is not None}
+    simulation = Simulation(load(study.records), study.arrivals(), study.settings, lengths)
     found = report(simulation.run(progress), inputs(study))
     found["objectives"] = verdicts(study.objectives, simulation.tally, simulation.program)
     found["gates"] = verdicts(study.gates, simulation.tally, simulation.program)

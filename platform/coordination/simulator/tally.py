@@ -8,7 +8,7 @@ and counts them together, column by column.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from typing import Any, Final
@@ -16,14 +16,18 @@ from typing import Any, Final
 from coordination.scheduling import Charge, Decision, Dispatch
 from coordination.simulator.share_lag import ShareLag
 from coordination.sketch import Sketch
+from coordination.spec.kinds.objective import Length
 
 WORST: Final = 20
 MOST_WINDOWS: Final = 240
 FIRST_WINDOW_US: Final = 1_000_000
 PENDING: Final = 256
 """Requests a cell keeps before it counts them."""
-Row = tuple[int, int, int, int, int, int, int, int]
-"""(ttft, wait, e2e, uncached, cached, output, fairness cost, spend) of a completed request."""
+Row = tuple[int, int, int, int, int, int, int, int, int]
+"""(ttft, wait, e2e, uncached, cached, output, fairness cost, spend, deadline) of a completed request.
+
+The deadline is its own, microseconds after its arrival; below 0: it named none.
+"""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,10 @@ class Cell:
     pace: Sketch = field(default_factory=Sketch)
     """A request's mean time between tokens, counted once for each of its gaps."""
     e2e: Sketch = field(default_factory=Sketch)
+    dated: Sketch = field(default_factory=Sketch)
+    """``e2e`` of those that named a deadline of their own."""
+    met: int = 0
+    """Of these, those that were over by then."""
     uncached: int = 0
     cached: int = 0
     output: int = 0
@@ -51,13 +59,15 @@ class Cell:
     downgraded: int = 0
     pending: list[Row] = field(default_factory=list)
     """Completed, not counted yet."""
+    classes: dict[Length, Cell] = field(default_factory=dict)
+    """The same of requests of some lengths alone: those that a promise speaks of."""
 
     def count(self) -> None:
         """Put what is pending into sums and sketches."""
         rows = self.pending
         if not rows:
             return
-        ttft, wait, e2e, uncached, cached, output, cost, spend = zip(*rows, strict=True)
+        ttft, wait, e2e, uncached, cached, output, cost, spend, due = zip(*rows, strict=True)
         self.requests += len(rows)
         self.completed += len(rows)
         self.ttft.extend(ttft)
@@ -70,7 +80,26 @@ class Cell:
         self.output += sum(output)
         self.cost += sum(cost)
         self.spend += sum(spend)
+        if max(due) >= 0:
+            dated = [(row[2], row[8]) for row in rows if row[8] >= 0]
+            self.dated.extend([took for took, _ in dated])
+            self.met += sum(took <= own for took, own in dated)
+        for length, cell in self.classes.items():
+            cell.pending += [row for row in rows if length.covers(row[3])]
+            cell.count()
         rows.clear()
+
+    def done_by(self, target: int) -> int:
+        """Completed by their own deadline or, where they named none, within ``target`` microseconds."""
+        return self.met + self.e2e.count_at_most(target) - self.dated.count_at_most(target)
+
+    def refuse(self, code: str, uncached: int) -> None:
+        """A request of so many prompt tokens to compute was not served."""
+        self.requests += 1
+        self.refused[code] += 1
+        for length, cell in self.classes.items():
+            if length.covers(uncached):
+                cell.refuse(code, uncached)
 
     def merge(self, other: Cell) -> None:
         for name in _SUMS:
@@ -79,12 +108,16 @@ class Cell:
         for name in _SKETCHES:
             getattr(self, name).merge(getattr(other, name))
 
+    def of(self, length: Length | None) -> Cell:
+        """What was counted of a class; of all requests without one."""
+        return self if length is None else self.classes[length]
+
 
 _SUMS: Final = (
-    *("requests", "completed", "uncached", "cached", "output", "cost", "spend"),
+    *("requests", "completed", "met", "uncached", "cached", "output", "cost", "spend"),
     *("lane", "spilled", "downgraded"),
 )
-_SKETCHES: Final = ("ttft", "wait", "pace", "e2e")
+_SKETCHES: Final = ("ttft", "wait", "pace", "e2e", "dated")
 Key = tuple[str, str, str]
 """(tenant, tier served, pool); an empty pool is a request that reached none."""
 
@@ -155,10 +188,12 @@ class Timeline:
 class Tally:
     """Everything a report is made of that the replicas do not count themselves."""
 
-    __slots__ = ("_cells", "_order", "by_replica", "lag", "shortfall", "timeline", "worst")
+    __slots__ = ("_cells", "_lengths", "_order", "by_replica", "lag", "shortfall", "timeline", "worst")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, lengths: Collection[Length] = ()) -> None:
+        """``lengths``: classes of requests that are counted for themselves too."""
         self._cells: dict[Key, Cell] = {}
+        self._lengths = lengths
         self.timeline = Timeline(start)
         self.worst: list[tuple[int, int, Dispatch]] = []
         """The requests with the longest time to first token, as a heap, shortest first."""
@@ -179,13 +214,11 @@ class Tally:
     def cell(self, key: Key) -> Cell:
         found = self._cells.get(key)
         if found is None:
-            found = self._cells[key] = Cell()
+            found = self._cells[key] = Cell(classes={length: Cell() for length in self._lengths})
         return found
 
-    def refused(self, tenant: str, tier: str, code: str, now: int, pool: str = "") -> None:
-        cell = self.cell((tenant, tier, pool))
-        cell.requests += 1
-        cell.refused[code] += 1
+    def refused(self, tenant: str, tier: str, code: str, now: int, pool: str = "", uncached: int = 0) -> None:
+        self.cell((tenant, tier, pool)).refuse(code, uncached)
         self.timeline.at(now).refused += 1
         if code == "reservation_shortfall":
             self.shortfall[tenant] += 1
@@ -212,7 +245,9 @@ class Tally:
         cell = self.cell((decision.request.tenant, decision.tier, dispatch.pool))
         pending = cell.pending
         cost, spend = charge.fairness_cost, charge.spend_nano
-        pending.append((ttft, dispatch.queue_us, e2e, uncached, cached, output, cost, spend))
+        due = decision.request.deadline
+        own = -1 if due is None else due - decision.request.arrived
+        pending.append((ttft, dispatch.queue_us, e2e, uncached, cached, output, cost, spend, own))
         if len(pending) >= PENDING:
             cell.count()
         answered = self.by_replica.get(dispatch.replica)

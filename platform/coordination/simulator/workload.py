@@ -40,6 +40,8 @@ class Arrival(msgspec.Struct):
     max_tokens: int | None = None
     run: str = ""
     """Of an agent whose step it is."""
+    deadline_us: int | None = None
+    """Of its own, after its arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def _as_sent(request: TraceRequest, sender: Sender, speed: float) -> Arrival:
         request.blocks[: request.input_tokens // BLOCK_TOKENS],
         conversation(request) if session is None else _hash(session.encode(), 0),
         sender.max_tokens,
+        deadline_us=sender.deadline_us,
     )
 
 

@@ -49,6 +49,8 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True):
     """``service_tier`` as the client said it."""
     session: str | None = None
     max_tokens: int | None = None
+    deadline: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] | None = None
+    """Its own, microseconds after its arrival (``x-headway-deadline-ms``)."""
     code: str | None = None
     """What it was refused with then."""
     hash_ids: tuple[int, ...] = ()
@@ -135,7 +137,7 @@ def _request(number: int, record: Recorded) -> TraceRequest:
         record.input_tokens,
         record.output_tokens,
         record.hash_ids,
-        Sender(record.tenant, record.tier, record.model, record.session, record.max_tokens),
+        Sender(record.tenant, record.tier, record.model, record.session, record.max_tokens, record.deadline),
     )
 
 

@@ -24,6 +24,8 @@ class Sender(msgspec.Struct, frozen=True):
     """As the client named it."""
     session: str | None
     max_tokens: int | None
+    deadline_us: int | None = None
+    """Of its own, after its arrival; None: it named none."""
 
 
 class TraceRequest(msgspec.Struct, frozen=True):

@@ -212,7 +212,7 @@ def _promises(title: str, promises: list[dict[str, Any]]) -> Rows:
     rows = [[title, "of", "promise", "found", "kept", "of", ""]]
     for one in promises:
         scope = ", ".join(f"{part} {one[part]}" for part in ("tier", "tenant", "pool") if part in one)
-        share = " at least " in one["says"]
+        share = " at least " in one["says"]  # and no time
         found = "-" if one["value"] is None else (percent if share else duration)(one["value"])
         holds = {None: "nothing counted", True: "holds", False: "FAILS"}[one["holds"]]
         counts = (f"{one['kept']:,}", f"{one['given']:,}")

@@ -16,6 +16,7 @@ from coordination import scheduling
 from coordination.capacity import PROFILES, prefill_floor
 from coordination.simulator import Simulation, report
 from coordination.simulator.loop import Settings
+from coordination.simulator.promises import Promise, verdicts
 from coordination.simulator.tally import Tally
 from tests.coordination.simulator.policies import PROFILE, arrival, fleet, patient, program, simulated
 from tests.support.programs import SECOND, limit
@@ -136,6 +137,21 @@ def test_a_steady_stream_to_one_replica_waits_as_in_the_deterministic_queue():
     assert mean is not None
     expected = service + load * service / (2 * (1 - load))
     assert mean / 1e6 == pytest.approx(expected, rel=0.05)
+
+
+def test_a_request_s_own_deadline_is_what_the_rules_and_the_promises_go_by():
+    """A second's work for each: of five at once three name two seconds and a half, and two of them get it."""
+    step = program(patient(fleet(replicas=1, sequences=1)).tenant("acme"))
+    work = {"prompt_tokens": 4000, "output_tokens": 400}
+    alone = simulated(step, [arrival(0, **work)])
+    service = alone.now - alone.start
+    given = [arrival(0, deadline_us=service * 5 // 2, **work) for _ in range(3)]
+    found = simulated(step, [*given, arrival(1, **work), arrival(1, **work)])
+    promise = Promise("p", "deadline", 60 * 60 * SECOND)
+    (told,) = verdicts([promise], found.tally, found.program)
+    total = found.tally.total()
+    assert (total.dated.count, total.met) == (3, 2), "the third began in time, and was late"
+    assert (told["kept"], told["given"]) == (4, 5)
 
 
 def test_in_turn_over_equal_replicas_loads_them_equally():

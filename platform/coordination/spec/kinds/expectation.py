@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from coordination.spec.declaration import Block, Blocks, notation_of
 from coordination.spec.finding import Finding
-from coordination.spec.kinds.objective import Bound, Within
+from coordination.spec.kinds.objective import Bound, Length, Within
 from coordination.spec.kinds.pool import ORIGIN
 from coordination.spec.notation import (
     Choice,
@@ -159,7 +159,7 @@ class Expect(Block, frozen=True, kw_only=True):
             found.append(Finding(SPEC016_contradiction.between("reason", said, why), (path, "reason")))
 
 
-TIMES = ("ttft", "itl", "tpot", "e2e", "queue")
+TIMES = ("ttft", "itl", "tpot", "e2e", "deadline", "queue")
 """Metrics that are times: at most so long."""
 SHARES = ("availability", "cache_hit")
 """Metrics that are shares of a whole: at least so much."""
@@ -171,13 +171,17 @@ class Gate(Block, frozen=True, kw_only=True):
     metric: Annotated[
         str,
         Choice(*TIMES, *SHARES),
-        "Time to the first token, between two tokens, per token, to the last token, in our queue; "
+        "Time to the first token, between two tokens, per token, to the last token, until done for requests "
+        "that name no deadline of their own, in our queue; "
         "share of requests answered; share of prompt tokens found in a cache.",
     ]
     percentile: Annotated[
         int | None, Percentile(), "Of how many requests in a hundred it holds; 95 when absent."
     ] = None
     target: Annotated[Bound, Within(TIMES, SHARES), "The longest time, or the least share."]
+    uncached_input: Annotated[Length | None, "Of requests with so many prompt tokens to compute alone."] = (
+        None
+    )
     tier: Annotated[str | None, Reference("Tier"), "Of requests served in it alone."] = None
     tenant: Annotated[str | None, Reference("Tenant"), "Of its requests alone, and of tenants below it."] = (
         None
@@ -195,10 +199,11 @@ class Gate(Block, frozen=True, kw_only=True):
         if target.share is None:
             misread = SPEC007_unit.wrong(write_duration(target.time), "percent", "99.9%")
             found.append(Finding(misread, (path, "target")))
-        if values.get("percentile") is not None:
-            why = "It speaks of all requests, and of no time."
-            misread = SPEC016_contradiction.between("percentile", f"metric: {metric}", why)
-            found.append(Finding(misread, (path, "percentile")))
+        for name in ("percentile", "uncached_input"):
+            if values.get(name) is not None:
+                why = "It speaks of all requests, and of no time."
+                misread = SPEC016_contradiction.between(name, f"metric: {metric}", why)
+                found.append(Finding(misread, (path, name)))
 
 
 class Simulated(Block, frozen=True, kw_only=True):

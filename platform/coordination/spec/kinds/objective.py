@@ -76,6 +76,9 @@ class Length(Block, frozen=True, kw_only=True):
             return f"{self.min:,} uncached input tokens or more"
         return f"{f'{self.min:,}' if self.min else 'up'} to {self.max:,} uncached input tokens"
 
+    def covers(self, uncached: int) -> bool:
+        return self.min <= uncached and (self.max is None or uncached <= self.max)
+
     def overlaps(self, other: Length) -> bool:
         """Whether some length is in both."""
         least = max(self.min, other.min)
