@@ -6,9 +6,11 @@ from coordination.capacity.profiles import PROFILES, Profile
 from coordination.capacity.steps import (
     CHUNK_TOKENS,
     StepModel,
+    StepTable,
     decode_run,
     prefill_floor,
     step_model,
+    step_table,
     step_time,
 )
 
@@ -19,8 +21,10 @@ __all__ = [
     "ChainLru",
     "Profile",
     "StepModel",
+    "StepTable",
     "decode_run",
     "prefill_floor",
     "step_model",
+    "step_table",
     "step_time",
 ]

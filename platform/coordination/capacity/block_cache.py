@@ -72,23 +72,25 @@ class BlockCache:
         The next ``loaded`` of ``names`` are the first of the new ones: they take over content from the
         host tier.
         """
-        held = self._held
+        held, idle, capacity = self._held, self._idle, self.capacity
         shared = self._shared(names, 0, here)
-        if len(held) + self.unnamed + here - shared + new > self.capacity:
+        if len(held) + self.unnamed + here - shared + new > capacity:
             return False
-        self._refer(names, 0, shared)
+        if shared:
+            self._refer(names, 0, shared)
         if here > shared:
-            self._idle.take(names, shared, here)
+            idle.take(names, shared, here)
             held.update(names[shared:here])
-        self.unnamed += new
+        unnamed = self.unnamed = self.unnamed + new
         hits = here + loaded
-        for name in names[here:hits]:
-            self._host.pop(name, None)
-        excess = self.resident - self.capacity
+        if loaded:
+            for name in names[here:hits]:
+                self._host.pop(name, None)
+        excess = len(held) + unnamed + idle.size - capacity
         if excess > 0:
             if self.host_capacity:
-                self._demote(self._idle.oldest(excess))
-            self._idle.drop(excess)
+                self._demote(idle.oldest(excess))
+            idle.drop(excess)
         if loaded:
             self.commit(names, here, hits)
         return True

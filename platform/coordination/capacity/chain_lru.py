@@ -52,14 +52,15 @@ class ChainLru:
             start = _common(strand, names, limit)
         return start
 
-    def take(self, names: Sequence[int], start: int, stop: int) -> None:
-        """``names[start:stop]`` leave, as far as they are here. None above them is."""
+    def take(self, names: Sequence[int], start: int, stop: int) -> int:
+        """``names[start:stop]`` leave, as far as they are here: to the depth returned. None above them is."""
         starts = self._starts
         while start < stop:
-            strand = starts.get(names[start])
+            name = names[start]
+            strand = starts.get(name)
             if strand is None or strand.start != start:
-                return
-            del starts[names[start]]
+                break
+            del starts[name]
             end = _common(strand, names, stop)
             self.size -= end - start
             if end == strand.stop:
@@ -68,6 +69,7 @@ class ChainLru:
                 strand.start = end
                 starts[strand.names[end - strand.base]] = strand
             start = end
+        return start
 
     def put(self, names: Sequence[int], start: int, stop: int) -> None:
         """``names[start:stop]``, none of which is here, are the most recent now."""
@@ -114,8 +116,10 @@ def _held(strand: Strand) -> Sequence[int]:
 
 def _common(strand: Strand, names: Sequence[int], limit: int) -> int:
     """To which depth, at most ``limit``, a chain goes the way of a strand whose first block it has."""
-    others, base = strand.names, strand.base
-    low, high = strand.start + 1, min(strand.stop, limit)
+    others, base, high = strand.names, strand.base, strand.stop
+    if high > limit:
+        high = limit
+    low = strand.start + 1
     if names[high - 1] == others[high - 1 - base]:
         return high
     while low < high:

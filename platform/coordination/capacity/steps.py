@@ -43,16 +43,38 @@ class StepModel:
 
     def seconds(self, tokens: int, attended: float, decodes: int, decode_context: int) -> float:
         """Duration of a step of ``tokens`` in total; ``attended`` is sum c(s + c/2) over its prefills."""
-        both: float = self.weights + (self.linear * tokens) ** self.blend
-        blended: float = both ** (1.0 / self.blend)
         return (
-            self.fixed
-            + blended
-            + self.token * tokens
+            self.beside_context(tokens)
             + self.attention * attended
             + self.kv * decode_context
             + self.sequence * decodes
         )
+
+    def beside_context(self, tokens: int) -> float:
+        """What a step of ``tokens`` takes whatever it looks back at: t0, weights, linear layers, AR."""
+        both: float = self.weights + (self.linear * tokens) ** self.blend
+        blended: float = both ** (1.0 / self.blend)
+        return self.fixed + blended + self.token * tokens
+
+
+class StepTable(dict[int, float]):
+    """``beside_context`` by tokens, worked out once: an engine asks for a few again and again."""
+
+    __slots__ = ("_model",)
+
+    def __init__(self, model: StepModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def __missing__(self, tokens: int) -> float:
+        found = self[tokens] = self._model.beside_context(tokens)
+        return found
+
+
+@cache
+def step_table(model: StepModel) -> StepTable:
+    """The one that all engines of a model have in common."""
+    return StepTable(model)
 
 
 @cache

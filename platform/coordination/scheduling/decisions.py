@@ -6,6 +6,7 @@ mutable object that holds what was set aside for it and where it stands.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -13,6 +14,7 @@ import msgspec
 
 from coordination.program.index import Price, Reservation, Route, Scope
 from coordination.program.records import Micros
+from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.reasons import TraceLine, render
 from coordination.scheduling.replicas import Replica, load_in, recent_in
 from coordination.scheduling.values import Charge, Code, Hold, Lane, Request, Step
@@ -37,10 +39,7 @@ OVER: Final = 2
 
 
 class Considered(NamedTuple):
-    """A replica looked at when the request took its home, with the parts of its score.
-
-    The hot path keeps bare tuples of these fields; they get their names when somebody asks.
-    """
+    """A replica looked at when the request took its home, with the parts of its score."""
 
     replica: Replica
     load_us: int
@@ -54,32 +53,42 @@ class Considered(NamedTuple):
     usable: bool
 
 
-ConsideredTuple = tuple[Replica, int, int, int, int, bool, bool]
+class Looked(NamedTuple):
+    """What was known of the replicas looked at, at that instant. The hot path keeps bare tuples of these
+    fields; they are spelled out when somebody asks."""
 
-
-class Level(NamedTuple):
-    """The least loaded replicas, looked at for a prompt of which none holds anything; best first."""
-
-    replicas: list[Replica]
-    keys: list[int]
-    """Of each, with its load and its recent tokens at that instant (``Replica.key``)."""
-    prefill_us: int
+    replicas: Sequence[Replica]
+    keys: Sequence[int]
+    """Of each, its load, its recent tokens and its bit (``replicas.key_of``)."""
+    depths: Sequence[int]
+    """Of each, how many blocks of the prompt it held; empty: none of them any."""
+    prompt_tokens: int
+    blocks: int
+    """Of the prompt."""
+    ns_per_token: int
+    """Of prefill."""
     open_mask: int
-    troubled: frozenset[int]
+    troubled: Collection[int]
 
-    def spelled_out(self) -> tuple[ConsideredTuple, ...]:
+    def spelled_out(self) -> tuple[Considered, ...]:
+        prompt, blocks = self.prompt_tokens, self.blocks
         return tuple(
-            (
+            Considered(
                 one,
                 load_in(key),
-                self.prefill_us,
-                0,
+                (prompt - matched_tokens(prompt, depth, blocks)) * self.ns_per_token // 1000,
+                depth,
                 recent_in(key),
                 self.open_mask & one.mask != 0,
                 one.bit not in self.troubled,
             )
-            for one, key in zip(self.replicas, self.keys, strict=True)
+            for one, key, depth in zip(
+                self.replicas, self.keys, self.depths or (0,) * len(self.replicas), strict=True
+            )
         )
+
+
+LookedTuple = tuple[Sequence[Replica], Sequence[int], Sequence[int], int, int, int, int, Collection[int]]
 
 
 @dataclass(slots=True, eq=False)  # not a struct: setting a member of one takes ten times as long
@@ -118,6 +127,11 @@ class Decision:
         return [render(line) for line in self.trace]
 
 
+def considered(seen: LookedTuple | tuple[()]) -> tuple[Considered, ...]:
+    """The replicas looked at, in words; none before a request takes its home."""
+    return Looked(*seen).spelled_out() if seen else ()
+
+
 class Dispatch(msgspec.Struct, eq=False):
     """One attempt to serve a request on one replica."""
 
@@ -130,14 +144,14 @@ class Dispatch(msgspec.Struct, eq=False):
     """1 for the first."""
     queue_us: Micros
     sent_at: Micros
-    seen: tuple[ConsideredTuple, ...] | Level
+    seen: LookedTuple | tuple[()]
     ticket: Ticket
     charge: Charge | None = None
 
     @property
-    def considered(self) -> tuple[ConsideredTuple, ...]:
+    def considered(self) -> tuple[Considered, ...]:
         """The replicas looked at."""
-        return self.seen.spelled_out() if isinstance(self.seen, Level) else self.seen
+        return considered(self.seen)
 
 
 class Ticket:
@@ -163,6 +177,7 @@ class Ticket:
         "expires",
         "held_at",
         "home",
+        "home_depth",
         "home_estimate",
         "home_prefill",
         "homed_at",
@@ -259,8 +274,10 @@ class Ticket:
         self.home: Replica | None = None
         self.home_prefill = 0
         self.home_estimate = 0
+        self.home_depth = 0
+        """Blocks of it that home held."""
         self.homed_at: Micros = 0
-        self.seen: tuple[ConsideredTuple, ...] | Level = ()
+        self.seen: LookedTuple | tuple[()] = ()
         """The replicas looked at when it took its home."""
         self.matches: list[tuple[int, int]] = []
         """Deepest prefix matches, as of version ``matched_at`` of the pool's index."""

@@ -15,7 +15,7 @@ from coordination.program.index import Program, Reserve
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling import reasons
 from coordination.scheduling.bands import next_band, served
-from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Level, Ticket
+from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, Ticket
 from coordination.scheduling.fairness import LOCALITY_SLACK, pick, within
 from coordination.scheduling.leaves import Leaf
 from coordination.scheduling.placement import Below, choose, estimate_here, place, release_after
@@ -153,18 +153,13 @@ def _next(pool: PoolState, queue: Queue, reserve: Reserve | None, now: Micros) -
 
 
 def _at_home(pool: PoolState, ticket: Ticket, home: Replica, now: Micros) -> Choice:
-    seen = ticket.seen
-    if isinstance(seen, Level):
-        if not ticket.request.blocks or ticket.matched_at[0] == pool.index.version:
-            return ticket, home, ticket.home_prefill, 0
-    elif ticket.matched_at[0] == pool.index.version:
-        for one in seen:
-            if one[0] is home:
-                if not one[3] and ticket.matches:
-                    break  # beyond where the search ended: it may hold a little all the same
-                return ticket, home, ticket.home_prefill, one[3]
-    _, prefill, matched = estimate_here(pool, ticket, home, [])
-    return ticket, home, prefill, matched
+    depth = ticket.home_depth
+    # Beyond where the search for matches ended, home may hold a little all the same.
+    if ticket.request.blocks and (
+        ticket.matched_at[0] != pool.index.version or (not depth and ticket.matches)
+    ):
+        return (ticket, home, *estimate_here(pool, ticket, home))
+    return ticket, home, ticket.home_prefill, depth
 
 
 def _steal(
@@ -212,11 +207,12 @@ def _leaves_home(
     best: Choice | None = None
     cost = 0
     candidates = pool.least_open(among)
-    if ticket.request.blocks:
+    if ticket.request.blocks and len(candidates) < among.bit_count():
         for _, mask in pool.index.match(ticket.request.blocks, among, 1):
             candidates.append(pool.replicas[mask.bit_length() - 1])
     for replica in candidates:
-        here, prefill, matched = estimate_here(pool, ticket, replica, below)
+        prefill, matched = estimate_here(pool, ticket, replica)
+        here = replica.ahead(below) + prefill
         if best is None or here < cost:
             best, cost = (ticket, replica, prefill, matched), here
     # Its load says how long home will take, unless it is late already: then as long again as it is late.

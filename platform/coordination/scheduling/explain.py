@@ -40,7 +40,7 @@ def explain(subject: Dispatch | Decision) -> dict[str, Any]:
 
 def candidates(dispatch: Dispatch) -> list[dict[str, Any]]:
     """Every replica considered, best estimate first, with the parts of its score (R21)."""
-    considered = [Considered(*one) for one in dispatch.considered]
+    considered = dispatch.considered
     chosen = next((one for one in considered if one.replica.url == dispatch.replica), None)
     ordered = sorted(considered, key=lambda one: (one.load_us + one.prefill_us, one.recent_tokens))
     told = [

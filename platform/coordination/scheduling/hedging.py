@@ -19,14 +19,14 @@ from coordination.program.index import Program
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling import reasons
 from coordination.scheduling.caps import has_room_twice, hold_once, hold_twice
-from coordination.scheduling.decisions import IN_FLIGHT, ConsideredTuple, Dispatch, Ticket
+from coordination.scheduling.decisions import IN_FLIGHT, Dispatch, LookedTuple, Ticket
 from coordination.scheduling.dispatching import may_use
 from coordination.scheduling.health import FailureReason
 from coordination.scheduling.occupation import Occupation, occupy, vacate
 from coordination.scheduling.placement import estimate_here
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
-from coordination.scheduling.replicas import Replica
+from coordination.scheduling.replicas import Replica, key_of
 from coordination.scheduling.settlement import levy
 from coordination.scheduling.state import State
 
@@ -163,7 +163,10 @@ def _chosen(
     for _, mask in pool.index.match(ticket.request.blocks, among, 1) if ticket.request.blocks else ():
         deepest = pool.replicas[mask.bit_length() - 1]
         candidates[deepest.bit] = deepest
-    found = [(*estimate_here(pool, ticket, one, []), one) for one in candidates.values()]
+    found: list[tuple[Micros, Micros, int, Replica]] = []
+    for one in candidates.values():
+        prefill, matched = estimate_here(pool, ticket, one)
+        found.append((one.ahead([]) + prefill, prefill, matched, one))
     return sorted(found, key=lambda one: (one[0], one[3].recent, one[3].bit))
 
 
@@ -178,8 +181,15 @@ def _made(
     cost = 0 if ticket.lane is not None else ticket.scope.model.cost(prompt - cached, cached, ticket.output)
     if cost:
         levy(ticket, cost)
-    seen: tuple[ConsideredTuple, ...] = tuple(
-        (one, estimate - own, own, depth, one.recent, True, True) for estimate, own, depth, one in found
+    seen: LookedTuple = (
+        [one for *_, one in found],
+        [key_of(estimate - own, one.recent, one.bit) for estimate, own, _, one in found],
+        [depth for _, _, depth, _ in found],
+        prompt,
+        len(blocks),
+        pool.pool.prefill_ns_per_token,
+        pool.open_mask,
+        (),
     )
     if ticket.caps:
         hold_twice(ticket)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from coordination.program.index import Program
 from coordination.program.records import Micros, PlacedFor
 from coordination.scheduling import reasons
-from coordination.scheduling.decisions import Considered, Decision, Level, Ticket
+from coordination.scheduling.decisions import Decision, Ticket, considered
 from coordination.scheduling.dispatching import dispatch
 from coordination.scheduling.placement import PLAIN
 from coordination.scheduling.pools import PoolState
@@ -59,8 +59,7 @@ def _why(ticket: Ticket, there: Replica, lives: tuple[Replica, Micros] | None) -
         return "turn" if placement.strategy == "round_robin" else "load"
     if placement.sticky_for and lives is not None and lives[0] is there:
         return "session"
-    seen = ticket.seen.spelled_out() if isinstance(ticket.seen, Level) else ticket.seen
-    depths = {one.replica: one.matched_blocks for one in map(Considered._make, seen)}
+    depths = {one.replica: one.matched_blocks for one in considered(ticket.seen)}
     most = max(depths.values(), default=0)
     if most and depths.get(there) == most and min(depths.values()) < most:
         return "prefix"

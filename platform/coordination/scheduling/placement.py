@@ -10,25 +10,26 @@ already (docs/adr/0091): it will be back there. Other strategies lean one way, o
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Final
 
 from coordination.program.records import MILLION, Micros
-from coordination.scheduling.decisions import ConsideredTuple, Level, Ticket
+from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
-from coordination.scheduling.replicas import GATE_US, Replica
+from coordination.scheduling.replicas import BIT_SPACE, GATE_US, RECENT_SPACE, Replica, key_of, load_in
 from coordination.scheduling.scorers import Candidate, best_of
 from coordination.scheduling.waiting import Queue
 
 DEEPEST: Final = 4
 LEAST_LOADED: Final = 4
-STICKY_PPM: Final = MILLION // 5
+STICKY_PART: Final = 5
 """A match below a fifth of the prompt is no reason to stay."""
 Below = list[dict[int, int]]
 """By lower band: bit of a replica -> prefill of what waits for it there (``PoolState.below``)."""
-NOT_YET: Final[Micros] = 1 << 62
+NOT_YET: Final[Micros] = 1 << 200
 NO_MATCHES: Final[list[tuple[int, int]]] = []
-NOBODY: Final[frozenset[int]] = frozenset()
+NONE_HELD: Final[list[int]] = []
 SETTLED: Final[Micros] = 2_500_000
 """What it weighs against a replica, for a session that settles, that as much context as fills its memory
 lives there already, if it is sure to come back."""
@@ -51,35 +52,26 @@ def choose(pool: PoolState, queue: Queue, ticket: Ticket, now: Micros) -> Replic
     among = pool.usable_mask & ~ticket.excluded or pool.usable_mask
     if not among:
         return None
-    wanted = ticket.route.record.placement
-    strategy = wanted.strategy
+    placement = ticket.route.record.placement
     below = pool.below(queue)
-    if strategy in PLAIN and not wanted.scorers:
-        home = PLAIN[strategy](pool, among, below)
-        matched = pool.index.depth(ticket.request.blocks, home.bit) if ticket.request.blocks else 0
-        prefill = pool.prefill_us(_uncached(ticket, matched))
-        ticket.seen = (
-            (
-                home,
-                home.ahead(below),
-                prefill,
-                matched,
-                home.recent,
-                pool.open_mask & home.mask != 0,
-                home.bit not in pool.troubled,
-            ),
-        )
+    blocks = ticket.request.blocks
+    if placement.strategy in PLAIN and not placement.scorers:
+        home = PLAIN[placement.strategy](pool, among, below)
+        depth = pool.index.depth(blocks, home.bit) if blocks else 0
+        prefill = pool.prefill_us(_uncached(ticket, depth))
+        _remember(pool, ticket, [home], [key_of(home.ahead(below), home.recent, home.bit)], [depth])
     else:
-        home, prefill = _estimated(pool, queue, ticket, among, below, now)
+        home, prefill, depth = _estimated(pool, queue, ticket, among, below, now)
     ticket.home_prefill = prefill
-    ticket.home_estimate = home.ahead(below) + prefill
+    ticket.home_depth = depth
+    ticket.home_estimate = prefill + (home.ahead(below) if below else home.backlog_us + home.parked_us)
     ticket.homed_at = now
     return home
 
 
 def sticky_depth(blocks: int) -> int:
     """The least match of a prompt that is a reason to stay: a fifth of it."""
-    return -(-blocks * STICKY_PPM // MILLION)
+    return -(-blocks // STICKY_PART)
 
 
 def release_after(queue: Queue, ticket: Ticket) -> Micros | None:
@@ -93,14 +85,11 @@ def release_after(queue: Queue, ticket: Ticket) -> Micros | None:
     return 0 if placement.strategy in ("latency_first", "spread") else None
 
 
-def estimate_here(
-    pool: PoolState, ticket: Ticket, replica: Replica, below: Below
-) -> tuple[Micros, Micros, int]:
-    """(time to first byte, prefill, matched blocks) of a request on a replica, were it sent now."""
+def estimate_here(pool: PoolState, ticket: Ticket, replica: Replica) -> tuple[Micros, int]:
+    """(prefill, matched blocks) of a request on a replica, were it sent there now."""
     blocks = ticket.request.blocks
     matched = pool.index.depth(blocks, replica.bit) if blocks else 0
-    prefill = pool.prefill_us(_uncached(ticket, matched))
-    return replica.ahead(below) + prefill, prefill, matched
+    return pool.prefill_us(_uncached(ticket, matched)), matched
 
 
 def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]]:
@@ -115,89 +104,96 @@ def matches(pool: PoolState, ticket: Ticket, among: int) -> list[tuple[int, int]
 
 def _estimated(
     pool: PoolState, queue: Queue, ticket: Ticket, among: int, below: Below, now: Micros
-) -> tuple[Replica, Micros]:
-    """Home by the estimated first byte, or by what the route weighs: (replica, prefill there)."""
-    placement = ticket.route.record.placement
-    blocks = ticket.request.blocks
-    prompt = ticket.request.prompt_tokens
-    pace = pool.pool.prefill_ns_per_token
-    opened, troubled = pool.open_mask, pool.troubled
+) -> tuple[Replica, Micros, int]:
+    """Home by the estimated first byte, or by what the route weighs: (replica, prefill there, matched
+    blocks). Estimates are compared as ranks: with the tokens computed lately in their lowest bits."""
+    request, placement = ticket.request, ticket.route.record.placement
+    blocks, prompt = request.blocks, request.prompt_tokens
+    spec, opened = pool.pool, pool.open_mask
+    pace, count = spec.prefill_ns_per_token, len(blocks)
     least = pool.least_ahead(among, below) if below else pool.least_loaded(among, LEAST_LOADED)
     found = matches(pool, ticket, among) if blocks else NO_MATCHES
     if not found and least[0].mask & opened and not placement.scorers and not placement.sticky_for:
         # The prefill is the same everywhere, so the least loaded of the open is the best of them.
-        prefill = prompt * pace // 1000
-        if not below:
-            keys = [one.key for one in least]  # up to date: they were just put in order
-            ticket.seen = Level(least, keys, prefill, opened, frozenset(troubled) if troubled else NOBODY)
-            return least[0], prefill
-        ticket.seen = tuple(
-            [
-                (
-                    one,
-                    one.ahead(below),
-                    prefill,
-                    0,
-                    one.recent,
-                    opened & one.mask != 0,
-                    not troubled or one.bit not in troubled,
-                )
-                for one in least
-            ]
-        )
-        return least[0], prefill
+        _remember(pool, ticket, least, _keys(least, below), NONE_HELD)
+        return least[0], prompt * pace // 1000, 0
     lives_at, kept, settles = _session(pool, ticket, among, now)
-    candidates = _candidates(pool, len(blocks), least, found)
+    replicas, depths = _candidates(pool, count, least, found)
     more = [kept] if kept is not None else []
-    if ticket.request.adapter and placement.scorers.get("adapter"):
-        more += _with_adapter(pool, ticket.request.adapter, among, below)
+    if request.adapter and placement.scorers.get("adapter"):
+        more += _with_adapter(pool, request.adapter, among, below)
     for other in more:
-        if all(one is not other for _, one in candidates):
-            candidates.append((pool.index.depth(blocks, other.bit) if blocks else 0, other))
+        if other not in replicas:
+            replicas.append(other)
+            depths.append(pool.index.depth(blocks, other.bit) if blocks else 0)
     if placement.max_imbalance_ppm is not None:
-        candidates = _even(candidates, least, below, placement.max_imbalance_ppm)
-    deepest = max(depth for depth, _ in candidates)
-    sticky = deepest and deepest >= sticky_depth(len(blocks)) and not settles
+        replicas, depths = _even(replicas, depths, least, below, placement.max_imbalance_ppm)
+    keys = _keys(replicas, below)
+    _remember(pool, ticket, replicas, keys, depths)
+    if placement.scorers:
+        rated = _rated(ticket, replicas, depths, keys, pace)
+        chosen = best_of(rated, placement.scorers, spec, count, lives_at, request.adapter)
+        return chosen.replica, chosen.prefill_us, chosen.depth
     settled = SETTLED * pool.sessions.weight() // MILLION if settles else 0
-    considered: list[ConsideredTuple] = []
+    deepest = max(depths)
     best = stay = least[0]
-    best_us = stay_us = NOT_YET
-    best_prefill = stay_prefill = 0
-    priced, prefill = 0, prompt * pace // 1000
-    for depth, replica in candidates:
+    best_rank = stay_rank = NOT_YET
+    best_depth = stay_depth = priced = 0
+    prefill = prompt * pace // 1000 << RECENT_SPACE
+    for replica, depth, key in zip(replicas, depths, keys, strict=True):
         if depth != priced:
             priced = depth
-            prefill = (prompt - matched_tokens(prompt, depth, len(blocks))) * pace // 1000
-        load = replica.ahead(below) if below else replica.backlog_us + replica.parked_us
-        recent = replica.recent
-        is_open = opened & replica.mask != 0
-        considered.append(
-            (replica, load, prefill, depth, recent, is_open, not troubled or replica.bit not in troubled)
-        )
-        score = load + prefill if is_open else load + prefill + _pressure(pool, replica)
-        if settles:
-            score += replica.resident * settled // pool.pool.kv_tokens
-        if score < best_us or (score == best_us and recent < best.recent):
-            best, best_us, best_prefill = replica, score, prefill
-        if replica is kept or (
-            stay is not kept
-            and depth == deepest
-            and (score < stay_us or (score == stay_us and recent < stay.recent))
-        ):
-            stay, stay_us, stay_prefill = replica, score, prefill
-    ticket.seen = tuple(considered)
-    if placement.scorers:
-        rated = [Candidate(one[0], one[1], one[2], one[3]) for one in considered]
-        adapter = ticket.request.adapter
-        chosen = best_of(rated, placement.scorers, pool.pool, len(blocks), lives_at, adapter)
-        return chosen.replica, chosen.prefill_us
-    if (sticky or stay is kept) and stay is not best:
-        if placement.strategy == "cache_first":
-            return stay, stay_prefill
+            prefill = (prompt - matched_tokens(prompt, depth, count)) * pace // 1000 << RECENT_SPACE
+        rank = (key >> BIT_SPACE) + prefill
+        if not opened & replica.mask and not replica.has_room(spec.sequences, spec.kv_tokens):
+            rank += FULL_PENALTY << RECENT_SPACE
+        if settled:
+            rank += replica.resident * settled // spec.kv_tokens << RECENT_SPACE
+        if rank < best_rank:
+            best, best_rank, best_depth = replica, rank, depth
+        if replica is kept or (depth == deepest and rank < stay_rank and stay is not kept):
+            stay, stay_rank, stay_depth = replica, rank, depth
+    if stay is not best and (stay is kept or (deepest and not settles and deepest >= sticky_depth(count))):
         margin = release_after(queue, ticket)
-        if margin is not None and stay_us <= best_us + margin:
-            return stay, stay_prefill
-    return best, best_prefill
+        later = (stay_rank >> RECENT_SPACE) - (best_rank >> RECENT_SPACE)
+        if placement.strategy == "cache_first" or (margin is not None and later <= margin):
+            best, best_depth = stay, stay_depth
+    if best_depth:
+        prompt -= matched_tokens(prompt, best_depth, count)
+    return best, prompt * pace // 1000, best_depth
+
+
+def _keys(replicas: list[Replica], below: Below) -> list[int]:
+    """Load, recent tokens and bit of each, of replicas that were just put in order."""
+    if below:
+        return [key_of(one.ahead(below), one.recent, one.bit) for one in replicas]
+    return [one.key for one in replicas]
+
+
+def _remember(
+    pool: PoolState, ticket: Ticket, replicas: list[Replica], keys: list[int], depths: list[int]
+) -> None:
+    """What is known of the replicas looked at, for whoever asks why (``decisions.Looked``)."""
+    request, troubled = ticket.request, pool.troubled
+    ticket.seen = (
+        replicas,
+        keys,
+        depths,
+        request.prompt_tokens,
+        len(request.blocks),
+        pool.pool.prefill_ns_per_token,
+        pool.open_mask,
+        frozenset(troubled) if troubled else (),
+    )
+
+
+def _rated(
+    ticket: Ticket, replicas: list[Replica], depths: list[int], keys: list[int], pace: int
+) -> list[Candidate]:
+    return [
+        Candidate(one, load_in(key), _uncached(ticket, depth) * pace // 1000, depth)
+        for one, depth, key in zip(replicas, depths, keys, strict=True)
+    ]
 
 
 def _with_adapter(pool: PoolState, adapter: str, among: int, below: Below) -> list[Replica]:
@@ -232,49 +228,50 @@ def _session(
 
 
 def _even(
-    candidates: list[tuple[int, Replica]], least: list[Replica], below: Below, most_ppm: int
-) -> list[tuple[int, Replica]]:
+    replicas: list[Replica], depths: list[int], least: list[Replica], below: Below, most_ppm: int
+) -> tuple[list[Replica], list[int]]:
     """Without those whose load is over so many times the least: none is preferred beyond that. What the
     gate lets through is no load."""
     limit = max(GATE_US, least[0].ahead(below)) * most_ppm // MILLION
-    return [one for one in candidates if one[1].ahead(below) <= limit or one[1] is least[0]]
+    within = [one.ahead(below) <= limit or one is least[0] for one in replicas]
+    return list(compress(replicas, within)), list(compress(depths, within))
 
 
 def _candidates(
     pool: PoolState, blocks: int, least: list[Replica], found: list[tuple[int, int]]
-) -> list[tuple[int, Replica]]:
-    """(matched blocks, replica): the four deepest matches, then whoever of the least loaded is left.
+) -> tuple[list[Replica], list[int]]:
+    """Replicas, and the matched blocks of each: the four deepest matches, then whoever of the least loaded
+    is left.
 
     A match too shallow to stay for makes nobody a candidate: of those that match as little, the least
     loaded are the ones to look at, not the first by number. Everybody shares block 0.
     """
-    candidates: list[tuple[int, Replica]] = []
+    replicas: list[Replica] = []
+    depths: list[int] = []
     enough = sticky_depth(blocks)
-    seen, left = 0, DEEPEST
+    rest, left = least, DEEPEST
     for depth, mask in found:
-        for replica in least:
+        others: list[Replica] = []
+        for replica in rest:
             if replica.mask & mask:
-                seen |= replica.mask
-                candidates.append((depth, replica))
+                mask ^= replica.mask
+                replicas.append(replica)
+                depths.append(depth)
                 left -= 1
+            else:
+                others.append(replica)
+        rest = others
         if depth < enough:
             continue
-        mask &= ~seen
         while mask and left > 0:
             bit = mask & -mask
             mask ^= bit
             left -= 1
-            candidates.append((depth, pool.replicas[bit.bit_length() - 1]))
-    for replica in least:
-        if not replica.mask & seen:
-            candidates.append((0, replica))
-    return candidates
-
-
-def _pressure(pool: PoolState, replica: Replica) -> Micros:
-    """Added to the estimate of a closed replica that is closed for want of places or KV memory."""
-    spec = pool.pool
-    return 0 if replica.has_room(spec.sequences, spec.kv_tokens) else FULL_PENALTY
+            replicas.append(pool.replicas[bit.bit_length() - 1])
+            depths.append(depth)
+    replicas += rest
+    depths += [0] * len(rest)
+    return replicas, depths
 
 
 def _uncached(ticket: Ticket, matched: int) -> int:

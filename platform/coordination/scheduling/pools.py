@@ -154,7 +154,13 @@ class PoolState:
 
     def below(self, queue: Queue) -> list[dict[int, int]]:
         """What waits at home in lower bands, by replica: it is not ahead of anything in ``queue``."""
-        return [one.parked for one in self.queues if one.parked and one.band < queue.band]
+        found: list[dict[int, int]] = []
+        for one in reversed(self.queues):
+            if one is queue:
+                break
+            if one.parked:
+                found.append(one.parked)
+        return found
 
     def prefill_us(self, tokens: int) -> Micros:
         """Prefill time of uncached tokens on an idle replica, at the pool's stated rate."""
@@ -168,13 +174,14 @@ class PoolState:
         if replica.retired:
             return
         spec = self.pool
-        is_open = (
+        if (
             replica.backlog_us <= GATE_US
             and replica.sequences + replica.foreign_sequences < spec.sequences
             and replica.kv_tokens + replica.foreign_kv_tokens < spec.kv_tokens
-        )
-        if is_open != (self.open_mask & replica.mask != 0):
-            self.open_mask ^= replica.mask
+        ):
+            self.open_mask |= replica.mask
+        else:
+            self.open_mask &= ~replica.mask
         self._moved.add(replica)
 
     def moved(self, replica: Replica) -> None:

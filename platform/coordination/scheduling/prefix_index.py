@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import repeat
+from operator import and_, or_
 from typing import Final
 
 BLOCK_BYTES: Final = 512
@@ -99,34 +101,45 @@ class PrefixIndex:
         """
         found: list[tuple[int, int]] = []
         get = self._blocks.get
-        high = len(blocks)
-        if not high:
+        none = len(blocks)
+        if not none:
             return found
         first = get(blocks[0], 0)
-        while high and limit > 0:
-            mask = first & among
-            if not mask:
-                break
-            low = 1  # somebody matches `low` blocks; nobody more than `high`
-            while low < high:
-                middle = (low + high + 1) >> 1
-                here = get(blocks[middle - 1], 0) & among
+        while mask := first & among:
+            last = 0  # somebody has the block at `last`, nobody the one at `none`
+            while none - last > 1:
+                middle = (last + none) >> 1
+                here = get(blocks[middle], 0) & among
                 if here:
-                    low, mask = middle, here
+                    last, mask = middle, here
                 else:
-                    high = middle - 1
-            found.append((low, mask))
-            if low < enough:
+                    none = middle
+            found.append((none, mask))
+            limit -= mask.bit_count()
+            if none < enough or limit <= 0 or not last:
                 break
             among &= ~mask
-            limit -= mask.bit_count()
-            high = low - 1  # the others match less deeply
+            none = last  # the others match less deeply
         return found
 
     def depth(self, blocks: Sequence[int], bit: int) -> int:
         """Blocks of the chain that one replica holds."""
-        matches = self.match(blocks, 1 << bit, 1)
-        return matches[0][0] if matches else 0
+        share = self._shares.get(bit)
+        at, count = 0, len(blocks)
+        if share is None or not count:
+            return 0
+        starts = share.starts
+        segment = starts.get(blocks[0])
+        while segment is not None:
+            held = segment.blocks
+            end = at + len(held)
+            if end > count or blocks[end - 1] != held[-1]:
+                return at + _common(blocks, at, held)
+            if end == count:
+                return end
+            at = end
+            segment = starts.get(blocks[at])
+        return at
 
     def insert(self, blocks: Sequence[int], bit: int, known: int | None = None) -> None:
         """The replica computes the whole chain. ``known``: how much of it it holds, if just matched."""
@@ -153,12 +166,9 @@ class PrefixIndex:
             share.size += len(fresh)
             segments[end] = None
             index, mask = self._blocks, 1 << bit
-            if index.keys().isdisjoint(fresh):  # usually nobody holds what is new
-                index.update(dict.fromkeys(fresh, mask))
-            else:
-                get = index.get
-                for block in fresh:
-                    index[block] = get(block, 0) | mask
+            holders = list(map(index.setdefault, fresh, repeat(mask)))
+            if holders.count(mask) < len(holders):  # usually nobody holds what is new
+                index.update(zip(fresh, map(or_, holders, repeat(mask)), strict=True))
         while end is not None:
             segments.move_to_end(end)
             end = end.parent
@@ -214,10 +224,21 @@ class PrefixIndex:
 
     def _drop(self, blocks: list[int], keep: int) -> None:
         index = self._blocks
-        for block in blocks:
-            rest = index.pop(block, 0) & keep
-            if rest:
-                index[block] = rest
+        rest = list(map(and_, map(index.pop, blocks, repeat(0)), repeat(keep)))
+        if any(rest):
+            index.update([each for each in zip(blocks, rest, strict=True) if each[1]])
+
+
+def _common(blocks: Sequence[int], at: int, held: Sequence[int]) -> int:
+    """How many of a segment's blocks a chain has from ``at`` on; it has the first."""
+    some, none = 0, min(len(held), len(blocks) - at)
+    while none - some > 1:
+        middle = (some + none) >> 1
+        if blocks[at + middle] == held[middle]:
+            some = middle
+        else:
+            none = middle
+    return none
 
 
 def _ending_at(share: Share, blocks: Sequence[int], depth: int) -> Segment | None:

@@ -109,6 +109,11 @@ class Replica:
         )
 
 
+def key_of(load_us: Micros, recent: int, bit: int) -> int:
+    """One integer that sorts by load, then recent tokens, then bit."""
+    return ((load_us << RECENT_SPACE | recent) << BIT_SPACE) | bit
+
+
 def load_in(key: int) -> Micros:
     return key >> BIT_SPACE + RECENT_SPACE
 

@@ -34,8 +34,10 @@ class Bounds:
         self.prompt += prompt
         if blocks:
             most = prompt - 1  # the last token is always computed
-            self.endless += min(most, self._remember(blocks) * BLOCK_TOKENS)
-            self.shared += min(most, self._touch(blocks) * BLOCK_TOKENS)
+            found = self._remember(blocks) * BLOCK_TOKENS
+            self.endless += found if found < most else most
+            found = self._touch(blocks) * BLOCK_TOKENS
+            self.shared += found if found < most else most
 
     def shares(self) -> tuple[float, float]:
         """Of all prompt tokens: (endless cache, one shared LRU)."""
@@ -56,8 +58,8 @@ class Bounds:
     def _touch(self, blocks: list[int]) -> int:
         """Depth found in the shared LRU."""
         lru, count = self._lru, len(blocks)
-        depth = lru.depth(blocks, 0, count)
-        lru.take(blocks, 0, depth)
+        depth = lru.take(blocks, 0, count)
         lru.put(blocks, 0, count)
-        lru.drop(lru.size - self._capacity)
+        if lru.size > self._capacity:
+            lru.drop(lru.size - self._capacity)
         return depth

@@ -88,7 +88,8 @@ class Watch:
         self.length = length
         self.first_byte = first_byte
         self.hedges = hedges
-        self.waiting: deque[tuple[Micros, Flight, Dispatch]] = deque()
+        self.waiting: deque[tuple[Micros, Flight, int]] = deque()
+        """(when it is due, whose it is, which attempt)"""
         self.timed = False
         self.trim_at = TRIM
 
@@ -96,8 +97,13 @@ class Watch:
         """Forget those at the head that need no watching any more."""
         waiting = self.waiting
         while waiting:
-            _, flight, dispatch = waiting[0]
-            if not flight.over and flight.dispatch is dispatch and not (self.first_byte and flight.ttft >= 0):
+            _, flight, attempt = waiting[0]
+            dispatch = flight.dispatch
+            if (
+                dispatch is not None
+                and dispatch.attempt == attempt
+                and not (self.first_byte and flight.ttft >= 0)
+            ):
                 return
             waiting.popleft()
 
@@ -278,7 +284,9 @@ class Simulation:
         watch.settled()
         while watch.waiting and watch.waiting[0][0] <= now:
             self.now = now
-            _, flight, dispatch = watch.waiting.popleft()
+            _, flight, _ = watch.waiting.popleft()
+            dispatch = flight.dispatch
+            assert dispatch is not None  # noqa: S101  it is live
             if watch.hedges:
                 self._hedge(flight, dispatch)
             else:
@@ -411,8 +419,7 @@ class Simulation:
         )
 
     def _over(self, flight: Flight) -> None:
-        flight.over = True
-        flight.sequence = None  # they know each other: without this only the cycle collector frees them
+        flight.dispatch = flight.sequence = None
         self._flights.pop(flight.decision.request.request_id, None)
 
     # Engines and timers
@@ -433,7 +440,7 @@ class Simulation:
 
     def _watch(self, watch: Watch, flight: Flight, dispatch: Dispatch) -> None:
         waiting = watch.waiting
-        waiting.append((self.now + watch.length, flight, dispatch))
+        waiting.append((self.now + watch.length, flight, dispatch.attempt))
         if len(waiting) > watch.trim_at:
             watch.settled()
             watch.trim_at = len(waiting) + TRIM

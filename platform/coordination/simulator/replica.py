@@ -17,7 +17,7 @@ from heapq import heapify, heappop, heappush
 from math import ceil, sqrt
 from typing import Any, Final
 
-from coordination.capacity import CHUNK_TOKENS, BlockCache, Profile, step_model
+from coordination.capacity import CHUNK_TOKENS, BlockCache, Profile, step_model, step_table
 from coordination.sketch import Sketch
 from coordination.traces import BLOCK_TOKENS
 
@@ -91,7 +91,9 @@ class Replica:
         self.name = name
         self.limits = limits
         self.mark_tokens = mark_tokens
-        self.model = step_model(profile)
+        model = step_model(profile)
+        self._attention, self._kv, self._sequence = model.attention, model.kv, model.sequence
+        self._beside_context = step_table(model)
         self.cache = BlockCache(limits.kv_tokens // BLOCK_TOKENS, limits.host_tokens // BLOCK_TOKENS)
         self.waiting: deque[Sequence] = deque()
         self.next_at: float | None = None
@@ -199,20 +201,24 @@ class Replica:
         self.steps += steps
         if decoding:
             tokens = decoding * steps
-            self._decoded += steps
+            decoded = self._decoded = self._decoded + steps
             self._context += tokens
             self.output_tokens += tokens
-            self._gap_times.append(int(took / steps))
+            gaps = self._gap_times
+            gaps.append(int(took / steps))
             self._gap_counts.append(tokens)
-            if len(self._gap_times) >= PENDING:
+            if len(gaps) >= PENDING:
                 self._count_gaps()
-            if self._marks[0][0] <= self._decoded:
+            if self._marks[0][0] <= decoded:
                 self._reach_marks()
         if not run:
             self._book_chunks(end)
         if self._leaving:
             self._let_go()
-        self._plan(end)
+        if self._prefilling or self.waiting:
+            self._plan(end)
+        else:
+            self._plan_run(end, self._decoding)
 
     def _count_gaps(self) -> None:
         self._gaps.weigh(self._gap_times, self._gap_counts)
@@ -222,36 +228,39 @@ class Replica:
     # What the next steps hold
 
     def _plan(self, start: float) -> None:
-        decoding = self._decoding
-        if not (self._prefilling or self.waiting):
-            self._chunks = []
-            self._plan_run(start, decoding)
-            return
+        """Something prefills or waits to."""
+        decoding, prefilling, waiting = self._decoding, self._prefilling, self.waiting
         limits = self.limits
-        budget = limits.chunk_tokens - decoding
+        budget = whole = limits.chunk_tokens
+        budget -= decoding
         attended = loaded = 0.0
         chunks: list[tuple[Sequence, int]] = []
-        for sequence in self._prefilling:
-            new = min(budget, sequence.prompt - sequence.computed)
+        for sequence in prefilling:
+            computed = sequence.computed
+            new = sequence.prompt - computed
+            if new > budget:
+                new = budget
             if new > 0:
                 chunks.append((sequence, new))
                 budget -= new
-                attended += new * (sequence.computed + new / 2)
-        waiting = self.waiting
-        while waiting and budget > 0 and decoding + len(self._prefilling) < limits.sequences:
+                attended += new * (computed + new / 2)
+        while waiting and budget > 0 and decoding + len(prefilling) < limits.sequences:
             sequence = waiting[0]
             blocks_loaded = self._admit(sequence)
             if blocks_loaded < 0:
                 break
             waiting.popleft()
-            self._prefilling.append(sequence)
+            prefilling.append(sequence)
             loaded += blocks_loaded * self._load_us
-            new = min(budget, sequence.prompt - sequence.computed)
+            computed = sequence.computed
+            new = sequence.prompt - computed
+            if new > budget:
+                new = budget
             chunks.append((sequence, new))
             budget -= new
-            attended += new * (sequence.computed + new / 2)
+            attended += new * (computed + new / 2)
         self._chunks = chunks
-        running = decoding + len(self._prefilling)
+        running = decoding + len(prefilling)
         if running > self.most_sequences:
             self.most_sequences = running
         if not chunks:
@@ -260,7 +269,12 @@ class Replica:
         self._start = start
         self._run = 0
         self.version += 1
-        seconds = self.model.seconds(limits.chunk_tokens - budget, attended, decoding, self._context)
+        seconds = (
+            self._beside_context[whole - budget]
+            + self._attention * attended
+            + self._kv * self._context
+            + self._sequence * decoding
+        )
         self.next_at = start + seconds * MICROS + loaded
 
     def _plan_run(self, start: float, decoding: int) -> None:
@@ -268,11 +282,12 @@ class Replica:
         self._start = start
         self.version += 1
         if decoding:
-            model = self.model
+            kv = self._kv
             run = self._run = self._marks[0][0] - self._decoded
-            first = self._first_us = model.seconds(decoding, 0.0, decoding, self._context) * MICROS
-            growth = self._growth_us = model.kv * decoding * MICROS
-            self.next_at = start + _lasting(run, first, growth)
+            seconds = self._beside_context[decoding] + kv * self._context + self._sequence * decoding
+            first = self._first_us = seconds * MICROS
+            growth = self._growth_us = kv * decoding * MICROS
+            self.next_at = start + (run * first + growth * (run * (run - 1) // 2))  # _lasting
         else:
             self._run = 0
             self.next_at = None
@@ -296,18 +311,20 @@ class Replica:
         when the pool has no room."""
         blocks, cache = sequence.blocks, self.cache
         # The last prompt token is always computed: it yields the first output token.
-        most = (sequence.prompt - 1) // BLOCK_TOKENS
+        prompt = sequence.prompt
+        most = (prompt - 1) // BLOCK_TOKENS
         here = cache.match(blocks, most) if blocks else 0
         hits = cache.match_host(blocks, here, most) if cache.host_capacity else here
-        new = _blocks_for(sequence.prompt, sequence.output) - here
+        new = -(-(prompt + sequence.output - 1) // BLOCK_TOKENS) - here
         if not cache.acquire(blocks, here, new, hits - here):
             return -1
         sequence.named, sequence.unnamed = hits, new - (hits - here)
         sequence.cached = sequence.computed = hits * BLOCK_TOKENS
         sequence.state = PREFILL
-        self.input_tokens += sequence.prompt
-        if cache.used > self.most_blocks:
-            self.most_blocks = cache.used
+        self.input_tokens += prompt
+        used = cache.used
+        if used > self.most_blocks:
+            self.most_blocks = used
         return hits - here
 
     # What they produced
@@ -317,14 +334,16 @@ class Replica:
             if sequence.state != PREFILL:
                 continue
             self.computed_tokens += new
-            sequence.computed += new
-            blocks = sequence.blocks
-            full = min(sequence.computed // BLOCK_TOKENS, len(blocks))
-            if sequence.named < full:
-                self.cache.commit(blocks, sequence.named, full)
-                sequence.unnamed -= full - sequence.named
+            computed = sequence.computed = sequence.computed + new
+            blocks, named = sequence.blocks, sequence.named
+            full = computed // BLOCK_TOKENS
+            if full > len(blocks):
+                full = len(blocks)
+            if named < full:
+                self.cache.commit(blocks, named, full)
+                sequence.unnamed -= full - named
                 sequence.named = full
-            if sequence.computed == sequence.prompt:
+            if computed == sequence.prompt:
                 self._prefilling.remove(sequence)
                 sequence.first_at = end
                 self.output_tokens += 1

@@ -59,6 +59,7 @@ def test_every_match_is_what_the_oracle_finds(steps):
             oracle.insert(prompt, bit)
             assert index.held(bit) == len(oracle.held[bit])
         depths = {one: oracle.depth(prompt, one) for one in range(REPLICAS)}
+        assert {one: index.depth(prompt, one) for one in depths} == depths
         expected = sorted({depth for depth in depths.values() if depth}, reverse=True)
         found = index.match(prompt, (1 << REPLICAS) - 1, REPLICAS)
         assert [depth for depth, _ in found] == expected
