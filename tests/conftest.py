@@ -8,7 +8,12 @@ import pytest
 
 from tests.support import services
 
-pytest_plugins = ["tests.support.databases", "tests.support.flushing", "tests.support.sqlite_file"]
+pytest_plugins = [
+    "tests.support.garbage",
+    "tests.support.databases",
+    "tests.support.flushing",
+    "tests.support.sqlite_file",
+]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import headway
 from tests.support.policies import QUICKSTART, ROOT
 
 HEADWAY = [sys.executable, "-c", "from headway.cli.main import main; main()"]
@@ -20,16 +22,7 @@ BROKEN = "apiVersion: headway/v1\nkind: Tier\nmetadata: {name: t}\nspec: {band: 
 UNUSED = "apiVersion: headway/v1\nkind: Tier\nmetadata: {name: t}\nspec: {band: 1}\n"
 
 
-def check(*arguments: str, stdin: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*HEADWAY, "check", *arguments],
-        cwd=cwd,
-        env=ENV,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+check = functools.partial(headway, "check")
 
 
 def test_the_quickstart_is_sound_even_strictly():
@@ -178,6 +171,7 @@ def test_fixing_writes_files_back_and_tells_what_is_left(tmp_path: Path):
 
 def test_without_fix_nothing_is_written(tmp_path: Path):
     (tmp_path / "tier.yaml").write_text(BROKEN)
+    assert check("tier.yaml", cwd=tmp_path).returncode == 1
     assert (tmp_path / "tier.yaml").read_text() == BROKEN
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.policies import QUICKSTART, ROOT
+from tests.support.commands import headway
+from tests.support.policies import QUICKSTART
 
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "headway", "diff", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+run = functools.partial(headway, "diff")
 
 
 def edited(tmp_path: Path, old: str, new: str) -> str:
@@ -49,12 +41,7 @@ def test_json(tmp_path: Path):
 def built(tmp_path: Path, policy: str, *options: str) -> str:
     """A bundle of a policy."""
     bundle = tmp_path / f"{len(list(tmp_path.glob('*.tar')))}.tar"
-    done = subprocess.run(
-        [sys.executable, "-m", "headway", "build", policy, "-o", str(bundle), *options],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=60,
-    )
+    done = headway("build", policy, "-o", str(bundle), *options)
     assert done.returncode == 0, done.stderr
     return str(bundle)
 
@@ -76,14 +63,7 @@ def test_bundles_and_folders_in_any_order(tmp_path: Path):
 
 def test_standard_input_is_one_side_of_it():
     text = "---\n".join(f.read_text() for f in QUICKSTART.glob("*.yaml") if f.stem != "expectations")
-    ran = subprocess.run(
-        [sys.executable, "-m", "headway", "diff", "examples/quickstart", "-"],
-        cwd=ROOT,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    ran = run("examples/quickstart", "-", stdin=text)
     assert ran.returncode == 1, ran.stderr
     assert "initech-is-held-to-sixty-requests-a-minute: expectation removed" in ran.stdout
 

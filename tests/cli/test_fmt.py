@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.policies import ROOT
+from tests.support.commands import headway
 
-HEADWAY = [sys.executable, "-c", "from headway.cli.main import main; main()"]
-ENV = {"PYTHONPATH": str(ROOT / "platform"), "PATH": os.environ["PATH"], "PYTHONUTF8": "1"}
 UNTIDY = "kind: Tier # a tier\napiVersion: headway/v1\nspec: {queue: {max_wait: 1s}, band: 1}\n"
 TIDY = "apiVersion: headway/v1\nkind: Tier  # a tier\nspec:\n  band: 1\n  queue: {max_wait: 1s}\n"
 
 
-def fmt(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*HEADWAY, "fmt", *arguments],
-        cwd=cwd,
-        env=ENV,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+fmt = functools.partial(headway, "fmt")
 
 
 def test_files_are_rewritten_once_and_keep_their_mode(tmp_path: Path):

@@ -13,13 +13,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from tests.support import commands
 from tests.support.console import ENVIRONMENT, GUARD, Console, Gateway, followed_console
 from tests.support.found import found
 from tests.support.policies import ROOT, written
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-HEADWAY = [sys.executable, "-m", "headway"]
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +53,21 @@ def write(folder, band, name=""):
     (folder / "tier.yaml").write_text(written(f"Tier/{name}", f"spec: {{band: {band}}}"))
 
 
+def given(console, environment):
+    return {"HEADWAY_SERVER": console.url, "HEADWAY_TOKEN": console.token, **environment}
+
+
 def headway(console, *arguments, **environment):
+    return commands.headway(*arguments, environment=given(console, environment))
+
+
+def typed(console, *arguments):
+    """The same in a process of its own, as a shell has it."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HEADWAY_")}
-    given = {"HEADWAY_SERVER": console.url, "HEADWAY_TOKEN": console.token, **environment}
     return subprocess.run(
-        [*HEADWAY, *arguments],
+        [sys.executable, "-m", "headway", *arguments],
         cwd=ROOT,
-        env={**kept, **given},
+        env={**kept, **given(console, {})},
         capture_output=True,
         text=True,
         timeout=3 * GUARD,
@@ -146,9 +154,9 @@ def test_a_folder_is_compared_with_revisions_and_releases(console, folder):
 
 
 def test_the_command_a_plan_ends_with_does_it(console, folder):
-    shown = headway(console, "plan", str(folder), "--environment", "dev")
+    shown = typed(console, "plan", str(folder), "--environment", "dev")
     command = shown.stdout.strip().splitlines()[-1].removeprefix("to do it: headway ")
-    assert headway(console, *command.split()).returncode == 0
+    assert typed(console, *command.split()).returncode == 0
     assert planned(console, folder)["operations"] == []
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.support.policies import QUICKSTART, ROOT
+from tests.support.commands import headway
+from tests.support.policies import QUICKSTART
 
 EXPECTATION = """\
 apiVersion: headway/v1
@@ -19,15 +19,7 @@ spec:
 """
 
 
-def run(*arguments: str, stdin: str = "", cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "headway", "test", *arguments],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+run = functools.partial(headway, "test")
 
 
 def quickstart_and(tmp_path: Path, *expectations: tuple[str, int, str]) -> Path:
