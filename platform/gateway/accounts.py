@@ -96,19 +96,19 @@ class JournalAccounts:
     def begin(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bool:
         uncached, cached, _ = dispatch.decision.held
         recorded = self._journal.begin(
-            Begun(
-                request_id=explanation.request_id,
-                attempt=dispatch.attempt,
-                tenant=explanation.tenant or "",
-                key_id=explanation.key_id or "",
-                model=dispatch.request.model,
-                tier=dispatch.decision.tier,
-                pool=dispatch.pool,
-                replica=dispatch.replica,
-                uncached_input=uncached,
-                cached_input=cached,
-                bundle=explanation.bundle,
-                at=now,
+            Begun(  # by position, as everywhere on a request's way: by name it takes twenty times as long
+                explanation.request_id,
+                dispatch.attempt,
+                explanation.tenant or "",
+                explanation.key_id or "",
+                dispatch.request.model,
+                dispatch.decision.tier,
+                dispatch.pool,
+                dispatch.replica,
+                uncached,
+                cached,
+                explanation.bundle,
+                now,
             )
         )
         return recorded or not self._strict
@@ -174,29 +174,30 @@ class JournalAccounts:
         sent: int,
         now: int,
     ) -> None:
-        by_lane = charge is not None and dispatch.decision.reservation == "used"
+        decision = dispatch.decision
+        by_lane = charge is not None and decision.reservation == "used"
         self._journal.end(
             Event(
-                request_id=explanation.request_id,
-                attempt=dispatch.attempt,
-                kind=kind,
-                outcome=outcome,
-                counted_by=counted_by,
-                tenant=explanation.tenant or "",
-                key_id=explanation.key_id or "",
-                model=dispatch.request.model,
-                tier=dispatch.decision.tier,
-                pool=dispatch.pool,
-                replica=dispatch.replica,
-                reservation=charge.reservation if charge is not None and by_lane else None,
-                uncached_input=usage.uncached_input,
-                cached_input=usage.cached_input,
-                cache_write=usage.cache_write,
-                output=usage.output,
-                reasoning=usage.reasoning,
-                started_at=sent,
-                ended_at=now,
-                bundle=explanation.bundle,
-                spend_nano=spend_nano,
+                explanation.request_id,
+                dispatch.attempt,
+                kind,
+                outcome,
+                counted_by,
+                explanation.tenant or "",
+                explanation.key_id or "",
+                dispatch.request.model,
+                decision.tier,
+                dispatch.pool,
+                dispatch.replica,
+                charge.reservation if charge is not None and by_lane else None,
+                usage.uncached_input,
+                usage.cached_input,
+                usage.cache_write,
+                usage.output,
+                usage.reasoning,
+                sent,
+                now,
+                explanation.bundle,
+                spend_nano,
             )
         )

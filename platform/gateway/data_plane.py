@@ -11,7 +11,7 @@ from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
 from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
-from coordination.scheduling.values import Request, Traits
+from coordination.scheduling.values import NO_TRAITS, Request, Traits
 from gateway.accounts import Accounts, NoAccounts
 from gateway.agents import run_of, session_of, task_of
 from gateway.blocks import Blocks
@@ -287,30 +287,29 @@ class DataPlane:
             return deadline
         prompt = endpoint.prompt(asked.body)
         program = coordinator.program
+        task = task_of(http, asked) if program.counts_runs else None
+        if isinstance(task, Problem):
+            return task
         request = Request(
-            request_id=explanation.request_id,
-            tenant=sender.tenant,
-            model=classified.model,
-            tier=classified.tier,
-            scale=classified.scale,
-            prompt_tokens=prompt.tokens,
-            longest_prompt=prompt.longest,
-            adapter=classified.adapter,
-            max_tokens=asked.max_tokens,
-            blocks=coordinator.blocks(classified, sender.tenant, prompt.text),
-            arrived=explanation.arrived,
-            stickiness=_stickiness(http, asked, sender.tenant) or explanation.request_id,
-            deadline=deadline,
-            size=size,
-            streamed=asked.stream,
+            explanation.request_id,
+            sender.tenant,
+            classified.model,
+            classified.tier,
+            classified.scale,
+            prompt.tokens,
+            asked.max_tokens,
+            coordinator.blocks(classified, sender.tenant, prompt.text),
+            explanation.arrived,
+            _stickiness(http, asked, sender.tenant) or explanation.request_id,
+            deadline,
+            size,
+            None,
+            task,
+            classified.adapter,
+            prompt.longest,
+            self._traits(http, asked) if program.selective else NO_TRAITS,
+            asked.stream,
         )
-        if program.counts_runs:
-            task = task_of(http, asked)
-            if isinstance(task, Problem):
-                return task
-            request.task = task
-        if program.selective:
-            request.traits = self._traits(http, asked)
         served_name = classified.adapter or program.models[classified.model].served_name
         body = upstream_body(asked, served_name, ask_usage=endpoint.asks_usage)
         exchange = Exchange(self, connection, endpoint, asked, request, body, explanation)

@@ -7,9 +7,7 @@ values up. Of ours the tier served is added; ``headway_*`` has the rest.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
-from gateway.explanations import Explanation
+from gateway.ended import Alike, Histogram
 
 DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_TOKENS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -17,21 +15,6 @@ EACH_TOKEN = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0
 TOKENS = tuple(4**power for power in range(14))
 
 _SECOND = 1_000_000
-
-
-class _Histogram:
-    """``bounds`` in whole units: microseconds or tokens."""
-
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: tuple[int, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0
-
-    def add(self, value: int) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
 
 
 def _micros(seconds: tuple[float, ...]) -> tuple[int, ...]:
@@ -47,11 +30,11 @@ class _Series:
     __slots__ = ("duration", "each_token", "first_token", "input", "output")
 
     def __init__(self) -> None:
-        self.duration = _Histogram(_DURATIONS)
-        self.first_token = _Histogram(_FIRST_TOKENS)
-        self.each_token = _Histogram(_EACH_TOKEN)
-        self.input = _Histogram(TOKENS)
-        self.output = _Histogram(TOKENS)
+        self.duration = Histogram(_DURATIONS)
+        self.first_token = Histogram(_FIRST_TOKENS)
+        self.each_token = Histogram(_EACH_TOKEN)
+        self.input = Histogram(TOKENS)
+        self.output = Histogram(TOKENS)
 
 
 class GenAi:
@@ -60,34 +43,36 @@ class GenAi:
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str, str], _Series] = {}
 
-    def finished(self, explanation: Explanation) -> None:
-        """One request is over, however it ended."""
-        decision = explanation.decision
+    def add(self, group: Alike) -> None:
+        """Requests that are over, however they ended."""
+        one = group.one
+        decision, problem = one.decision, one.problem
         if decision is None:
             return
-        problem = explanation.problem
         key = (
-            explanation.operation,
-            explanation.model or "",
+            one.operation,
+            one.model or "",
             decision.tier,
             problem.code if problem is not None else "",
         )
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = _Series()
-        series.duration.add(explanation.finished - explanation.arrived)
-        charge, first = explanation.charge, explanation.first_byte
-        if charge is None or not first:
-            return
-        usage = charge.usage
-        generated = usage.output + usage.reasoning
-        series.input.add(usage.uncached_input + usage.cached_input + usage.cache_write)
-        if generated:
-            series.output.add(generated)
-        if explanation.stream:
-            series.first_token.add(first - explanation.arrived)
-            if generated > 1:
-                series.each_token.add((explanation.finished - first) // (generated - 1))
+        series.duration.extend(group.durations)
+        answered = [each for each in group.all if each.charge is not None and each.first_byte]
+        used = [each.charge.usage for each in answered if each.charge is not None]
+        generated = [usage.output + usage.reasoning for usage in used]
+        series.input.extend([each.uncached_input + each.cached_input + each.cache_write for each in used])
+        series.output.extend([tokens for tokens in generated if tokens])
+        if one.stream:
+            series.first_token.extend([each.first_byte - each.arrived for each in answered])
+            series.each_token.extend(
+                [
+                    (each.finished - each.first_byte) // (tokens - 1)
+                    for each, tokens in zip(answered, generated, strict=True)
+                    if tokens > 1
+                ]
+            )
 
     def lines(self) -> list[str]:
         """The exposition."""
@@ -126,14 +111,15 @@ def _labels(key: tuple[str, str, str, str]) -> str:
     )
 
 
-def _write(lines: list[str], name: str, labels: str, histogram: _Histogram, unit: int) -> None:
+def _write(lines: list[str], name: str, labels: str, histogram: Histogram, unit: int) -> None:
+    counts, total = histogram.counted()
     reached = 0
-    if not any(histogram.counts):
+    if not any(counts):
         return
-    for bound, count in zip(histogram.bounds, histogram.counts, strict=False):
+    for bound, count in zip(histogram.bounds, counts, strict=False):
         reached += count
         lines.append(f'{name}_bucket{{{labels},le="{_shown(bound, unit)}"}} {reached}')
-    reached += histogram.counts[-1]
+    reached += counts[-1]
     lines.append(f'{name}_bucket{{{labels},le="+Inf"}} {reached}')
-    lines.append(f"{name}_sum{{{labels}}} {_shown(histogram.total, unit)}")
+    lines.append(f"{name}_sum{{{labels}}} {_shown(total, unit)}")
     lines.append(f"{name}_count{{{labels}}} {reached}")

@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import resource
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from coordination.program.index import Program
 from coordination.program.records import MILLION, ObjectiveRecord
+from coordination.scheduling import Decision
+from coordination.scheduling.values import Usage
+from gateway.ended import Alike, Histogram
 from gateway.explanations import Explanation
 from gateway.genai import GenAi
 from gateway.telemetry.meter import Meter, attained
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-_BOUNDS_US = tuple(round(bound * 1_000_000) for bound in SECONDS)
-_COUNTED = 256
-"""Durations that are kept as they are before they are counted, all in one go."""
+BOUNDS_US = tuple(round(bound * 1_000_000) for bound in SECONDS)
+_TOGETHER = 32
+"""Requests that ended alike are counted in one go when there are so many."""
+_KEPT_BACK = 128
+"""Kinds of requests of which some are not counted yet."""
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-
-
-class Histogram:
-    """Durations of one label value, in microseconds."""
-
-    __slots__ = ("_buckets", "_fresh", "_total_us")
-
-    def __init__(self) -> None:
-        self._buckets = [0] * (len(_BOUNDS_US) + 1)
-        self._total_us = 0
-        self._fresh: list[int] = []
-
-    def add(self, micros: int) -> None:
-        fresh = self._fresh
-        fresh.append(micros)
-        if len(fresh) >= _COUNTED:
-            self.counted()
-
-    def counted(self) -> tuple[list[int], int]:
-        """How many durations each bucket holds, and the sum of all."""
-        buckets, bounds, fresh = self._buckets, _BOUNDS_US, self._fresh
-        for micros in fresh:
-            buckets[bisect_left(bounds, micros)] += 1
-        self._total_us += sum(fresh)
-        fresh.clear()
-        return buckets, self._total_us
 
 
 class Served:
@@ -61,10 +39,10 @@ class Served:
     )
 
     def __init__(self) -> None:
-        self.ttft = Histogram()
+        self.ttft = Histogram(BOUNDS_US)
         """Arrival of the request to the first byte from the engine."""
-        self.queue = Histogram()
-        self.duration = Histogram()
+        self.queue = Histogram(BOUNDS_US)
+        self.duration = Histogram(BOUNDS_US)
         self.uncached_input = 0
         self.cached_input = 0
         self.cache_write = 0
@@ -76,50 +54,89 @@ class Metrics:
     """Everything counted since start."""
 
     def __init__(self) -> None:
-        self.requests: dict[tuple[int, str, str], int] = {}
+        self._ended: dict[tuple[object, ...], list[Explanation]] = {}
+        """Not counted yet, by everything they are counted under; they are before anybody looks."""
+        self._requests: dict[tuple[int, str, str], int] = {}
         """(HTTP status, error code or empty, tier served) -> requests."""
         self._served: dict[str, Served] = {}
         self.objectives: dict[tuple[str, ObjectiveRecord], tuple[int, int]] = {}
         """(tier served, promise) -> how often it was kept, of how often it was given."""
         self.usage_disbelieved = 0
         """Answers whose engine told of usage that cannot be."""
-        self.gen_ai = GenAi()
-        self.meter = Meter()
+        self._gen_ai = GenAi()
+        self.meter = Meter(before=self._count_all)
         """The same by tenant, model and replica, for the console's sake: since its last look."""
 
     def finished(self, explanation: Explanation, program: Program) -> None:
-        """One request is over, however it ended. It is held to what its tier promises at that time."""
-        decision, problem = explanation.decision, explanation.problem
-        tier = decision.tier if decision is not None else ""
-        promised = program.tiers[tier].counted if tier in program.tiers else ()
-        held = attained(explanation, promised) if promised else ()
-        self.meter.finished(explanation, held)
-        self.gen_ai.finished(explanation)
-        for objective, kept, given in held:
+        """One request is over, however it ended, and nothing of its explanation changes any more. It is held
+        to what its tier promises at that time."""
+        decision, problem, dispatches = explanation.decision, explanation.problem, explanation.dispatches
+        if decision is not None:
+            promised = program.tiers.get(decision.tier)
+            if promised is not None and promised.counted:
+                self._hold_to(promised.counted, explanation, decision)
+        names = (
+            explanation.tenant,
+            explanation.stream,
+            explanation.status,
+            explanation.outcome,
+            None if problem is None else problem.code,
+            dispatches[-1].replica if dispatches else None,
+            None  # what a client wrote is no name of a kind until the policy has known it
+            if decision is None
+            else (
+                explanation.operation,
+                explanation.model,
+                decision.request.model,
+                decision.tier,
+                decision.pool,
+                decision.reservation,
+            ),
+        )
+        alike = self._ended.get(names)
+        if alike is None:
+            if len(self._ended) >= _KEPT_BACK:
+                self._count(next(iter(self._ended)))
+            self._ended[names] = [explanation]
+        else:
+            alike.append(explanation)
+            if len(alike) >= _TOGETHER:
+                self._count(names)
+
+    def _hold_to(
+        self, promised: Iterable[ObjectiveRecord], explanation: Explanation, decision: Decision
+    ) -> None:
+        tier = decision.tier
+        for objective, kept, given in attained(explanation, promised):
+            self.meter.cell_of(explanation).held_to(objective, kept, given)
             before = self.objectives.get((tier, objective), (0, 0))
             self.objectives[tier, objective] = (before[0] + kept, before[1] + given)
-        key = (explanation.status, problem.code if problem is not None else "", tier)
-        requests = self.requests
-        requests[key] = requests.get(key, 0) + 1
-        dispatches = explanation.dispatches
-        if not dispatches:
+
+    def _count_all(self) -> None:
+        for names in list(self._ended):
+            self._count(names)
+
+    def _count(self, names: tuple[object, ...]) -> None:
+        group = Alike(self._ended.pop(names))
+        self.meter.add(group)
+        self._gen_ai.add(group)
+        self._add(group)
+
+    def _add(self, group: Alike) -> None:
+        one = group.one
+        tier = one.decision.tier if one.decision is not None else ""
+        key = (one.status, one.problem.code if one.problem is not None else "", tier)
+        self._requests[key] = self._requests.get(key, 0) + len(group.all)
+        if not one.dispatches:
             return
         served = self._served.get(tier)
         if served is None:
             served = self._served[tier] = Served()
-        arrived = explanation.arrived
-        served.queue.add(dispatches[-1].queue_us)
-        served.duration.add(explanation.finished - arrived)
-        if explanation.first_byte:
-            served.ttft.add(explanation.first_byte - arrived)
-        charge = explanation.charge
-        if charge is not None:
-            usage = charge.usage
-            served.uncached_input += usage.uncached_input
-            served.cached_input += usage.cached_input
-            served.cache_write += usage.cache_write
-            served.output += usage.output
-            served.reasoning += usage.reasoning
+        served.queue.extend([each.dispatches[-1].queue_us for each in group.all])
+        served.duration.extend(group.durations)
+        served.ttft.extend(group.to_first_byte)
+        for kind in Usage.__struct_fields__:
+            setattr(served, kind, getattr(served, kind) + group.total(kind))
 
     def page(
         self,
@@ -139,9 +156,10 @@ class Metrics:
         period, requests that this limit in shadow would have refused); ``shortfalls``: by reservation;
         ``kept``: by reservation, (promised in time, honoured); ``used_by_workers``: processor seconds and
         bytes beside this process's own."""
+        self._count_all()
         lines: list[str] = []
         _family(lines, "headway_requests_total", "counter", "Requests answered, by HTTP status and code.")
-        for (status, code, tier), count in sorted(self.requests.items()):
+        for (status, code, tier), count in sorted(self._requests.items()):
             lines.append(f'headway_requests_total{{status="{status}",code="{code}",tier="{tier}"}} {count}')
         _family(lines, "headway_tokens_total", "counter", "Tokens settled, by tier served and class.")
         tiers = sorted(self._served.items())
@@ -206,7 +224,7 @@ class Metrics:
             lines.append(f"{name} {value}")
         _family(lines, "headway_usage_disbelieved_total", "counter", "Answers with usage that cannot be.")
         lines.append(f"headway_usage_disbelieved_total {self.usage_disbelieved}")
-        lines += self.gen_ai.lines()
+        lines += self._gen_ai.lines()
         if recurrences_end is not None:
             text = "Unix time from which nothing recurs any more, unless a later build comes."
             _family(lines, "headway_recurrences_end_seconds", "gauge", text)

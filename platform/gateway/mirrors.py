@@ -13,8 +13,9 @@ from coordination.program.records import Timeouts
 from coordination.scheduling import Copy, Dispatch, Ended
 from gateway.clock import PolicyClock
 from gateway.credentials import Credentials
+from gateway.ended import Histogram
 from gateway.identifiers import as_uuid
-from gateway.metrics import Histogram
+from gateway.metrics import BOUNDS_US
 from gateway.racing import failure_in
 from gateway.rules import Rules
 from gateway.upstream.connection import ReplicaConnection
@@ -51,8 +52,8 @@ class Mirrors:
         key = (copy.route, copy.pool)
         histogram = self.first_bytes.get(key)
         if histogram is None:
-            histogram = self.first_bytes[key] = Histogram()
-        histogram.add(micros)
+            histogram = self.first_bytes[key] = Histogram(BOUNDS_US)
+        histogram.extend((micros,))
 
     def _send(self, dispatch: Dispatch, path: bytes, body: bytes) -> None:
         if self._closed:

@@ -115,15 +115,16 @@ def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelR
     choices = get("n")
     if choices is not None and (type(choices) is not int or not 1 <= choices <= MOST):
         return wrong("n", "must be a positive integer")
+    answers = (choices or 1) * prompts
     return ModelRequest(
-        body=data,
-        model=model,
-        service_tier=tier,
-        stream=bool(stream),
-        wants_usage=bool(options and options.get("include_usage")),
-        max_tokens=limit * (choices or 1) * prompts if limit is not None else None,
-        answers=(choices or 1) * prompts,
-        cache_key=cache_key,
+        data,
+        model,
+        tier,
+        bool(stream),
+        bool(options and options.get("include_usage")),
+        limit * answers if limit is not None else None,
+        answers,
+        cache_key,
     )
 
 

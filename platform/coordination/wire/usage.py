@@ -30,7 +30,7 @@ MAX_EVENTS = 2_000
 """Events in one batch."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One attempt that reached a replica. The token classes are disjoint: their sum is what was used."""
 
     request_id: RequestId

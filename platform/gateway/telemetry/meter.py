@@ -6,12 +6,13 @@ keys are names of the policy's own documents: nothing a client wrote becomes one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from coordination.program.records import ObjectiveRecord
 from coordination.scheduling.attainment import BROKEN, Ending, counted
 from coordination.sketch import Sketch
 from coordination.wire.telemetry import MAX_SERIES, OTHER, Series
+from gateway.ended import Alike
 from gateway.explanations import Explanation
 
 OURS = frozenset({"internal_error", "upstream_failed", "upstream_timeout"})
@@ -113,8 +114,10 @@ class Cell:
 class Meter:
     """All cells of one gateway."""
 
-    def __init__(self, most: int = MAX_SERIES) -> None:
+    def __init__(self, most: int = MAX_SERIES, before: Callable[[], None] = lambda: None) -> None:
+        """``before``: called before anybody looks, to add what was kept back until then."""
         self._most = most
+        self._before = before
         self._cells: dict[Key, Cell] = {}
 
     def cell(self, tenant: str, tier: str, model: str, pool: str, replica: str | None) -> Cell:
@@ -126,54 +129,56 @@ class Meter:
             found = self._cells[key] = Cell(key)
         return found
 
-    def finished(
-        self, explanation: Explanation, attained: Iterable[tuple[ObjectiveRecord, int, int]] = ()
-    ) -> None:
-        """One request is over, however it ended. ``attained``: (promise of its tier, kept, given)."""
-        decision, problem = explanation.decision, explanation.problem
+    def cell_of(self, explanation: Explanation) -> Cell:
+        """Where a request that is over counts."""
+        decision, dispatches = explanation.decision, explanation.dispatches
+        tenant, replica = explanation.tenant or "", dispatches[-1].replica if dispatches else None
+        if decision is None:
+            return self.cell(tenant, "", "", "", replica)
+        return self.cell(tenant, decision.tier, decision.request.model, decision.pool or "", replica)
+
+    def add(self, group: Alike) -> None:
+        """Requests that are over, however they ended."""
+        one, count = group.one, len(group.all)
+        decision, problem, dispatches = one.decision, one.problem, one.dispatches
         if decision is None and problem is None:
             return  # a list of models: no promise is made about it
-        dispatches = explanation.dispatches
-        replica = dispatches[-1].replica if dispatches else None
-        if decision is None:
-            cell = self.cell(explanation.tenant or "", "", "", "", replica)
-        else:
-            cell = self.cell(
-                explanation.tenant or "", decision.tier, decision.request.model, decision.pool or "", replica
-            )
+        cell = self.cell_of(one)
+        if decision is not None:
             if decision.reservation == "used":
-                cell.reserved += 1
+                cell.reserved += count
             elif decision.reservation == "spilled":
-                cell.spilled += 1
-            promise = decision.promise
-            if promise is not None and promise.honoured is not None:
-                cell.promised += 1
-                cell.honoured += promise.honoured
-        for objective, kept, given in attained:
-            cell.held_to(objective, kept, given)
-        cell.requests += 1
+                cell.spilled += count
+            kept = [
+                each.decision.promise.honoured
+                for each in group.all
+                if each.decision is not None
+                and each.decision.promise is not None
+                and each.decision.promise.honoured is not None
+            ]
+            cell.promised += len(kept)
+            cell.honoured += sum(kept)
+        cell.requests += count
         if problem is not None:
             if problem.code in OURS:
-                cell.failed += 1
+                cell.failed += count
             else:
-                cell.refused[problem.code] = cell.refused.get(problem.code, 0) + 1
-        elif explanation.outcome == "aborted":
-            cell.aborted += 1
-        elif explanation.status == 200:
-            cell.completed += 1
-            cell.e2e.add(explanation.finished - explanation.arrived)
+                cell.refused[problem.code] = cell.refused.get(problem.code, 0) + count
+        elif one.outcome == "aborted":
+            cell.aborted += count
+        elif one.status == 200:
+            cell.completed += count
+            cell.e2e.extend(group.durations)
         else:
-            cell.refused[ENGINE_REFUSED] = cell.refused.get(ENGINE_REFUSED, 0) + 1
+            cell.refused[ENGINE_REFUSED] = cell.refused.get(ENGINE_REFUSED, 0) + count
         if dispatches:
-            cell.queue.add(dispatches[0].queue_us)
-            if explanation.stream and explanation.first_byte:
-                cell.ttft.add(explanation.first_byte - explanation.arrived)
-        charge = explanation.charge
-        if charge is not None:
-            usage = charge.usage
-            cell.uncached_input += usage.computed
-            cell.cached_input += usage.cached_input
-            cell.output += usage.generated
+            cell.queue.extend([each.dispatches[0].queue_us for each in group.all])
+            if one.stream:
+                cell.ttft.extend(group.to_first_byte)
+        if group.used:
+            cell.uncached_input += group.total("computed")
+            cell.cached_input += group.total("cached_input")
+            cell.output += group.total("generated")
 
     def passed(self, streams: Iterable[Series]) -> None:
         """What a worker process saw pass in streams since it last said so."""
@@ -185,6 +190,7 @@ class Meter:
 
     def take(self) -> tuple[Series, ...]:
         """Everything counted since the last call. Keys long unheard of are forgotten."""
+        self._before()
         taken: list[Series] = []
         gone: list[Key] = []
         for key, cell in self._cells.items():

@@ -32,7 +32,7 @@ ENDED: Final = 3
 RecordKind = Literal[1, 2, 3]
 
 
-class Begun(msgspec.Struct, frozen=True, array_like=True):
+class Begun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An attempt was about to be sent. Written first, so that no replica works for nobody's account."""
 
     request_id: str
@@ -51,7 +51,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True):
     """Policy clock, microseconds."""
 
 
-class Passed(msgspec.Struct, frozen=True, array_like=True):
+class Passed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Its first byte came (``output`` 0), or 256 more output tokens did."""
 
     request_id: str
