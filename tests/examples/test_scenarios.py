@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -118,3 +119,27 @@ def test_what_a_guide_quotes_stands_in_the_policy(scenario):
     for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL):
         missing = [line for line in block.splitlines() if line.strip() and line.strip() not in lines]
         assert not missing, missing
+
+
+def test_a_busy_night_keeps_its_promises_by_class_and_by_deadline(tmp_path):
+    """Counted by hand of the recording: who is in which class; and a promise nobody could keep fails."""
+    folder = EXAMPLES / "batch-valley"
+    sent = [request for request in read_trace(folder / "night.jsonl") if request.sender is not None]
+    standard = [request for request in sent if request.sender and request.sender.service_tier == "standard"]
+    short = sum(request.input_tokens <= 8000 for request in standard)
+    asked = ["simulate", "--trace", str(folder / "night.jsonl"), "--at", AT, "--format", "json"]
+    outcome = run(app, [*asked, str(folder)])
+    assert outcome.exit_code == 0, outcome.output
+    told = json.loads(outcome.output)
+    assert told["verdict"] == "holds"
+    assert [(gate["given"], gate["kept"]) for gate in told["gates"]] == [
+        (short, short),
+        (len(standard) - short, len(standard) - short),
+        (len(sent) - len(standard), len(sent) - len(standard)),
+    ]
+    assert "up to 8,000 uncached input tokens" in told["gates"][0]["says"]
+    assert [one["name"] for one in told["objectives"]] == ["batch", "standard", "standard"]
+    for file in _files("batch-valley"):
+        eager = file.text.replace(b"target: 8s, uncached_input: {min: 8001}, tier", b"target: 9ms, tier")
+        (tmp_path / file.name).write_bytes(eager)
+    assert run(app, [*asked, str(tmp_path)]).exit_code == 1
