@@ -85,6 +85,25 @@ def _kept(objective: Objective, hour: TierHour | None) -> Kept:
     return Kept(says(objective), needed, kept, given)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A promise that gateways count request by request."""
+
+    key: str
+    """Its row of ``fleet.objectives``."""
+    tier: str
+    says: str
+
+
+def counted_of(name: str, tier: Tier) -> list[Counted]:
+    """The objectives of a tier that are counted, as written."""
+    return [
+        Counted(f"{name} {record.key}", name, says(objective))
+        for objective in tier.objectives
+        if objective.metric != "availability" and (record := compiled(objective)).counted
+    ]
+
+
 def budget_left(kept: int, given: int, target_ppm: int = TARGET_PPM) -> float | None:
     """Percent left of what may be broken of the promises given; below zero when more was."""
     if not given:

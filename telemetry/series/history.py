@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from telemetry.live import running
 from telemetry.models.series import QueueMinute
 from telemetry.series import store
-from telemetry.series.tables import FLEET, SERVED_METRICS, SERVED_UNITS, Cells, Rows, served
+from telemetry.series.tables import FLEET, SERVED_METRICS, SERVED_UNITS, Cells, Rows, attained, served
 from telemetry.series.tally import Tally, rounded
 
 MOST_POINTS = 600
@@ -20,7 +20,7 @@ STEPS = (60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 """Seconds of a step that stored minutes are added up to."""
 LONGEST = 31 * 24 * 3600
 SKETCHED = ("ttft", "itl", "queue")
-OF_MINUTES = ("fleet.tiers", "fleet.pools", "fleet.tenants", "fleet.queues")
+OF_MINUTES = ("fleet.tiers", "fleet.pools", "fleet.tenants", "fleet.queues", "fleet.objectives")
 """Tables that have a past beyond the last quarter hour."""
 
 
@@ -74,14 +74,14 @@ def _columns(table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _minutes(environment: str, table: str, since: int, until: int, step: int) -> list[tuple[int, Rows]]:
     steps: dict[int, dict[str, Tally]] = {}
-    sketched = () if table == "fleet.tenants" else SKETCHED
+    sketched = SKETCHED if table in ("fleet.tiers", "fleet.pools") else ()
     for row in store.minutes(environment, since // 60, -(-until // 60)):
-        key = {"fleet.tiers": row.tier, "fleet.pools": row.pool, "fleet.tenants": row.tenant}[table]
+        key = {"fleet.pools": row.pool, "fleet.tenants": row.tenant}.get(table, row.tier)
         if key:
             begin = row.minute * 60 // step * step
             tallies = steps.setdefault(begin, {})
             tallies.setdefault(key, Tally()).merge(store.tally_of(row, sketched))
-    rows = _shares if table == "fleet.tenants" else _served
+    rows = {"fleet.tenants": _shares, "fleet.objectives": attained}.get(table, _served)
     return [(begin + step, rows(tallies, step)) for begin, tallies in sorted(steps.items())]
 
 

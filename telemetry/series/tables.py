@@ -226,6 +226,19 @@ def _work(tally: Tally) -> int:
     return counts["uncached_input"] + counts["cached_input"] + counts["output"]
 
 
+def attained(tallies: Mapping[str, Tally], seconds: int) -> Rows:
+    """By ``tier objective``: promises given per second, and the part of them that was kept."""
+    return {
+        f"{tier} {key}": (rounded(given / seconds), rounded(kept / given) if given else None)
+        for tier, tally in tallies.items()
+        for key, (kept, given) in tally.objectives.items()
+    }
+
+
+def _objectives(seconds: Sequence[Second]) -> Rows:
+    return attained(merged(seconds, "tiers"), _told(seconds))
+
+
 FLEET: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -244,6 +257,7 @@ FLEET: Mapping[str, Table] = {
             _replicas,
             (None,) * 9,
         ),
+        Table("fleet.objectives", ("given", "kept"), ("per second", "ratio"), _objectives, (0.0, None)),
         Table("fleet.queues", ("depth", "oldest"), ("requests", "ms"), _queues, (0.0, 0.0)),
         Table(
             "fleet.tenants",

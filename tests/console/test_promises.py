@@ -92,7 +92,7 @@ def test_a_tier_s_own_objectives_are_what_it_is_held_to_and_the_worst_is_shown(t
 
 def test_what_speaks_of_a_class_is_counted_among_its_own_requests(told):
     """Twenty of a class of which one was late, among a hundred others that were all quick."""
-    counted = {"ttft 1000000us 0..1000": (1, 2), "ttft 400000us 0..1000": (0, 9)}
+    counted = {"ttft 1000000us 0..1000 tokens": (1, 2), "ttft 400000us 0..1000 tokens": (0, 9)}
     quick = told(series(tier="quick", requests=20, ttft=sketch(*[100] * 20), objectives=counted))["quick"]
     assert quick.says == "First token within 1s for 95%, up to 1,000 uncached input tokens"
     assert (quick.attainment, quick.given) == (50, 120)
@@ -107,7 +107,7 @@ def test_deadlines_are_told_by_request(told):
 
 def test_a_class_of_few_says_too_little_and_hides_nothing(told):
     """A broken promise to all stays the worst beside a class of which one request in a minute was seen."""
-    few = {"ttft 1000000us 0..1000": (0, 0)}
+    few = {"ttft 1000000us 0..1000 tokens": (0, 0)}
     late = [100] * 18 + [900, 900]
     quick = told(series(tier="quick", requests=20, ttft=sketch(*late), objectives=few))["quick"]
     assert quick.says == "First token within 400ms for 95%"

@@ -170,3 +170,23 @@ def test_history_is_drawn_by_plotly_under_the_same_policy(page):
     found = [each["id"] for each in Axe().run(page).response["violations"]]
     page.screenshot(path=ARTIFACTS / "screens" / "light" / "history.png", full_page=True)
     assert found == []
+
+
+def test_a_promise_s_row_is_filled_in_by_its_key(page):
+    """As the page does when the policy promises something of a class: the demo's does not."""
+    told = page.evaluate(
+        """async () => {
+            const from = document.querySelector('script[src*="live/page"]').src;
+            const { promises } = await import(new URL("./machines.js", from));
+            const body = document.createElement("tbody");
+            for (const key of ["a ttft 1us 0..8 tokens", "a deadline 1us"]) {
+                const row = body.insertRow();
+                row.dataset.promise = key;
+                for (let at = 0; at < 4; at += 1) row.insertCell();
+            }
+            promises(null)([]);
+            promises(body)([{ key: "a ttft 1us 0..8 tokens", given: 2.5, kept: 0.75 }]);
+            return [...body.rows].map((row) => [row.cells[2].textContent, row.cells[3].textContent]);
+        }"""
+    )
+    assert told == [["75 %", "2.5"], ["\u2013", "\u2013"]]

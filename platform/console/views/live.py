@@ -15,6 +15,7 @@ from console.mapping import drafts
 from console.mapping.contracts import contracts
 from console.views.desk import DeskRequest, desk_of, for_staff, show, signed_in
 from delivery.models import Release
+from telemetry.objectives import counted_of
 
 REMEMBERED = timedelta(minutes=15)
 
@@ -48,7 +49,9 @@ def first(request: HttpRequest) -> HttpResponse:
 @for_staff
 def live(request: DeskRequest) -> HttpResponse:
     environment = request.desk.environment
-    tiers = contracts(drafts.current_set(environment).documents.values())
+    documents = drafts.current_set(environment).documents.values()
+    tiers = contracts(documents)
+    by_band = sorted((d for d in documents if d.kind == "Tier"), key=lambda d: (-d.spec.band, d.name))
     lately = Release.objects.filter(environment=environment, created_at__gte=timezone.now() - REMEMBERED)
     marks = [
         {"at": round(at.timestamp() * 1000), "label": f"release {version}"}
@@ -61,6 +64,7 @@ def live(request: DeskRequest) -> HttpResponse:
         "tiers": json.dumps([tier.tier for tier in tiers]),
         "bands": json.dumps([f"band {band}" for band in sorted({tier.band for tier in tiers}, reverse=True)]),
         "marks": json.dumps(marks),
+        "promises": [each for tier in by_band for each in counted_of(tier.name, tier.spec)],
         "explain": f"/e/{environment}/explain/?request=",
     }
     return show(request, "console/live.html", "live", context)

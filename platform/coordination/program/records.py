@@ -158,9 +158,9 @@ class ObjectiveRecord(Record, frozen=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """Names what is counted for it, whatever the percentile: ``ttft 400000us 0..8000``."""
+        """Names what is counted for it, whatever the percentile: ``ttft 400000us 0..8000 tokens``."""
         length = self.uncached_input
-        of = "" if length is None else f" {length.min}..{'' if length.max is None else length.max}"
+        of = "" if length is None else f" {length.min}..{'' if length.max is None else length.max} tokens"
         return f"{self.metric} {self.target}us{of}"
 
 

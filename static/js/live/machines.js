@@ -1,4 +1,4 @@
-// How is each replica, and how much of the work is each tenant's, now? Two tables that stay fresh.
+// How is each replica, how much of the work is each tenant's, which promises are kept, now? Tables that stay fresh.
 import { duration, known, percent, plain, scaled } from "./figures.js";
 import { put } from "./chart.js";
 import { emptyRow, meter, Rows, state } from "./rows.js";
@@ -37,6 +37,18 @@ export function replicas(body, told) {
   return (all) => {
     rows.update([...all].sort((one, other) => (one.key < other.key ? -1 : 1)));
     put(told, `${all.filter(({ up }) => up).length} of ${all.length} answer`);
+  };
+}
+
+/** What was promised stands there already; what came of it is put beside it. `body` may be null. */
+export function promises(body) {
+  return (all) => {
+    const figures = new Map(all.map((row) => [row.key, row]));
+    for (const row of body?.rows ?? []) {
+      const { given, kept } = figures.get(row.dataset.promise) ?? {};
+      meter(row.cells[2], known(kept) ? kept : null, percent(kept));
+      put(row.cells[3], plain(given));
+    }
   };
 }
 

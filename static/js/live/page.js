@@ -4,7 +4,7 @@ import { Chart, put } from "./chart.js";
 import { Decisions } from "./decisions.js";
 import { duration, percent, plain } from "./figures.js";
 import { HeatMap } from "./heatmap.js";
-import { parted, replicas, tenants } from "./machines.js";
+import { parted, promises, replicas, tenants } from "./machines.js";
 import { Past } from "./past.js";
 import { Pulse } from "./pulse.js";
 import { LiveSocket } from "./socket.js";
@@ -113,6 +113,7 @@ function pointOfReplicas(ms, rows) {
 const heat = new HeatMap(find("heat"), slots, { columns: QUARTER / HEAT_SLOT, metric: METRICS[shown.metric] ?? METRICS.kv });
 const showReplicas = replicas(find("replicas"), find("replicas-told"));
 const showTenants = tenants(find("tenants"), find("tenants-told"));
+const showPromises = promises(find("promises"));
 const decisions = new Decisions({
   list: find("decisions"),
   told: find("decisions-told"),
@@ -127,6 +128,7 @@ function showTable(table, rows) {
     heat.show(rows.map(({ key }) => ({ key, label: parted(key)[1].replace(/^https?:\/\//, ""), pool: parted(key)[0] })).sort((one, other) => (one.key < other.key ? -1 : 1)));
     showReplicas(rows);
   } else if (table === "fleet.tenants") showTenants(rows);
+  else if (table === "fleet.objectives") showPromises(rows);
 }
 
 // -- the socket -----------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ const frames = {};
 
 async function begin() {
   const args = { environment };
-  for (const table of [...TABLES, "fleet.tenants"]) socket.subscribe(table, { args });
+  for (const table of [...TABLES, "fleet.tenants", ...(find("promises") ? ["fleet.objectives"] : [])]) socket.subscribe(table, { args });
   for (const channel of ["decisions", "releases", "health"]) socket.subscribe(channel, { args });
   socket.open();
   const now = Date.now();

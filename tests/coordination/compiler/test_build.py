@@ -305,7 +305,7 @@ def test_of_objectives_those_are_carried_that_only_a_gateway_can_count_and_trace
     assert records is not None
     tier = next(one for one in records.tiers if one.name == "priority")
     assert [one.key for one in tier.objectives] == [
-        "e2e 30000000us 100..8000",
+        "e2e 30000000us 100..8000 tokens",
         "ttft 9000000us",
         "deadline 60000000us",
     ]

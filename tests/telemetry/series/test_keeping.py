@@ -47,7 +47,7 @@ def test_a_minute_is_added_up_over_gateways_and_replicas(db, engine):
 
 @ON_BOTH
 def test_what_was_promised_is_added_up_by_objective(db, engine):
-    deadline, short = "deadline 30000000us", "ttft 400000us 0..8000"
+    deadline, short = "deadline 30000000us", "ttft 400000us 0..8000 tokens"
     keep(*(batch(number, series(objectives={deadline: (1, 2), short: (0, 1)})) for number in range(60)))
     keep(batch(7, series(objectives={deadline: (3, 3)}, replica="http://b:1")), gateway=OTHER_GATEWAY)
     rollup.roll_up(T0 + 65)

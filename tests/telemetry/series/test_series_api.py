@@ -64,6 +64,22 @@ def test_what_is_longer_ago_comes_from_stored_minutes(olga, hub):
     assert tenants["values"]["acme"][0][3] == 1
 
 
+def test_objectives_are_told_by_tier_and_class(olga, hub):
+    key = "ttft 400000us 0..8000 tokens"
+    held = [series(objectives={key: (1, 2)}), series("globex", objectives={key: (0, 2)})]
+    for _ in range(20):
+        hub.second(*held)
+    hub.second(series())
+    _, told = read(olga, table="fleet.objectives", since=(T0 + 15) * MS, until=(T0 + 21) * MS)
+    assert told["metrics"] == ["given", "kept"]
+    assert list(told["values"]) == [f"priority {key}"]
+    assert told["values"][f"priority {key}"][0] == [4, 0.25]
+    keep(*(batch(number, *held, boot="b", at=T0 + number) for number in range(0, 7200, 20)))
+    rollup.roll_up(T0 + 8000)
+    _, stored = read(olga, table="fleet.objectives", since=T0 * MS, until=(T0 + 7200) * MS, step=60)
+    assert (stored["origin"], stored["values"][f"priority {key}"][0]) == ("minutes", [0.2, 0.25])
+
+
 def test_pages_join_without_a_gap_or_a_repeat(olga, hub):
     for _ in range(30):
         hub.second(series())
