@@ -7,10 +7,12 @@ traffic does not push them out before somebody asks. An explanation is put toget
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from coordination import scheduling
+from coordination.program.records import MILLION, ObjectiveRecord
 from coordination.scheduling import Decision, Dispatch
 from coordination.scheduling.attainment import Gaps
 from coordination.scheduling.values import Charge
@@ -42,6 +44,8 @@ class Explanation:
     charge: Charge | None = None
     gaps: Gaps | None = None
     """Of a stream, where its tier promises times between tokens to prompts of some lengths."""
+    attained: Sequence[tuple[ObjectiveRecord, int, int]] = ()
+    """Promises of its tier that it was held against as it ended: how often each was kept, and given."""
     outcome: str = "open"
     """``open``, ``completed``, ``aborted`` or ``refused``."""
     status: int = 0
@@ -71,6 +75,7 @@ class Explanation:
             "decision": scheduling.explain(self.decision) if self.decision else None,
             "attempts": [scheduling.explain(dispatch)["dispatch"] for dispatch in self.dispatches],
             "charge": _charge(self.charge) if self.charge else None,
+            "objectives": [_attained(*each) for each in self.attained],
             "timings_us": {
                 name: instant - self.arrived if instant else None
                 for name, instant in (
@@ -102,6 +107,18 @@ class Explanations:
                 if explanation.request_id == request_id:
                     return explanation
         return None
+
+
+def _attained(objective: ObjectiveRecord, kept: int, given: int) -> dict[str, Any]:
+    length = objective.uncached_input
+    return {
+        "metric": objective.metric,
+        "target_us": objective.target,
+        "percentile": (objective.percentile or 95 * MILLION) / MILLION,
+        "uncached_input": None if length is None else {"min": length.min, "max": length.max},
+        "kept": kept,
+        "given": given,
+    }
 
 
 def _charge(charge: Charge) -> dict[str, Any]:

@@ -107,7 +107,8 @@ class Metrics:
         self, promised: Iterable[ObjectiveRecord], explanation: Explanation, decision: Decision
     ) -> None:
         tier = decision.tier
-        for objective, kept, given in attained(explanation, promised):
+        explanation.attained = attained(explanation, promised)
+        for objective, kept, given in explanation.attained:
             self.meter.cell_of(explanation).held_to(objective, kept, given)
             before = self.objectives.get((tier, objective), (0, 0))
             self.objectives[tier, objective] = (before[0] + kept, before[1] + given)

@@ -31,6 +31,7 @@ OF_THE_TENANT = (
     "code",
     "message",
     "charge",
+    "objectives",
     "timings_us",
 )
 OF_THE_DECISION = (

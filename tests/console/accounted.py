@@ -99,6 +99,21 @@ def document(request: str, *, refused: bool) -> dict[str, object]:
         "status": 429 if refused else 200,
         "code": "rate_limit_exceeded" if refused else None,
         "message": "The limit of requests per minute is reached." if refused else None,
+        "objectives": []
+        if refused
+        else [
+            {
+                "metric": "ttft",
+                "target_us": 400_000,
+                "percentile": 95.0,
+                "uncached_input": {"min": 0, "max": 8000},
+                "kept": 1,
+                "given": 1,
+            },
+            {"metric": "deadline", "target_us": 60_000_000, "percentile": 99.9, "kept": 0, "given": 1},
+            {"metric": "itl", "target_us": 20_000, "percentile": 95.0, "kept": 199, "given": 240},
+            {"metric": "luck", "target_us": 1, "percentile": 50, "kept": 1, "given": 1},
+        ],
         "decision": {
             "verdict": "refuse" if refused else "queue",
             "route": "chat-priority",

@@ -164,8 +164,13 @@ def test_a_served_request_is_explained_to_its_last_token(operator):
         "acme-chat",
         "0.0004725 USD",  # charged
         "order-7731",
+        "First token within 400ms for 95%, up to 8,000 uncached input tokens",
+        "Done by its deadline (1m where it names none) for 99.9%",
+        "missed",
+        "199 of 240 kept",
     ):
         assert said in html, said
+    assert "luck" not in html, "a promise of a later gateway is left out"
 
 
 def test_a_refusal_says_why_and_what_to_do(operator):

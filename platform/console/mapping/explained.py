@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from coordination.spec.kinds.objective import TIMES, Bound, Length, Objective
+from telemetry.objectives import says
+
 Document = Mapping[str, Any]
 STEPS = (
     ("decided", "Decided"),
@@ -107,6 +110,51 @@ def compared(document: Document) -> list[Compared]:
         )
         found.append(Compared("place to first byte", _whole(chosen.get("score_us")), actual, "µs"))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One promise of its tier, and what the request says of it."""
+
+    says: str
+    kept: int
+    given: int
+
+    @property
+    def word(self) -> str:
+        if self.given == 1:
+            return "kept" if self.kept else "missed"
+        return f"{self.kept:,} of {self.given:,} kept"
+
+    @property
+    def state(self) -> str:
+        return "ok" if self.kept == self.given else "warn"
+
+
+def promises(document: Document) -> list[Held]:
+    """What it was held against as it ended."""
+    found = document.get("objectives")
+    return [held for one in found if (held := _held(one))] if isinstance(found, list) else []
+
+
+def _held(one: object) -> Held | None:
+    if not isinstance(one, dict):
+        return None
+    kept, given, target = (_whole(one.get(name)) for name in ("kept", "given", "target_us"))
+    percentile, length = one.get("percentile"), one.get("uncached_input")
+    metric = str(one.get("metric", ""))
+    if metric not in TIMES or None in (kept, given, target) or not isinstance(percentile, int | float):
+        return None
+    ends = length if isinstance(length, dict) else {}
+    objective = Objective(
+        metric=metric,
+        percentile=round(percentile * 1_000_000),
+        target=Bound(time=target),
+        uncached_input=Length(min=_whole(ends.get("min")) or 0, max=_whole(ends.get("max")))
+        if ends
+        else None,
+    )
+    return Held(says(objective), kept or 0, given or 0)
 
 
 def _facts(step: Document) -> list[tuple[str, Any]]:

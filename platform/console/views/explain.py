@@ -114,6 +114,7 @@ def _shown(told: Told | None, document: dict[str, Any] | None) -> dict[str, Any]
         },
         "course": mapping.course(of),
         "compared": mapping.compared(of),
+        "promises": mapping.promises(of),
         "rules": mapping.rules(of),
         "attempts": mapping.attempts(of),
         "charge": of.get("charge"),

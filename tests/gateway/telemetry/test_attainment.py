@@ -101,11 +101,14 @@ async def test_a_request_s_class_goes_by_what_its_engine_computed(tmp_path):
 async def test_without_a_word_of_the_engine_our_own_count_stands_which_is_charged(tmp_path):
     async with replicas() as (replica,), gateway(tmp_path, [replica.url], change=promising) as process:
         turns = Turns(replica, process.data.port)
-        answered = await turns.ask(messages=LONG_TEXT)
-        charged = (await explanation(process, answered))["charge"]["tokens"]["uncached_input"]
+        explained = await explanation(process, await turns.ask(messages=LONG_TEXT))
+        charged = explained["charge"]["tokens"]["uncached_input"]
         await turns.ask()
         told = counts(process)
     assert charged > 100
+    first, done = explained["objectives"]
+    assert (first["uncached_input"], first["kept"], first["given"]) == ({"min": 101, "max": None}, 1, 1)
+    assert (done["metric"], done["percentile"], done["kept"]) == ("deadline", 99, 1)
     assert told[FIRST_LONG.key] == told[FIRST.key] == (1, 1)
 
 
