@@ -162,8 +162,16 @@ def keys(stack: Stack, rounds: int) -> tuple[list[float], list[float]]:
 
 
 def shares(stack: Stack, rounds: int) -> list[float]:
-    """Seconds until the gateway runs with the directory in which a tenant's share was moved."""
+    """Seconds until the gateway runs with the directory in which a team's share was moved."""
     took = []
+    for address, rest in (
+        ("Tenant/initech/lab", "spec: {tiers: [standard]}"),
+        ("Quota/initech-delegates", "spec: {tenant: initech, delegation: {weight: true}}"),
+    ):
+        kind, _, name = address.partition("/")
+        text = f"apiVersion: headway/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n{rest}\n"
+        headers = {"If-None-Match": "*", "content-type": "application/yaml"}
+        stack.console.put(f"{DEV}/documents/{address}", content=text, headers=headers).raise_for_status()
     with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
 
         def serial() -> int:
@@ -174,7 +182,8 @@ def shares(stack: Stack, rounds: int) -> list[float]:
 
         for number in range(rounds):
             before, began = serial(), time.perf_counter()
-            stack.console.put(f"{DEV}/shares/initech", json={"weight_ppm": 1_000_000 + number})
+            asked = {"weight_ppm": 1_000_000 + number}
+            stack.console.put(f"{DEV}/shares/initech/lab", json=asked).raise_for_status()
             _until(partial(is_beyond, before))
             took.append(time.perf_counter() - began)
     return took

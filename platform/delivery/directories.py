@@ -17,7 +17,7 @@ from delivery.pointers import Movement, advance
 from fleet.models import Environment
 from fleet.selectors import rings
 from foundation.locking import locked
-from tenancy.models import ApiKey, LimitCredit, TeamShare
+from tenancy.models import ApiKey, LimitCredit, TeamLimit, TeamShare
 
 
 def current(environment: Environment) -> DirectoryVersion:
@@ -70,8 +70,16 @@ def _make(environment: Environment, *, serial: int) -> Directory:
             for key in keys.iterator()
         },
         shares={share.tenant: share.weight_ppm for share in shares.iterator()},
+        limits=_limits(environment.name),
         credits=tuple(map(_credit, given.order_by("made_at", "id"))),
     )
+
+
+def _limits(environment: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in TeamLimit.objects.filter(environment=environment).iterator():
+        found.setdefault(row.tenant, {}).setdefault(row.of, {})[row.per] = row.amount
+    return found
 
 
 def _credit(row: LimitCredit) -> Credit:

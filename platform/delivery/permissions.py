@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from foundation.actors import Actor
 from foundation.http import Forbidden
-from tenancy.models import Role, ServiceToken
+from tenancy.models import Role, ServiceToken, User
 from tenancy.permissions import holds
-from tenancy.selectors import STAFF_ROLES
+from tenancy.selectors import STAFF_ROLES, tenant_roles
 
 OPERATORS = frozenset({Role.OPERATOR.value})
 
@@ -38,6 +38,19 @@ def require_keeper(actor: Actor, environment: str) -> None:
     """Operators hold tenants' keys and shares; a token needs the scope ``policy``."""
     if not holds(actor, OPERATORS, ServiceToken.Scope.POLICY):
         raise _takes_an_operator("Changing the directory of", environment)
+
+
+def divides_for(actor: Actor, team: str) -> str:
+    """The outermost tenant above ``team`` that this person administers, whose own it is to divide; empty
+    for anybody else. No program divides on a tenant's behalf."""
+    if not isinstance(actor, User) or not actor.is_active:
+        return ""
+    above = [
+        tenant
+        for tenant, roles in tenant_roles(actor).items()
+        if Role.TENANT_ADMIN.value in roles and team.startswith(f"{tenant}/")
+    ]
+    return min(above, key=len, default="")
 
 
 def _takes_an_operator(what: str, environment: str) -> Forbidden:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from delivery.api import directory, gateways, limit_credits, overrides, releases
+from delivery.api import directory, gateways, limit_credits, overrides, releases, team_limits
 
 ENVIRONMENT = r"^environments/(?P<environment>[a-z0-9][a-z0-9.-]{0,62})"
 KEY = r"(?P<key>[a-z2-7]{10})"
@@ -37,6 +37,7 @@ urlpatterns = [
         name="approve-override",
     ),
     re_path(rf"{ENVIRONMENT}/overrides/{OVERRIDE}/lift\Z", overrides.Lift.as_view(), name="lift-override"),
+    re_path(rf"{ENVIRONMENT}/team-limits/{TENANT}\Z", team_limits.TeamLimits.as_view(), name="team-limits"),
     re_path(rf"{ENVIRONMENT}/shares\Z", directory.Shares.as_view(), name="shares"),
     re_path(rf"{ENVIRONMENT}/shares/{TENANT}\Z", directory.OneShare.as_view(), name="share"),
 ]

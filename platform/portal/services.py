@@ -18,6 +18,7 @@ from fleet.models import Environment
 from foundation.actors import Actor
 from foundation.http import Conflict, FieldError, Forbidden, Invalid, NotFound
 from foundation.locking import locked
+from policies.services.teams import NOT_YOURS
 from portal.mapping import shares
 from portal.mapping.checking import findings
 from portal.permissions import require_administrator, within
@@ -57,6 +58,8 @@ def create_key(
             "You have no team of that name.",
             errors=[FieldError("/team", "unknown_team", "you have no team of that name")],
         )
+    if team != place.tenant:
+        require_right(place.contract, team, "keys")
     return credentials.create_key(
         actor=actor,
         environment=place.environment,
@@ -68,7 +71,7 @@ def create_key(
 
 
 def revoke_key(*, actor: Actor, place: Place, key_id: str) -> ApiKey:
-    """At once and for good."""
+    """At once and for good. A team's too, whatever is delegated: a key that leaked waits for nobody."""
     require_administrator(actor, place.tenant)
     found = the_key(place, key_id)
     credentials.revoke_key(actor=actor, key=found)
@@ -78,7 +81,10 @@ def revoke_key(*, actor: Actor, place: Place, key_id: str) -> ApiKey:
 def rotate_key(*, actor: Actor, place: Place, key_id: str, overlap: timedelta) -> credentials.NewKey:
     """A new key for the same use; the old one works for ``overlap`` longer."""
     require_administrator(actor, place.tenant)
-    return credentials.rotate_key(actor=actor, key=the_key(place, key_id), overlap=overlap)
+    found = the_key(place, key_id)
+    if found.tenant != place.tenant:
+        require_right(place.contract, found.tenant, "keys")
+    return credentials.rotate_key(actor=actor, key=found, overlap=overlap)
 
 
 @transaction.atomic
@@ -120,7 +126,15 @@ def require_delegated(contract: Contract, giver: str, taker: str) -> str:
             "You may divide your own share among teams that stand side by side below you; "
             "what you get beside others is the platform's to change.",
         )
+    require_right(contract, giver, "weight")
     return parent
+
+
+def require_right(contract: Contract, team: str, right: str) -> None:
+    """``Forbidden`` (``beyond_delegation``) unless a quota of somebody above ``team`` that the contract's
+    administrators are of gives them this right."""
+    if right not in contract.rights_over(team):
+        raise Forbidden("beyond_delegation", NOT_YOURS)
 
 
 def require_possible(now: dict[str, int], then: dict[str, int], giver: str, amount: int) -> None:

@@ -110,6 +110,27 @@ class TeamShare(models.Model):
         return f"{self.tenant}: {self.weight_ppm} ppm"
 
 
+class TeamLimit(models.Model):
+    """A limit that a tenant's administrators set for one of its teams, within the delegation."""
+
+    environment = models.CharField(max_length=63)
+    tenant = models.CharField(max_length=512, help_text="Full path of the team.")
+    of = models.CharField(max_length=16)
+    per = models.CharField(max_length=8)
+    amount = models.PositiveBigIntegerField(help_text="Requests, tokens or nano-units of money, by `of`.")
+    changed_at = models.DateTimeField()
+    changed_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering: ClassVar = ["environment", "tenant", "of", "per"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["environment", "tenant", "of", "per"], name="team_limit_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: {self.amount} of {self.of} per {self.per}"
+
+
 class LimitCredit(models.Model):
     """More of a limit, once, for the period in which it was given; kept for good, as a record."""
 

@@ -39,6 +39,7 @@ GUARDED = (
     "fleet.Environment",
     "tenancy.ApiKey",
     "tenancy.TeamShare",
+    "tenancy.TeamLimit",
     "tenancy.LimitCredit",
     "tenancy.ServiceToken",
     "tenancy.Membership",

@@ -85,16 +85,37 @@ def test_a_key_lives_and_dies_without_a_build(console, gateway):
     assert console.status()["release"] == release
 
 
-def test_a_moved_share_reaches_the_gateway_without_a_build(console, gateway):
+def test_what_is_set_for_a_team_reaches_the_gateway_without_a_build_and_holds_there(console, gateway):
+    console.save("Tenant", "acme/search", "spec: {tiers: [standard]}")
+    rights = "delegation: {weight: true, limits: true}"
+    version = console.status()["release"]["version"]
+    console.save(
+        "Quota", "acme", f"spec: {{tenant: acme, limits: [{{of: requests, per: day, limit: 9k}}], {rights}}}"
+    )
+    console.wait_in_step(version=version + 1)
+    secret = console.create_key("acme/search")["secret"]
+    until(lambda: gateway.chat(secret).status_code == 200, "the team's first answer")
     before = gateway.ready()
-    answer = console.api.put(f"{ENVIRONMENT}/shares/acme", json={"weight_ppm": 2_500_000})
+    answer = console.api.put(f"{ENVIRONMENT}/shares/acme/search", json={"weight_ppm": 2_500_000})
     assert answer.status_code == 200
     after = gateway.wait_ready(
         lambda ready: ready["directory_serial"] == before["directory_serial"] + 1, "the next directory"
     )
+    limits = f"{ENVIRONMENT}/team-limits/acme/search"
+    one_a_day = {"limits": [{"of": "requests", "per": "day", "amount": 1}]}
+    assert console.api.put(limits, json=one_a_day).status_code == 200
+    gateway.wait_ready(
+        lambda ready: ready["directory_serial"] == after["directory_serial"] + 1,
+        "the directory with the limit",
+    )
     told = console.wait_in_step()
-    assert after["bundle"] == before["bundle"]
-    assert told["rings"][0]["pointer"]["directory_serial"] == after["directory_serial"]
+    assert gateway.ready()["bundle"] == before["bundle"]
+    assert gateway.ready()["teams_refused"] == []
+    assert told["rings"][0]["pointer"]["directory_serial"] == after["directory_serial"] + 1
+    assert gateway.chat(secret).status_code == 200, "a limit that was not there had counted nothing"
+    assert code_of(gateway.chat(secret)) == "rate_limit_exceeded"
+    assert console.api.put(limits, json={"limits": []}).status_code == 200
+    until(lambda: gateway.chat(secret).status_code == 200, "the policy's own limit again")
 
 
 def test_a_rollback_does_not_revive_a_revoked_key(console, gateway, key):

@@ -265,19 +265,6 @@ def test_a_key_is_for_a_tenant_there_is_and_expires_in_the_future(api):
     refused(api.get(f"{BASE}/keys/aaaaaaaaaa"), 404, "not_found")
 
 
-def test_a_share_is_moved_against_the_version_that_was_seen(api):
-    refused(api.get(f"{BASE}/shares/acme"), 404, "not_found")
-    set_ = send(api, "PUT", f"{BASE}/shares/acme", {"weight_ppm": 2_000_000})
-    assert (set_.status_code, set_.json()["weight_ppm"]) == (200, 2_000_000)
-    send(api, "PUT", f"{BASE}/shares/acme", {"weight_ppm": 3_000_000}, If_Match=set_["ETag"])
-    late = send(api, "PUT", f"{BASE}/shares/acme", {"weight_ppm": 1}, If_Match=set_["ETag"])
-    refused(late, 412, "stale_edit")
-    (row,) = api.get(f"{BASE}/shares").json()["items"]
-    assert row["weight_ppm"] == 3_000_000
-    refused(send(api, "PUT", f"{BASE}/shares/nobody", {"weight_ppm": 1}), 422, "unknown_tenant")
-    refused(send(api, "PUT", f"{BASE}/shares/acme", {"weight_ppm": 2**53}), 422, "invalid_request")
-
-
 @pytest.fixture
 def limited(api):
     """``api``, with a quota of acme's."""

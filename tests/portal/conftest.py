@@ -48,8 +48,15 @@ OF_GLOBEX = ("globex", "Globex", "Plant Seven", "Office Nine", "77123", "77,123"
 REQUEST_A, REQUEST_B = "req_01HACMEAAAAAAAAAAAAAAAAAAA", "req_01HG00B00000000000000000BB"
 
 
+def delegated(text: bytes) -> bytes:
+    """With everything that acme may hand on."""
+    rights = b"concurrency: 400\n  delegation: {weight: true, limits: true, keys: true}"
+    return text.replace(b"concurrency: 400", rights)
+
+
 def with_teams():
-    files = [SourceFile(path.name, path.read_bytes()) for path in sorted(QUICKSTART.glob("*.yaml"))]
+    paths = sorted(QUICKSTART.glob("*.yaml"))
+    files = [SourceFile(path.name, delegated(path.read_bytes())) for path in paths]
     made = [written(f"Tenant/{name}", rest) for name, rest in TEAMS.items()]
     made += [written(f"Quota/{name}", rest) for name, rest in QUOTAS.items()]
     files.append(SourceFile("teams.yaml", "---\n".join(made).encode()))

@@ -28,6 +28,7 @@ def place(shared):  # noqa: F811 - the fixture
     ensure_environment(actor=SYSTEM, name="dev")
     for name in ("acme/search", "acme/shop"):
         put(name, "spec: {tiers: [standard]}", kind="Tenant")
+    put("acme-hands-on", "spec: {tenant: acme, delegation: {weight: true}}", kind="Quota")
     for number in range(HANDS):
         person(f"ana{number}", Role.TENANT_ADMIN, "acme")
     contract = look((), "dev", "acme").contract

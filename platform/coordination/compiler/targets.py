@@ -34,7 +34,6 @@ class Gap(NamedTuple):
 GAPS: tuple[Gap, ...] = (
     Gap("Pool", "replicas.inference_pool", "A gateway reaches replicas by `urls` or `dns` only.", stops=True),
     Gap("Tier", "escalate_to", "A batch stays in its tier until its deadline."),
-    Gap("Quota", "delegation", "What administrators of a tenant may change is set on its page."),
 )  # fmt: skip
 
 

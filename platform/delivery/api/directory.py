@@ -25,6 +25,7 @@ from foundation.http import NotFound
 from foundation.http.pages import page
 from policies.api.base import listed, page_of, text_of
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
+from policies.services.teams import set_team_weight
 from tenancy import credentials
 from tenancy.models import ApiKey, TeamShare
 
@@ -131,15 +132,13 @@ class OneShare(DeliveryView):
         responses={200: shapes.ShareRow, **REFUSALS},
     )
     def put(self, request: Request, environment: str, tenant: str) -> Response | HttpResponse:
-        """Set the weight of one tenant."""
+        """Set the weight of one team, where a tenant above it may: `beyond_delegation` otherwise."""
         asked = shapes.NewShare(data=request.data)
         asked.is_valid(raise_exception=True)
         require_tenant(self.environment, tenant)
         if "If-Match" in request.headers:
             require_version(request, share(environment, tenant), "TeamShare", tenant)
-        credentials.move_share(
-            actor=self.actor, environment=environment, tenant=tenant, **asked.validated_data
-        )
+        set_team_weight(actor=self.actor, environment=environment, team=tenant, **asked.validated_data)
         return versioned(request, share(environment, tenant))
 
 

@@ -280,6 +280,29 @@ class NewShare(s.Serializer[Any]):
     weight_ppm = s.IntegerField(min_value=0, max_value=LARGEST_WEIGHT, help_text="1,000,000 is one.")
 
 
+class TeamLimitRow(s.Serializer[Any]):
+    of = s.ChoiceField(get_args(LimitOf))
+    per = s.ChoiceField(get_args(LimitPer))
+    amount = s.IntegerField(
+        min_value=1,
+        max_value=LARGEST_WEIGHT,
+        help_text="Requests, tokens or thousand-millionths of money, by `of`.",
+    )
+
+
+class NewTeamLimits(s.Serializer[Any]):
+    """All that is to be set; what is left out is the policy's own again."""
+
+    limits = TeamLimitRow(many=True)
+
+
+class TeamLimitSet(NewTeamLimits):
+    """What administrators set for one team, over what the policy says."""
+
+    environment = s.CharField()
+    tenant = s.CharField()
+
+
 class CreditRow(s.ModelSerializer[LimitCredit]):
     class Meta:
         model = LimitCredit

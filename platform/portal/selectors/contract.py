@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from coordination.spec import Document
 from coordination.spec.quantities import MILLION
+from policies.mapping.delegation import stated_in
 from policies.mapping.documents import parse
 from policies.models import Head
 from policies.selectors import heads
@@ -48,6 +49,12 @@ class Contract:
 
     def quotas_of(self, tenant: str) -> list[Document]:
         return [quota for quota in self.quotas if quota.spec.tenant == tenant]
+
+    def rights_over(self, team: str) -> frozenset[str]:
+        """What the tenant's administrators may change of a team below it: what is delegated to them, or to
+        those of a tenant between, who they are too."""
+        above = [name for name in self.tenants if team.startswith(f"{name}/")]
+        return stated_in(each for each in self.quotas if each.spec.tenant in above).delegates
 
     def written_weight(self, tenant: str) -> int:
         """The weight its quota for all requests gives it (ppm); one where none does."""

@@ -10,23 +10,20 @@ spec:
   service_tier: [%s]
   band: %s
 %s"""
-QUOTA = """\
-apiVersion: headway/v1
-kind: Quota
-metadata: {name: %s}
-spec: {tenant: acme, scope: {tiers: [%s]}, weight: 4, delegation: {weight: true}}
-"""
+ESCALATES = "  escalate_to: standard\n"
 CASES = [
     Case(
-        "what a tenant's administrators may change",
-        QUOTA % ("acme", "standard"),
-        (("4:61", "`delegation` of a Quota is not enforced by this gateway yet"),),
-        notes=("is set on its page.",),
+        "where a batch goes on",
+        TIER % ("flex", "flex", 100, ESCALATES),
+        (("7:3", "`escalate_to` of a Tier is not enforced by this gateway yet"),),
+        also=("REF106",),
+        notes=("stays in its tier until its deadline.",),
     ),
     Case(
-        "in two quotas",
-        QUOTA % ("acme", "standard") + "---\n" + QUOTA % ("acme-priority", "priority"),
-        (("4:61", "not enforced by this gateway yet, here and in 1 more place"),),
+        "in two tiers",
+        TIER % ("batch", "batch", 50, ESCALATES) + "---\n" + TIER % ("flex", "flex", 100, ESCALATES),
+        (("7:3", "not enforced by this gateway yet, here and in 1 more place"),),
+        also=("REF106",),
         notes=("written here too",),
     ),
     Case(
