@@ -69,22 +69,19 @@ class Coordinator:
         """Credits that were carried out, and when each was made."""
         self._found: dict[str, tuple[str, ...]] = {}
         """By ``host:port``: the replicas that a name of the policy stands for."""
-        self._program: Program = active.program
+        self.program: Program = active.program
+        """In force; a plain attribute, since it is asked for seven times a request."""
         self._set_for_teams(active)
         self._state = scheduling.new_state(
             active.program, route_salt=active.directory.route_salt, seed=seed, now=clock.now()
         )
         self._follow_names()
 
-    @property
-    def program(self) -> Program:
-        return self._program
-
     def activate(self, active: Active) -> None:
         """Enforce another policy, or what was set for teams, from the next decision on; levels are kept
         (R3)."""
         moved = self._set_for_teams(active)
-        if moved or active.program is not self._program:
+        if moved or active.program is not self.program:
             salts, self._salts = self._salts, {}
             under_way = self._switch is not None
             self._switch = scheduling.Switch(self._state, active.program, self._clock.now(), salts)
@@ -92,17 +89,17 @@ class Coordinator:
             if not under_way:
                 self._loop.call_soon(self._go_on)
         self.active = active
-        self._program = active.program
+        self.program = active.program
         self.follow_credits()
         self.override(self._overriding)
-        for pool in self._program.pools:
+        for pool in self.program.pools:
             self.pump(pool)
         if self._waiting:
             self._arm()  # requests whose pool or tenant is gone expire now
 
     def _set_for_teams(self, active: Active) -> bool:
         """Lay what administrators set for their teams over the policy; whether that alters anything."""
-        before, directory = self._program.teams, active.directory
+        before, directory = self.program.teams, active.directory
         moved = active.program.follow(directory.shares, directory.limits, before)
         for refused in set(active.program.teams.refused) - set(before.refused):
             log("team_share_refused", **refused._asdict())
@@ -147,7 +144,7 @@ class Coordinator:
 
     def teams_refused(self) -> tuple[TeamRefusal, ...]:
         """What was set for teams and this policy does not let stand."""
-        return self._program.teams.refused
+        return self.program.teams.refused
 
     def shadowed(self) -> list[tuple[str, str, str, int]]:
         """(quota, dimension, period) of each limit in shadow, and how many requests it would have refused."""
@@ -164,7 +161,7 @@ class Coordinator:
     # -- a request's life ----------------------------------------------------------------------
 
     def classify(self, tenant: str, service_tier: str | None, model: str) -> Classified | Refusal:
-        return scheduling.classify(self._program, tenant, service_tier, model)
+        return scheduling.classify(self.program, tenant, service_tier, model)
 
     def blocks(self, classified: Classified, tenant: str, text: bytes) -> list[int]:
         """Chained hashes of the prompt's 512-byte blocks, under the salt of who may share them."""
@@ -173,12 +170,12 @@ class Coordinator:
         key = (classified.adapter or classified.model, classified.tier, tenant)
         salt = self._salts.get(key)
         if salt is None:
-            salt = self._salts[key] = scheduling.salt(self._program, classified, tenant, self._salt)
+            salt = self._salts[key] = scheduling.salt(self.program, classified, tenant, self._salt)
         return scheduling.block_hashes(text, salt)
 
     def admit(self, waiter: Waiter, request: Request, now: int) -> Decision:
         """Decide. Unless refused, the waiter hears of its place after ``pump`` of the pool decided."""
-        decision = scheduling.admit(self._program, self._state, request, now)
+        decision = scheduling.admit(self.program, self._state, request, now)
         if decision.verdict != "refuse":
             self._waiting[request.request_id] = (waiter, decision)
         return decision
@@ -187,7 +184,7 @@ class Coordinator:
         """Send on their way all that may go ``now``, which is read from the clock unless it was just read."""
         if not self._waiting:
             return
-        for dispatch in scheduling.dispatch(self._program, self._state, pool, now or self._clock.now()):
+        for dispatch in scheduling.dispatch(self.program, self._state, pool, now or self._clock.now()):
             waiter, _ = self._waiting.pop(dispatch.request.request_id)
             waiter.placed(dispatch)
         if self._waiting:
@@ -195,22 +192,22 @@ class Coordinator:
 
     def first_byte(self, dispatch: Dispatch) -> None:
         """Its prefill is done: the replica may have room for another."""
-        scheduling.first_byte(self._program, self._state, dispatch, self._clock.now())
+        scheduling.first_byte(self.program, self._state, dispatch, self._clock.now())
         self.pump(dispatch.pool)
 
     def progress(self, dispatch: Dispatch, output_tokens: int) -> None:
-        scheduling.progress(self._program, self._state, dispatch, output_tokens, self._clock.now())
+        scheduling.progress(self.program, self._state, dispatch, output_tokens, self._clock.now())
 
     def settle(self, dispatch: Dispatch, usage: Usage, outcome: Outcome, now: int) -> Charge:
         """The attempt is over, its tokens are known."""
-        charge = scheduling.settle(self._program, self._state, dispatch, usage, outcome, now)
+        charge = scheduling.settle(self.program, self._state, dispatch, usage, outcome, now)
         if self._waiting:
             self.pump(dispatch.pool, now)
         return charge
 
     def fail(self, waiter: Waiter, dispatch: Dispatch, reason: FailReason) -> Decision | None:
         """An attempt failed before its first byte. ``None``: it waits for another replica."""
-        decision = scheduling.fail(self._program, self._state, dispatch, reason, self._clock.now())
+        decision = scheduling.fail(self.program, self._state, dispatch, reason, self._clock.now())
         if decision is None:
             self._waiting[dispatch.request.request_id] = (waiter, dispatch.decision)
         if self._overriding.pools:
@@ -220,16 +217,16 @@ class Coordinator:
 
     def watch(self, dispatch: Dispatch) -> int | None:
         """For how many microseconds its first byte may be waited for before ``hedge`` is asked."""
-        return scheduling.watch(self._program, self._state, dispatch)
+        return scheduling.watch(self.program, self._state, dispatch)
 
     def hedge(self, dispatch: Dispatch) -> Dispatch | None:
         """A second attempt beside a slow one, if the rules allow one."""
-        found = scheduling.hedge(self._program, self._state, dispatch, self._clock.now())
+        found = scheduling.hedge(self.program, self._state, dispatch, self._clock.now())
         return None if isinstance(found, str) else found
 
     def lose(self, dispatch: Dispatch, reason: scheduling.Lost) -> None:
         """Of two attempts this one is over; the other goes on."""
-        scheduling.lose(self._program, self._state, dispatch, reason, self._clock.now())
+        scheduling.lose(self.program, self._state, dispatch, reason, self._clock.now())
         self.pump(dispatch.pool)
 
     def mirror(self, dispatch: Dispatch) -> list[scheduling.Copy]:
@@ -253,7 +250,7 @@ class Coordinator:
     def fared(self, decision: Decision, failed: bool, streamed: bool, took: int) -> None:
         """A request of a route with canaries ended."""
         now = self._clock.now()
-        for one in scheduling.fared(self._program, self._state, decision, failed, streamed, took, now):
+        for one in scheduling.fared(self.program, self._state, decision, failed, streamed, took, now):
             log("canary_given_up", **asdict(one))
 
     def trials(self) -> list[tuple[str, scheduling.Trial]]:
@@ -267,38 +264,38 @@ class Coordinator:
     def cancel(self, request_id: str, pool: str) -> None:
         """Its client left while it waited."""
         if self._waiting.pop(request_id, None) is not None:
-            scheduling.cancel(self._program, self._state, request_id, self._clock.now())
+            scheduling.cancel(self.program, self._state, request_id, self._clock.now())
             self.pump(pool)
 
     def headroom(self, decision: Decision, now: int) -> Headroom:
         """What the tightest limits still allow, for the x-ratelimit headers."""
-        return scheduling.headroom(self._program, self._state, decision, now)
+        return scheduling.headroom(self.program, self._state, decision, now)
 
     def run_left(self, decision: Decision, now: int) -> tuple[int | None, int | None]:
         """Tokens and steps its run and session may still use."""
-        return scheduling.run_left(self._program, self._state, decision, now)
+        return scheduling.run_left(self.program, self._state, decision, now)
 
     # -- replicas and the queue ----------------------------------------------------------------
 
     def observe(self, pool: str, replica: str, report: ReplicaReport | None) -> None:
         """``None``: the replica did not answer."""
-        scheduling.observe(self._program, self._state, pool, replica, report, self._clock.now())
+        scheduling.observe(self.program, self._state, pool, replica, report, self._clock.now())
         self.pump(pool)
 
     def set_aside(self, pool: str, replica: str, aside: bool) -> None:
         """Send nothing new to a replica (cordon), or lift that. What is in flight there ends as it will."""
-        scheduling.set_health(self._program, self._state, pool, replica, not aside, self._clock.now())
+        scheduling.set_health(self.program, self._state, pool, replica, not aside, self._clock.now())
         self.pump(pool)
 
     def wake(self, pool: str, until: int) -> None:
         """Replicas of a pool are on their way: hold its requests until then."""
-        scheduling.wake(self._program, self._state, pool, until, self._clock.now())
+        scheduling.wake(self.program, self._state, pool, until, self._clock.now())
         if self._waiting:
             self._arm()
 
     def members(self, pool: str) -> tuple[str, ...]:
         """Base URLs of a pool's replicas: the policy's, or those that its name stands for."""
-        named = self._program.pools[pool]
+        named = self.program.pools[pool]
         return named.replicas if named.dns is None else self._found.get(named.dns, ())
 
     def busy(self, pool: str, replica: str) -> bool:
@@ -310,7 +307,7 @@ class Coordinator:
         self._found[dns] = members
         self._follow_names()
         self._set_aside((), self._clock.now())
-        for name, pool in self._program.pools.items():
+        for name, pool in self.program.pools.items():
             if pool.dns == dns:
                 self.pump(name)
 
@@ -319,7 +316,7 @@ class Coordinator:
         before, self._overriding = self._overriding, wanted
         if not wanted and not before:
             return
-        now, program, state = self._clock.now(), self._program, self._state
+        now, program, state = self._clock.now(), self.program, self._state
         scheduling.raise_limits(program, state, wanted.raised, now)
         scheduling.drain(program, state, wanted.pools, now)
         self._set_aside(before.replicas - wanted.replicas, now)
@@ -333,14 +330,14 @@ class Coordinator:
 
     def _set_aside(self, back: Iterable[str], now: int) -> None:
         """Cordon what is to take nothing new, wherever it is found; and have ``back`` take requests again."""
-        for name in self._program.pools:
+        for name in self.program.pools:
             for url in (*self._overriding.replicas, *back):
                 well = url not in self._overriding.replicas
-                scheduling.set_health(self._program, self._state, name, url, well, now)
+                scheduling.set_health(self.program, self._state, name, url, well, now)
 
     def _move_on(self, now: int) -> None:
         """What waits for a drained pool is let in anew, or refused."""
-        for before, after in scheduling.move_on(self._program, self._state, now):
+        for before, after in scheduling.move_on(self.program, self._state, now):
             waiter, _ = self._waiting.pop(before.request.request_id)
             if after.verdict == "refuse":
                 waiter.refused(after)
@@ -355,7 +352,7 @@ class Coordinator:
     def queue_depths(self) -> Counter[tuple[str, int]]:
         """(pool, band) -> requests waiting."""
         depths: Counter[tuple[str, int]] = Counter()
-        tiers = self._program.tiers
+        tiers = self.program.tiers
         for _, decision in self._waiting.values():
             tier = tiers.get(decision.tier or "")
             depths[decision.pool or "", tier.band if tier else 0] += 1
@@ -365,7 +362,7 @@ class Coordinator:
         """(pool, band) -> requests waiting, and for how long the oldest has, in microseconds."""
         now = self._clock.now()
         found: dict[tuple[str, int], tuple[int, int]] = {}
-        tiers = self._program.tiers
+        tiers = self.program.tiers
         for _, decision in self._waiting.values():
             tier = tiers.get(decision.tier)
             key = (decision.pool or "", tier.band if tier else 0)
@@ -376,12 +373,12 @@ class Coordinator:
     def _follow_names(self, program: Program | None = None) -> None:
         """Let each pool that has a name have the replicas it stands for; none before the first answer."""
         now = self._clock.now()
-        named = {one.dns for one in (program or self._program).pools.values() if one.dns is not None}
+        named = {one.dns for one in (program or self.program).pools.values() if one.dns is not None}
         self._found = {dns: members for dns, members in self._found.items() if dns in named}
-        for pool in (program or self._program).pools.values():
+        for pool in (program or self.program).pools.values():
             if pool.dns is not None:
                 members = self._found.get(pool.dns, ())
-                scheduling.follow(self._program, self._state, pool.name, members, now)
+                scheduling.follow(self.program, self._state, pool.name, members, now)
 
     def close(self) -> None:
         self._switch = None
@@ -401,7 +398,7 @@ class Coordinator:
 
     def _expire(self) -> None:
         self._timer = None
-        for decision in scheduling.expire(self._program, self._state, self._clock.now()):
+        for decision in scheduling.expire(self.program, self._state, self._clock.now()):
             entry = self._waiting.pop(decision.request.request_id, None)
             if entry is not None:
                 entry[0].refused(decision)

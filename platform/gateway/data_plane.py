@@ -13,7 +13,7 @@ from coordination.program.records import Timeouts
 from coordination.scheduling import Decision, Dispatch, Refusal
 from coordination.scheduling.values import NO_TRAITS, Request, Traits
 from gateway.accounts import Accounts, NoAccounts
-from gateway.agents import run_of, session_of, task_of
+from gateway.agents import RUN, SESSION, run_of, session_of, task_of
 from gateway.blocks import Blocks
 from gateway.clock import PolicyClock
 from gateway.credentials import Credentials
@@ -145,8 +145,11 @@ class DataPlane:
         found = self.coordinator.program.tiers.get(tier)
         return found.service_tier[0] if found is not None and found.service_tier else tier
 
-    def answer_fields(self, explanation: Explanation, dispatch: Dispatch, now: int) -> bytes:
-        """Header lines of an answer: who it is, what was asked and served, what it waited."""
+    def answer_fields(
+        self, explanation: Explanation, dispatch: Dispatch, now: int, kind: bytes, more: bytes = b""
+    ) -> bytes:
+        """Header lines of an answer: of which content type, who it is, what was asked and served, what it
+        waited. ``more``: lines behind the first."""
         decision = dispatch.decision
         key = (explanation.tier_requested or "", decision.tier, decision.reservation, explanation.bundle)
         fixed = self._fields_of.get(key)
@@ -157,11 +160,14 @@ class DataPlane:
                 f"x-headway-tier-requested: {key[0]}\r\nx-headway-tier-served: {self.tier_name(key[1])}\r\n"
                 f"x-headway-reservation: {key[2]}\r\nx-headway-bundle: {key[3]}\r\n"
             ).encode("latin-1")
-        return b"x-request-id: %b\r\n%bx-headway-queue-ms: %d\r\n%b" % (
+        left = limit_fields(self.coordinator.headroom(decision, now))
+        return b"content-type: %b\r\n%bx-request-id: %b\r\n%bx-headway-queue-ms: %d\r\n%b" % (
+            kind,
+            more,
             explanation.request_id.encode(),
             fixed,
             dispatch.queue_us // 1000,
-            self._limit_fields(decision, now),
+            left if decision.request.task is None else left + self._run_fields(decision, now),
         )
 
     def refuse(self, connection: ClientConnection, explanation: Explanation, problem: Problem) -> None:
@@ -180,9 +186,9 @@ class DataPlane:
             requested,
             allow,
             problem.fields(),
-            self._limit_fields(explanation.decision, self.clock.now())
-            if explanation.decision is not None
-            else b"",
+            b""
+            if explanation.decision is None
+            else self._limit_fields(explanation.decision, self.clock.now()),
         )
         connection.respond(problem.status, fields, problem.body())
 
@@ -242,9 +248,7 @@ class DataPlane:
         self, http: HttpRequest, connection: ClientConnection, explanation: Explanation
     ) -> Exchange | Problem | None:
         """``None``: answered already."""
-        sender: KeyFacts = http.sender
-        explanation.tenant = sender.tenant
-        explanation.key_id = sender.key_id
+        explanation.tenant, explanation.key_id = http.sender.tenant, http.sender.key_id
         try:
             endpoint = ENDPOINTS.get(http.path)
             if endpoint is not None:
@@ -266,23 +270,24 @@ class DataPlane:
         connection: ClientConnection,
         explanation: Explanation,
     ) -> Exchange | Problem | None:
-        size = len(http.body)
+        size, headers, request_id = len(http.body), http.headers, explanation.request_id
         asked = endpoint.read(http.body)
         http.body = b""
         if isinstance(asked, Problem):
             return asked
-        sender: KeyFacts = http.sender
+        tenant: str = http.sender.tenant
         explanation.model = asked.model[:SESSION_LIMIT]
         explanation.stream = asked.stream
         explanation.operation = endpoint.operation
         coordinator = self.coordinator
-        classified = coordinator.classify(sender.tenant, asked.service_tier, asked.model)
+        classified = coordinator.classify(tenant, asked.service_tier, asked.model)
         if isinstance(classified, Refusal):
             return Problem(classified.code, classified.message)
         explanation.tier_requested = classified.tier_requested
         if not self.accounts.takes():
             return UNRECORDED
-        deadline = _deadline(http.headers.get(b"x-headway-deadline-ms"), explanation.arrived)
+        wanted = headers.get(b"x-headway-deadline-ms")
+        deadline = None if wanted is None else _deadline(wanted, explanation.arrived)
         if isinstance(deadline, Problem):
             return deadline
         prompt = endpoint.prompt(asked.body)
@@ -290,17 +295,18 @@ class DataPlane:
         task = task_of(http, asked) if program.counts_runs else None
         if isinstance(task, Problem):
             return task
+        named = RUN in headers or SESSION in headers or asked.cache_key
         request = Request(
-            explanation.request_id,
-            sender.tenant,
+            request_id,
+            tenant,
             classified.model,
             classified.tier,
             classified.scale,
             prompt.tokens,
             asked.max_tokens,
-            coordinator.blocks(classified, sender.tenant, prompt.text),
+            coordinator.blocks(classified, tenant, prompt.text),
             explanation.arrived,
-            _stickiness(http, asked, sender.tenant) or explanation.request_id,
+            (_stickiness(http, asked, tenant) or request_id) if named else request_id,
             deadline,
             size,
             None,
@@ -313,9 +319,8 @@ class DataPlane:
         served_name = classified.adapter or program.models[classified.model].served_name
         body = upstream_body(asked, served_name, ask_usage=endpoint.asks_usage)
         exchange = Exchange(self, connection, endpoint, asked, request, body, explanation)
-        decision = coordinator.admit(exchange, request, self.clock.now())
-        explanation.decision = decision
         decided = explanation.decided = self.clock.now()
+        decision = explanation.decision = coordinator.admit(exchange, request, decided)
         if decision.verdict == "refuse":
             return Problem(
                 decision.code or "internal_error", decision.message, retry_after_us=decision.retry_after_us

@@ -401,10 +401,9 @@ class Exchange:
         self._answered = True
         self.deadline = self._total_at
         self._explanation.first_byte = self.plane.clock.now()
-        fields = self.plane.answer_fields(self._explanation, dispatch, self._explanation.first_byte)
-        self._connection.begin(
-            200, b"content-type: %b\r\ncache-control: no-cache\r\n%b" % (self._type, fields), out
-        )
+        now, more = self._explanation.first_byte, b"cache-control: no-cache\r\n"
+        fields = self.plane.answer_fields(self._explanation, dispatch, now, self._type, more)
+        self._connection.begin(200, fields, out)
         self.plane.accounts.passed(dispatch, 0)
         self.plane.coordinator.first_byte(dispatch)
 
@@ -457,9 +456,9 @@ class Exchange:
         else:  # the engine refused it: it is well, and no work was done
             plane.coordinator.first_byte(dispatch)
             self._settle("aborted", Usage(0, 0, 0), "failed", by_engine=True)
-        fields = plane.answer_fields(self._explanation, dispatch, now)
+        fields = plane.answer_fields(self._explanation, dispatch, now, self._type)
         self._finish("completed", status, now)
-        self._connection.respond(status, b"content-type: %b\r\n%b" % (self._type, fields), body)
+        self._connection.respond(status, fields, body)
 
     def _attempt_failed(self, reason: FailReason) -> None:
         """Nothing was sent to the client yet: the policy says whether another replica is tried."""

@@ -12,19 +12,27 @@ import re
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 
+_LENGTHS = 32
+"""Of messages under one head, whose heads are kept whole."""
+
 
 class KnownHead:
     """The bytes of a head around the length it stated."""
 
-    __slots__ = ("_size", "after", "before")
+    __slots__ = ("_size", "_whole", "after", "before")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
         self.after = after
         self._size = len(before) + len(after)
+        self._whole: dict[int, bytes] = {}
+        """By bytes of a message: the head, length included, that it had."""
 
     def body_of(self, buffer: bytearray, nbytes: int) -> memoryview | None:
         """The body, if the first ``nbytes`` are this head and one whole body; to be copied at once."""
+        whole = self._whole.get(nbytes)
+        if whole is not None and buffer.startswith(whole):
+            return memoryview(buffer)[len(whole) : nbytes]
         if not buffer.startswith(self.before):
             return None
         # What is left is a number of d digits and a body of that many bytes. So there are at most two
@@ -41,7 +49,12 @@ class KnownHead:
             if not buffer.startswith(end, at):
                 return None
         start = at + len(end)
-        return memoryview(buffer)[start:nbytes] if start + length == nbytes else None
+        if start + length != nbytes:
+            return None
+        if len(self._whole) >= _LENGTHS:
+            self._whole.clear()
+        self._whole[nbytes] = self.before + end
+        return memoryview(buffer)[start:nbytes]
 
 
 def cut(buffer: bytearray, nbytes: int) -> tuple[bytes, bytes] | None:

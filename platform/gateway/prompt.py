@@ -140,18 +140,19 @@ def normalised_text(body: dict[str, Any]) -> str:
         parts.append(orjson.dumps(tools, option=orjson.OPT_SORT_KEYS).decode())
         parts.append("\n")
     for message in body["messages"]:
-        parts.append(message["role"])
-        parts.append("\n")
-        content = message.get("content")
+        content, calls = message.get("content"), message.get("tool_calls")
+        if isinstance(content, str) and not calls:  # as nearly always
+            parts.append(f"{message['role']}\n{content}\n")
+            continue
+        parts.append(f"{message['role']}\n")
         if isinstance(content, str):
             parts.append(content)
         elif content is not None:
             parts += [part_text(part) for part in (content if isinstance(content, list) else (content,))]
-        calls = message.get("tool_calls")
         if calls:
             parts.append(plain(calls))
         parts.append("\n")
-    return "".join(parts)
+    return parts[0] if len(parts) == 1 else "".join(parts)
 
 
 def part_text(part: object) -> str:
@@ -180,9 +181,9 @@ def estimate_tokens(text: str, encoded: bytes, messages: int) -> int:
 
     A character of two to four bytes is closer to one token than its bytes alone would say.
     """
-    wide = len(encoded) - len(text)
-    tenths = (len(encoded) + wide // 2) * 10
-    return max(1, -(-tenths // BYTES_PER_TOKEN_TENTHS)) + TOKENS_PER_MESSAGE * messages
+    size = len(encoded)
+    tenths = (size + (size - len(text)) // 2) * 10
+    return (-(-tenths // BYTES_PER_TOKEN_TENTHS) or 1) + TOKENS_PER_MESSAGE * messages
 
 
 def upstream_body(asked: ModelRequest, served_name: str, *, ask_usage: bool = True) -> bytes:

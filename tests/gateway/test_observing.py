@@ -277,7 +277,7 @@ async def test_a_pool_whose_engine_changes_is_asked_anew(tmp_path):
             await until_shown(gw, one.url, engine="vllm")
             program = gw.coordinator.program
             (pool,) = program.records.pools
-            gw.coordinator._program = type(program)(
+            gw.coordinator.program = type(program)(
                 replace(program.records, pools=(replace(pool, engine="trtllm"),))
             )
             await until_shown(gw, one.url, engine="trtllm", running=9)

@@ -148,15 +148,15 @@ class ClientConnection(RequestReader):
         """A whole answer. ``fields``: complete header lines, without content-length and date."""
         request = self._current
         assert request is not None  # noqa: S101 - only called while answering
-        last = self._last()
+        listener = self._listener
         if request.method == "HEAD":
             body = b""
         head = b"%b%b%bcontent-length: %d\r\n%b\r\n" % (
             STATUS_LINE[status],
-            self._listener.date,
+            listener.date,
             fields,
             len(body),
-            CLOSE if last else b"",
+            b"" if request.keep_alive and not listener.draining else self._closing(request),
         )
         if len(body) < JOIN_BELOW:
             self.transport.write(head + body)
@@ -175,7 +175,7 @@ class ClientConnection(RequestReader):
             self._listener.date,
             fields,
             coding,
-            CLOSE if self._last() else b"",
+            b"" if request.keep_alive and not self._listener.draining else self._closing(request),
         )
         self.transport.write(head + self._framed(first) if first else head)
 
@@ -231,12 +231,10 @@ class ClientConnection(RequestReader):
     def _framed(self, data: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
-    def _last(self) -> bool:
-        request = self._current
-        assert request is not None  # noqa: S101 - only called while answering
-        if self._listener.draining:
-            request.keep_alive = False
-        return not request.keep_alive
+    def _closing(self, request: HttpRequest) -> bytes:
+        """The answer to ``request`` is the last, and says so."""
+        request.keep_alive = False
+        return CLOSE
 
     def _pump(self) -> None:
         """Start what waits, one at a time; a loop, so that many quick answers do not recurse."""
