@@ -140,8 +140,9 @@ class Exchange:
         if serving is not None and serving.model.name != self.request.model:
             self._rename(serving.model.served_name)
         timeouts = plane.timeouts(dispatch.decision.route)
-        self._total_at = self._total_at or now + timeouts.total
-        self.deadline = min(now + timeouts.first_byte, self._total_at)
+        total_at = self._total_at = self._total_at or now + timeouts.total
+        first_byte_at = now + timeouts.first_byte
+        self.deadline = first_byte_at if first_byte_at < total_at else total_at
         plane.live.add(self)
         if dispatch.ticket.route.steered:
             self._steer(dispatch)

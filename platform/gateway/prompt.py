@@ -23,6 +23,8 @@ BYTES_PER_TOKEN_TENTHS = 38
 """English prose and code run at 3.5 to 4.2 bytes a token in today's vocabularies."""
 
 
+_SELDOM = frozenset({"stream_options", "service_tier", "prompt_cache_key", "n"})
+"""Members that most requests do without."""
 TOKENS_PER_MEDIUM = 512
 """An image, a recording or a file in a prompt: engines make 85 to 3,000 tokens of one."""
 _MEDIUM = "\0medium "
@@ -94,17 +96,22 @@ def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelR
     stream = get("stream")
     if stream is not None and not isinstance(stream, bool):
         return wrong("stream", "must be a boolean")
-    options = get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        return wrong("stream_options", "must be an object")
-    if options is not None and not stream:
-        return wrong("stream_options", "is only allowed when stream is true")
-    tier = get("service_tier")
-    if tier is not None and not isinstance(tier, str):
-        return wrong("service_tier", "must be a string")
-    cache_key = get("prompt_cache_key")
-    if cache_key is not None and not isinstance(cache_key, str):
-        return wrong("prompt_cache_key", "must be a string")
+    tier = cache_key = choices = None
+    wants_usage = False
+    if not _SELDOM.isdisjoint(data):
+        options = get("stream_options")
+        if options is not None and not isinstance(options, dict):
+            return wrong("stream_options", "must be an object")
+        if options is not None and not stream:
+            return wrong("stream_options", "is only allowed when stream is true")
+        tier = get("service_tier")
+        if tier is not None and not isinstance(tier, str):
+            return wrong("service_tier", "must be a string")
+        cache_key = get("prompt_cache_key")
+        if cache_key is not None and not isinstance(cache_key, str):
+            return wrong("prompt_cache_key", "must be a string")
+        wants_usage = bool(options and options.get("include_usage"))
+        choices = get("n")
     limit = None if limits else 0
     for name in limits:
         limit = get(name)
@@ -112,20 +119,11 @@ def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelR
             if type(limit) is not int or not 1 <= limit <= MOST:
                 return wrong(name, "must be a positive integer")
             break
-    choices = get("n")
     if choices is not None and (type(choices) is not int or not 1 <= choices <= MOST):
         return wrong("n", "must be a positive integer")
     answers = (choices or 1) * prompts
-    return ModelRequest(
-        data,
-        model,
-        tier,
-        bool(stream),
-        bool(options and options.get("include_usage")),
-        limit * answers if limit is not None else None,
-        answers,
-        cache_key,
-    )
+    most = limit * answers if limit is not None else None
+    return ModelRequest(data, model, tier, bool(stream), wants_usage, most, answers, cache_key)
 
 
 def normalised_text(body: dict[str, Any]) -> str:
