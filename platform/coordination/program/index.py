@@ -38,6 +38,7 @@ from coordination.program.resolved import (
     Route,
     Scope,
     Segment,
+    Tariff,
     Tenant,
     Tier,
     TokenClasses,
@@ -54,6 +55,8 @@ from coordination.program.teams import (
 from coordination.program.timeline import boundaries, changing, holds, limits_at
 
 MINUTE: Micros = 60 * MILLION
+ANY_LENGTH = 1 << 62
+"""More tokens than any prompt has."""
 
 __all__ = [
     "MINUTE",
@@ -67,6 +70,7 @@ __all__ = [
     "Route",
     "Scope",
     "Segment",
+    "Tariff",
     "Tenant",
     "Tier",
     "TokenClasses",
@@ -84,10 +88,12 @@ class Program:
         "_judge",
         "_pledges",
         "_quotas_of",
+        "_reserved_for",
         "_routes_by_model",
         "_scopes",
         "_segments",
         "adapters",
+        "basis",
         "counts_runs",
         "match_headers",
         "models",
@@ -172,6 +178,9 @@ class Program:
             self._quotas_of.setdefault(quota.tenant, []).append(quota)
         self.reservations = {held.key: held for held in _reservations(records, self.pools)}
         """By key."""
+        self._reserved_for: dict[str, list[Reservation]] = {}
+        for held in self.reservations.values():
+            self._reserved_for.setdefault(held.tenant, []).append(held)
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
         self.routes = {r.name: _route(i, r) for i, r in enumerate(by_rank)}
         self.selective = any(route.selective for route in self.routes.values())
@@ -190,6 +199,8 @@ class Program:
         """What administrators of tenants set for their teams, as far as this policy lets it stand."""
         self.overlay = Overlay()
         self._judge = Judge(self._path, lambda name: self._quotas_of.get(name, ()))
+        self.basis = object()
+        """Another one as soon as a scope is no longer what it was: a mark for what is kept of scopes."""
 
     def follow(
         self, weights: Mapping[str, Ppm], limits: TeamLimits | None = None, before: Teams | None = None
@@ -210,6 +221,7 @@ class Program:
         elif all(found.weights.get(name) == held.weights.get(name) for name in of):
             return False
         self._scopes.clear()
+        self.basis = object()
         return True
 
     def _set_limits(self, team: Tenant, amounts: Amounts) -> None:
@@ -230,6 +242,7 @@ class Program:
         program of ten thousand tenants at once takes 20 ms."""
         records = self.records
         named: list[dict[Any, Any]] = [self.quotas, self.tenants, self._pledges, self.reservations]
+        named.append(self._reserved_for)
         found = [*named, self._quotas_of, self._scopes, self.overlay.laid]
         return [*found, records.quotas, records.tenants, records.reservations, records.routes]
 
@@ -240,6 +253,16 @@ class Program:
     def reservations_within(self, tenant: str) -> list[Reservation]:
         """Of ``tenant`` and of all below it."""
         return [held for held in self.reservations.values() if f"{held.tenant}/".startswith(f"{tenant}/")]
+
+    def reserved_tier(self, tenant: Tenant, model: str) -> Tier | None:
+        """The tier of the reservation a tenant may use for a model: its default tier's if there is one."""
+        held = [one for node in tenant.path for one in self._reserved_for.get(node, ())]
+        held = [one for one in held if self.pools[one.pool].model.name == model]
+        if not held:
+            return None
+        if any(one.tier == tenant.default_tier for one in held):
+            return self.tiers[tenant.default_tier]
+        return self.tiers[min(held, key=lambda one: one.index).tier]
 
     def scope(self, tenant: str, tier: str, model: str) -> Scope:
         """What applies to the three together. Raises KeyError for a name the policy lacks."""
@@ -502,6 +525,12 @@ def _route(index: int, record: RouteRecord) -> Route:
         record=record,
         bounds=_arms(record),
         selective=_selective(record),
+        least=record.match.prompt_tokens_min,
+        most=ANY_LENGTH if record.match.prompt_tokens_max is None else record.match.prompt_tokens_max,
+        reaches=tuple(
+            (target.pool, *(name for name in record.fallback if name != target.pool))
+            for target in record.targets
+        ),
         steered=record.hedging is not None or bool(mirrors) or bool(trials),
         trials=trials,
         mirrors=mirrors,

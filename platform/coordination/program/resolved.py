@@ -179,10 +179,12 @@ class Route:
     mirrors: tuple[tuple[str, int], ...]
     """Pools that get copies, each with the point on [0, 2**64) below which a request is copied."""
 
-    def serves(self, prompt_tokens: int) -> bool:
-        match = self.record.match
-        top = match.prompt_tokens_max
-        return match.prompt_tokens_min <= prompt_tokens and (top is None or prompt_tokens < top)
+    least: int
+    """Prompts of so many tokens are served, up to ..."""
+    most: int
+    """... less than so many."""
+    reaches: tuple[tuple[str, ...], ...]
+    """Of each target, its pool and after it the fallbacks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +226,34 @@ class Price:
     reasoning: int
     multipliers: dict[str, Ppm]
 
-    def spend(self, tier: str, usage: TokenClasses) -> int:
+    def under(self, tier: str) -> Tariff:
+        return Tariff(
+            self.uncached,
+            self.cached,
+            self.output,
+            self.cache_write,
+            self.reasoning,
+            self.multipliers.get(tier, MILLION),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tariff:
+    """Nano-units of money per token, as one tier is billed."""
+
+    uncached: int
+    cached: int
+    output: int
+    cache_write: int
+    reasoning: int
+    multiplier: Ppm
+
+    def expected(self, uncached: int, cached: int, output: int) -> int:
+        """Before anything is known of the two rarer classes."""
+        nano = uncached * self.uncached + cached * self.cached + output * self.output
+        return nano if self.multiplier == MILLION else nano * self.multiplier // MILLION
+
+    def spend(self, usage: TokenClasses) -> int:
         nano = (
             usage.uncached_input * self.uncached
             + usage.cached_input * self.cached
@@ -232,8 +261,7 @@ class Price:
             + usage.output * self.output
             + usage.reasoning * self.reasoning
         )
-        multiplier = self.multipliers.get(tier)
-        return nano if multiplier is None else nano * multiplier // MILLION
+        return nano if self.multiplier == MILLION else nano * self.multiplier // MILLION
 
 
 @dataclass(frozen=True, slots=True, eq=False)

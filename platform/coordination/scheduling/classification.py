@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import xxhash
 
-from coordination.program.index import Program, Tenant, Tier
+from coordination.program.index import Program, Tier
 from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Classified, Refusal
 
@@ -29,7 +29,7 @@ def classify(program: Program, tenant: str, service_tier: str | None, model: str
         return Refusal("tier_not_entitled", "This account has no place in the current policy.")
     adapter = model if model in program.adapters else ""
     if service_tier == "scale":
-        tier = _reserved_tier(program, who, found.name)
+        tier = program.reserved_tier(who, found.name)
         if tier is None:
             return Refusal("tier_not_entitled", "service_tier `scale` needs a reservation for this model.")
         return Classified(found.name, tier.name, True, "scale", adapter)
@@ -66,15 +66,3 @@ def block_hashes(text: bytes, salt: int) -> list[int]:
 
 def _said(tier: Tier) -> str:
     return tier.service_tier[0] if tier.service_tier else tier.name
-
-
-def _reserved_tier(program: Program, tenant: Tenant, model: str) -> Tier | None:
-    """The tier of the tenant's reservation for a model: its default tier's if it has one there."""
-    tiers = [
-        reservation.tier
-        for reservation in program.reservations.values()
-        if reservation.tenant in tenant.path and program.pools[reservation.pool].model.name == model
-    ]
-    if not tiers:
-        return None
-    return program.tiers[tenant.default_tier if tenant.default_tier in tiers else tiers[0]]

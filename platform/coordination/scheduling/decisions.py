@@ -6,13 +6,13 @@ mutable object that holds what was set aside for it and where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
-from coordination.program.index import Price, Reservation, Route, Scope
+from coordination.program.index import Reservation, Route, Scope, Tariff
 from coordination.program.records import Micros
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.reasons import TraceLine, render
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.promises import Promise
     from coordination.scheduling.reservations import LaneBuckets
-    from coordination.scheduling.runs import Course
+    from coordination.scheduling.runs import Course, Kind
     from coordination.scheduling.scopes import Chain, Drawn
     from coordination.scheduling.turns import Turn
     from coordination.scheduling.waiting import Queue
 
 Verdict = Literal["admit", "queue", "refuse"]
+
+NO_COURSES: Final[Mapping[Kind, Course]] = {}
 
 WAITING: Final = 0
 IN_FLIGHT: Final = 1
@@ -192,7 +194,6 @@ class Ticket:
         "owed",
         "pool",
         "prefilling",
-        "price",
         "progressed",
         "queue",
         "replica",
@@ -203,6 +204,7 @@ class Ticket:
         "second",
         "seen",
         "status",
+        "tariff",
         "timed",
         "tried",
         "turn",
@@ -217,16 +219,18 @@ class Ticket:
         scope: Scope,
         chain: Chain,
         route: Route,
-        pool: PoolState,
-        price: Price | None,
+        tariff: Tariff | None,
+        now: Micros,
     ) -> None:
         self.request = request
         self.decision = decision
         self.scope = scope
         self.chain = chain
         self.route = route
-        self.pool = pool
-        self.price = price
+        self.pool: PoolState
+        """Where it waits, or is about to."""
+        self.tariff = tariff
+        """Prices in force when it came; None where there are none."""
         self.status = WAITING
         self.timed = False
         self.attempt = 0
@@ -246,7 +250,7 @@ class Ticket:
         """Went before higher bands because its own was owed (R14)."""
         self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
         """Held, then charged: requests, input, output and total tokens, spend."""
-        self.courses: tuple[Course, ...] = ()
+        self.courses: Mapping[Kind, Course] = NO_COURSES
         """The run and the session it is a step of, where they are counted."""
         self.delayed = False
         """Not in its queue: it waits to conform, because its run goes in a circle, or for a cap."""
@@ -256,14 +260,14 @@ class Ticket:
         """For which of them it stands aside."""
         self.drawn: Drawn | None = None
         """Its parts of shared limits, where it has any."""
-        self.held_at: Micros = 0
+        self.held_at = now
         self.reservation: Reservation | None = None
         self.lane: LaneBuckets | None = None
         self.burn = (0, 0)
         self.queue: Queue | None = None
         self.leaf: Leaf | None = None
         self.weights: tuple[int, ...] = scope.weights
-        self.enqueued: Micros = 0
+        self.enqueued = now
         self.order = 0
         """Position among all requests ever admitted: who came first."""
         self.turn: Turn | None = None

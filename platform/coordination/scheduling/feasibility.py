@@ -8,6 +8,7 @@ from coordination.scheduling import reasons
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.fairness import Node
 from coordination.scheduling.leaves import Leaf
+from coordination.scheduling.plans import Place
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.refusals import SENTENCES, refuse
 from coordination.scheduling.settlement import displace
@@ -17,10 +18,10 @@ from coordination.scheduling.waiting import HELD_BYTES, Queue, last_of
 
 
 def feasible(
-    state: State, pool: PoolState, scope: Scope, request: Request, decision: Decision, now: Micros, more: bool
+    state: State, place: Place, scope: Scope, request: Request, decision: Decision, now: Micros, more: bool
 ) -> tuple[str, str | None]:
     """A4 (R11, R12): ``("go" | "spill" | "refuse", tier to fall to)``."""
-    tier = scope.tier
+    tier, pool = scope.tier, place.pool
     action = tier.overflow
     if not pool.healthy:
         decision.trace.append((reasons.UNHEALTHY_POOL, pool.pool.name))
@@ -28,9 +29,7 @@ def feasible(
             return "spill", None
     if not pool.waiting:
         return "go", None
-    queue = pool.queue(tier.band)
-    wait = 0
-    leaf = queue.leaf(scope.leaf_path)
+    queue, leaf = place.queue(), place.leaf()
     if leaf.cost_ahead:
         share, capacity = _share(leaf, pool, queue, now), pool.throughput.capacity
         wait = leaf.cost_ahead * MILLION * MILLION // (share * capacity)

@@ -17,7 +17,7 @@ def headroom(program: Program, state: State, decision: Decision, now: Micros) ->
     request = decision.request
     if decision.tier not in program.tiers or request.tenant not in program.tenants:
         return Headroom(None, None)
-    chain = state.chain(program.scope(request.tenant, decision.tier, request.model), now)
+    chain = state.plan(program, request.tenant, decision.tier, request.model, now).chain
     requests, tokens = _tightest(chain.requests, now), _tightest(chain.tokens, now)
     for path in chain.shared:
         if path.dimension:
@@ -35,7 +35,7 @@ def run_left(
     task = request.task
     if task is None or decision.tier not in program.tiers or request.tenant not in program.tenants:
         return None, None
-    chain = state.chain(program.scope(request.tenant, decision.tier, request.model), now)
+    chain = state.plan(program, request.tenant, decision.tier, request.model, now).chain
     if not chain.guards:
         return None, None
     return left(chain.guards, state.runs.courses(request.tenant, task, now))

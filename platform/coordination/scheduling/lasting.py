@@ -87,14 +87,13 @@ def recount(state: State, attempts: Iterable[Used], now: Micros) -> int:
     counted = 0
     for one in attempts:
         try:
-            scope = state.program.scope(one.tenant, one.tier, one.model)
+            chain = state.plan(state.program, one.tenant, one.tier, one.model, now).chain
         except KeyError:
             continue
-        chain = state.chain(scope, now)
         spend = one.spend_nano
         if spend is None:
             price = state.program.segment_at(one.started_at).prices.get(one.model)
-            spend = 0 if price is None else price.spend(one.tier, one.usage)
+            spend = 0 if price is None else price.under(one.tier).spend(one.usage)
         read, made = one.usage.computed + one.usage.cached_input, one.usage.generated
         amounts: Amounts = (1, read, made, read + made, spend)
         for dimension, meter in chain.lasting:

@@ -74,4 +74,4 @@ def raise_limits(
             else:
                 resized(meter, ceiling, quota.zone, now)
     if before.keys() | state.raised.keys():
-        state.chains.clear()
+        state.mark = object()

@@ -9,17 +9,82 @@ import xxhash
 
 from coordination.program.index import Route, Scope, Segment
 from coordination.program.records import RouteMatch
+from coordination.scheduling import reasons
+from coordination.scheduling.state import State
 from coordination.scheduling.values import Request, Traits
 
 
 def first_match(scope: Scope, request: Request) -> Route | None:
     """The first route by rank that serves a prompt of this length, and asks for nothing it lacks."""
+    tokens = request.prompt_tokens
     for route in scope.routes:
-        if route.serves(request.prompt_tokens) and (
+        if route.least <= tokens < route.most and (
             not route.selective or suits(route.record.match, request.traits)
         ):
             return route
     return None
+
+
+def reach(
+    state: State, scope: Scope, route: Route, request: Request, trace: list[reasons.TraceLine]
+) -> Sequence[str]:
+    """The arm's pool and, after it, the route's fallbacks (R4, R12). ``scale`` goes only where the
+    tenant's reservation is."""
+    if request.scale:
+        return _reserved(state, scope, route, request, trace)
+    reaches = route.reaches
+    if len(reaches) == 1:
+        at, found = 0, reaches[0]
+    else:
+        at = point(state.route_salt, route.name, request.stickiness)
+        found = arm(route, at)
+    trace.append((reasons.ROUTE, route.name, found[0], at, route.bounds))
+    if state.draining or (route.trials and route.name in state.trials):
+        return _what_is_left(state, route, at, found, trace)
+    return found
+
+
+def _reserved(
+    state: State, scope: Scope, route: Route, request: Request, trace: list[reasons.TraceLine]
+) -> list[str]:
+    """Of all that a route reaches, the one pool of those with a reservation for the request."""
+    segment, record = state.segment, route.record
+    targets = (*(target.pool for target in record.targets), *record.fallback)
+    found = [pool for pool in targets if segment.lanes_for(pool, scope)]
+    if state.draining:
+        found = _open_to_new(state, found, trace)
+    if len(found) > 1:
+        at = point(state.route_salt, route.name, request.stickiness)
+        found = [lane_at(segment, scope, found, at)]
+    if found:
+        trace.append((reasons.LANE_POOL, route.name, found[0]))
+    return found
+
+
+def _what_is_left(
+    state: State, route: Route, at: int, reached: Sequence[str], trace: list[reasons.TraceLine]
+) -> list[str]:
+    """Of a reach, without canaries that were given up and pools that an override drains."""
+    record, pool, found = route.record, reached[0], list(reached)
+    gone: Collection[str] = ()
+    if route.trials and (trials := state.trials.get(route.name)) is not None and (gone := trials.gone):
+        instead = arm_instead(route, at, gone)
+        verdict = trials.trials[pool].given_up if pool != instead else None
+        if verdict is not None:
+            trace.append((reasons.GIVEN_UP, pool, verdict.why, verdict.figure, verdict.others, instead))
+        found = [instead, *(name for name in record.fallback if name != instead and name not in gone)]
+    if not state.draining:
+        return found
+    others = [arm.pool for arm in record.targets if arm.weight and arm.pool not in (*found, *gone)]
+    return _open_to_new(state, [*found, *others] if found[0] in state.draining else found, trace)
+
+
+def _open_to_new(state: State, pools: list[str], trace: list[reasons.TraceLine]) -> list[str]:
+    """Of these pools, those that no override drains (R12): of the arm's it is known why it is passed over."""
+    for name in pools:
+        if name in state.draining:
+            trace.append((reasons.DRAINED, name, state.draining[name]))
+    return [name for name in pools if name not in state.draining]
 
 
 def suits(match: RouteMatch, traits: Traits) -> bool:
@@ -36,12 +101,13 @@ def point(route_salt: str, route: str, stickiness: str) -> int:
     return xxhash.xxh3_64_intdigest(f"{route_salt}\0{route}\0{stickiness}".encode())
 
 
-def arm(route: Route, at: int) -> str:
-    """The pool on whose interval ``at`` lies. Arms keep their order, so growing one only extends it."""
+def arm(route: Route, at: int) -> tuple[str, ...]:
+    """The pool on whose interval ``at`` lies, and its fallbacks. Arms keep their order, so growing one only
+    extends it."""
     for position, end in enumerate(route.bounds):
         if at < end:
-            return route.record.targets[position].pool
-    return route.record.targets[-1].pool
+            return route.reaches[position]
+    return route.reaches[-1]
 
 
 def arm_instead(route: Route, at: int, gone: Collection[str]) -> str:

@@ -8,6 +8,7 @@ or longer than its wall time allows, is forgotten, the oldest first when there a
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from coordination.program.records import MILLION, GuardsRecord, LoopGuardRecord, Micros
@@ -115,7 +116,7 @@ class Runs:
 
 
 def broken(
-    guards: tuple[Guard, ...], courses: dict[Kind, Course], tokens: int, call: int, now: Micros
+    guards: tuple[Guard, ...], courses: Mapping[Kind, Course], tokens: int, call: int, now: Micros
 ) -> Broken | None:
     """The first guard that has no room for a request which holds ``tokens``; None: all have."""
     for guard in guards:
@@ -138,7 +139,7 @@ def broken(
     return None
 
 
-def slowed(guards: tuple[Guard, ...], courses: dict[Kind, Course], call: int, most: Micros) -> Micros:
+def slowed(guards: tuple[Guard, ...], courses: Mapping[Kind, Course], call: int, most: Micros) -> Micros:
     """How long a request waits because its run seems to go in a circle; at most ``most``."""
     longest = 0
     for guard in guards:
@@ -150,7 +151,7 @@ def slowed(guards: tuple[Guard, ...], courses: dict[Kind, Course], call: int, mo
     return min(longest, most)
 
 
-def left(guards: tuple[Guard, ...], courses: dict[Kind, Course]) -> tuple[int | None, int | None]:
+def left(guards: tuple[Guard, ...], courses: Mapping[Kind, Course]) -> tuple[int | None, int | None]:
     """Tokens and steps the tightest guards still allow; None where nothing limits."""
     tokens: int | None = None
     steps: int | None = None
@@ -167,7 +168,7 @@ def left(guards: tuple[Guard, ...], courses: dict[Kind, Course]) -> tuple[int | 
     return tokens, steps
 
 
-def standing(task: Task, courses: dict[Kind, Course]) -> Run | None:
+def standing(task: Task, courses: Mapping[Kind, Course]) -> Run | None:
     """Where its run stands as a request arrives, for ``las``."""
     course = courses.get("run")
     if course is None:

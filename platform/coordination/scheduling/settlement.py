@@ -94,7 +94,7 @@ def settle(
     request = ticket.request
     if outcome == "completed":
         state.expected_output(request.tenant, request.model).add(usage.generated)
-    for course in ticket.courses:
+    for course in ticket.courses.values():
         course.attained += cost
         course.last = now
     done = Charge(
@@ -266,14 +266,13 @@ def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
     old = ticket.amounts
     uncached, cached, output = usage.computed, usage.cached_input, usage.generated
     cost = ticket.scope.model.cost(uncached, cached, output)
-    price = ticket.price
-    spend = 0 if price is None else price.spend(ticket.decision.tier, usage)
+    spend = 0 if ticket.tariff is None else ticket.tariff.spend(usage)
     prompt = uncached + cached
     new: Amounts = (1, prompt, output, prompt + output, spend)
     delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
     ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now, ticket.drawn)
     ticket.amounts = new
-    for course in ticket.courses:
+    for course in ticket.courses.values():
         course.tokens += delta[3]
     if ticket.lane is not None and ticket.reservation is not None:
         burnt = burn(ticket.reservation, usage)
@@ -305,7 +304,7 @@ def levy(ticket: Ticket, delta: int) -> None:
 
 def _closed(state: State, ticket: Ticket) -> None:
     """It holds nothing any more: what it used is used."""
-    for course in ticket.courses:
+    for course in ticket.courses.values():
         course.open -= 1
     if ticket.chain.lasting:
         state.open.discard(ticket)
@@ -325,7 +324,7 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
     ticket.chain.release(ticket.request.size)
     if ticket.caps:
         release(ticket)
-    for course in ticket.courses:  # the step was never made
+    for course in ticket.courses.values():  # the step was never made
         course.steps -= requests
         course.tokens -= total
     _closed(state, ticket)

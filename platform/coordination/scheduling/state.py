@@ -20,6 +20,7 @@ from coordination.scheduling.decisions import WAITING, Decision, Ticket
 from coordination.scheduling.estimates import OutputQuantile
 from coordination.scheduling.lending import KEPT, POOL, THROUGH, meter_key
 from coordination.scheduling.limits import MeterKey, QuotaMeter, Slots, quota_key, resized
+from coordination.scheduling.plans import MOST, Plan
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.promises import Envelope, Kept
 from coordination.scheduling.ramps import Ramp
@@ -40,7 +41,6 @@ class State:
         "_expiry",
         "_order",
         "caps",
-        "chains",
         "copies",
         "credited",
         "delaying",
@@ -49,9 +49,11 @@ class State:
         "hedges",
         "kept",
         "lanes",
+        "mark",
         "meters",
         "open",
         "outputs",
+        "plans",
         "pools",
         "program",
         "promised",
@@ -91,7 +93,10 @@ class State:
         self.ramps: dict[tuple[str, str], Ramp] = {}
         """(tenant, tier) -> how its use may grow (R10)."""
         self.lanes: dict[str, LaneBuckets] = {}
-        self.chains: dict[Scope, Chain] = {}
+        self.plans: dict[tuple[str, str, str], Plan] = {}
+        """(tenant, tier, model) -> what is the same for all of their requests."""
+        self.mark = object()
+        """Another one as soon as limits, prices, reservations or pools may be: plans carry it."""
         self.outputs: dict[tuple[str, str], OutputQuantile] = {}
         """(tenant, model) -> what its answers came to."""
         self.pools: dict[str, PoolState] = {}
@@ -135,21 +140,29 @@ class State:
         if now < segment.start or (segment.end is not None and now >= segment.end):
             before, segment = segment, self.program.segment_at(now)
             self.segment = segment
+            self.mark = object()
             if segment.limits != before.limits:
-                self.chains.clear()
                 for _ in resizing(self, lambda: now):
                     pass
         return segment
 
-    def chain(self, scope: Scope, now: Micros) -> Chain:
-        found = self.chains.get(scope)
-        if found is None:
-            ramp = self._ramp(scope, now)
-            found = self.chains[scope] = build_chain(
-                scope, self.program, self.at(now), self.meters, self.shares, self.slots, self.caps, ramp, now
+    def plan(self, program: Program, tenant: str, tier: str, model: str, now: Micros) -> Plan:
+        """What is known of a request before it is looked at. Raises KeyError for a name the program lacks."""
+        key = (tenant, tier, model)
+        found = self.plans.get(key)
+        if found is None or found.mark is not self.mark or found.basis is not program.basis:
+            segment = self.at(now)
+            scope = program.scope(tenant, tier, model)
+            chain = build_chain(
+                *(scope, self.program, segment, self.meters, self.shares, self.slots, self.caps),
+                self._ramp(scope, now),
+                now,
             )
             if self.raised or self.program.overlay.set_by:
-                found.labels = tuple([self._label(meter.key) for _, meter in found.rates])
+                chain.labels = tuple([self._label(meter.key) for _, meter in chain.rates])
+            if len(self.plans) >= MOST:
+                del self.plans[next(iter(self.plans))]
+            found = self.plans[key] = Plan(scope, segment, chain, program.basis, self.mark)
         return found
 
     def _label(self, key: MeterKey) -> str:

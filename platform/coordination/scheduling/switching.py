@@ -31,9 +31,9 @@ class Switch:
         """``leaving``: further things that end with the old policy, let go of piece by piece too."""
         self._now = now
         old = state.program
-        chains, state.chains = state.chains, {}
+        plans, state.plans = state.plans, {}
         _at_once(state, program, now)
-        self._work = self._pieces(state, program, [chains, *leaving], old if old is not program else None)
+        self._work = self._pieces(state, program, [plans, *leaving], old if old is not program else None)
 
     def step(self, now: Micros, pieces: int = PIECES) -> bool:
         """Do some of what is left; ``False`` when that was all."""
@@ -100,6 +100,7 @@ def _at_once(state: State, program: Program, now: Micros) -> None:
     reordered = any(before[n].order != tier.order for n, tier in program.tiers.items() if n in before)
     state.program = program
     state.segment = program.segment_at(now)
+    state.mark = object()
     for name, pool in program.pools.items():
         state.pool(name, now).resize(pool, now)
     for ticket in list(state.tickets.values()):

@@ -84,7 +84,7 @@ def test_arms_follow_their_weights_and_stay_with_the_run():
     policy = a_policy().model().pool("p").pool("canary").tier().tenant()
     program = policy.route("all", ("p", 90), ("canary", 10)).load()
     route = program.routes["all"]
-    pools = [arm(route, point("salt", "all", f"run{number}")) for number in range(2000)]
+    pools = [arm(route, point("salt", "all", f"run{number}"))[0] for number in range(2000)]
     assert 140 < pools.count("canary") < 260
     state = new_state(program, route_salt="salt", seed=1, now=START)
     assert len({ask(state, stickiness="run7").pool for _ in range(5)}) == 1
@@ -94,7 +94,7 @@ def test_growing_a_canary_only_extends_its_interval():
     def arms(canary: int) -> list[str]:
         policy = a_policy().model().pool("p").pool("canary").tier().tenant()
         route = policy.route("all", ("p", 100 - canary), ("canary", canary)).load().routes["all"]
-        return [arm(route, point("salt", "all", f"run{number}")) for number in range(1000)]
+        return [arm(route, point("salt", "all", f"run{number}"))[0] for number in range(1000)]
 
     small, large = arms(5), arms(20)
     assert all(after == "canary" for before, after in zip(small, large, strict=True) if before == "canary")

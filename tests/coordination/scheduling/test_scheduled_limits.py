@@ -80,7 +80,7 @@ def test_a_limit_is_what_is_scheduled_at_that_instant(scheduled, instant, limit)
 
 def asked(state: State, now: int, count: int = 1) -> int:
     """How many of so many requests at one instant the limit has room for."""
-    chain = state.chain(state.program.scope("acme", "standard", "llama-3-8b"), now)
+    chain = state.plan(state.program, "acme", "standard", "llama-3-8b", now).chain
     passed = 0
     for _ in range(count):
         if all(meter.room(1, now) >= 0 for _, meter in chain.rates):

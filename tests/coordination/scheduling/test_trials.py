@@ -57,7 +57,7 @@ class Bench:
         return next(
             f"s{n}"
             for n in range(10_000)
-            if arm(self.program.routes["all"], point("salt", "all", f"s{n}")) == pool
+            if arm(self.program.routes["all"], point("salt", "all", f"s{n}"))[0] == pool
         )
 
     def end(
@@ -245,7 +245,7 @@ def test_an_arm_is_left_only_if_it_is_gone_and_for_one_that_is_not(weights, at, 
         made.pool(f"p{number}")
     route = made.route("all", *((f"p{n}", w) for n, w in enumerate(weights))).load().routes["all"]
     names = {f"p{n}" for n in gone}
-    first, found = arm(route, at), arm_instead(route, at, names)
+    first, found = arm(route, at)[0], arm_instead(route, at, names)
     left = {f"p{n}" for n, weight in enumerate(weights) if weight} - names
     if first not in names or not left:
         assert found == first
