@@ -51,7 +51,8 @@ def _report(length: Length, promise: Promise, other: Length, its: Promise) -> Di
     where = f"{promise.path}/uncached_input"
     fix = None
     if other.max is not None and other.max < _top(length):
-        edit = {"op": "add", "path": f"{where}/min", "value": other.max + 1}
+        how = "replace" if length.min else "add"
+        edit = {"op": how, "path": f"{where}/min", "value": other.max + 1}
         fix = Fix(f"begin it at {other.max + 1:,}", "unsafe", (edit,))
     return report(
         RULE,
