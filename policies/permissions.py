@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from foundation.actors import Actor
 from foundation.http import Forbidden
-from tenancy.models import Role
+from tenancy.models import Role, User
 from tenancy.permissions import holds
-from tenancy.selectors import STAFF_ROLES
+from tenancy.selectors import STAFF_ROLES, tenant_roles
 
 READ, CHANGE = "read", "policy"
 """Scopes of service tokens."""
@@ -27,3 +27,13 @@ def require_editor(actor: Actor, environment: str) -> None:
             kind="Environment",
             name=environment,
         )
+
+
+def require_asker(actor: Actor, tenant: str) -> None:
+    """People who administer a tenant, or one above it, may ask for changes of its quotas."""
+    held = tenant_roles(actor) if isinstance(actor, User) and actor.is_active else {}
+    if not any(
+        Role.TENANT_ADMIN.value in roles and f"{tenant}/".startswith(f"{above}/")
+        for above, roles in held.items()
+    ):
+        raise Forbidden("forbidden", "Asking for this takes the role of a tenant's administrator.")

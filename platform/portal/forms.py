@@ -42,6 +42,14 @@ class RotateForm(forms.Form):
         return timedelta(hours=self.cleaned_data["hours"])
 
 
+class AskForm(forms.Form):
+    """Another size of a limit, for an operator to review. Whose limit it may be is the service's to say."""
+
+    wish = forms.CharField(max_length=200, label="Limit")
+    amount = forms.CharField(max_length=40, label="Wanted")
+    reason = forms.CharField(max_length=500, label="Reason")
+
+
 class MoveForm(forms.Form):
     """Some weight of one team for another. Whether the teams may be named is the service's to say."""
 

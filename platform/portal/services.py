@@ -13,13 +13,17 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from coordination.spec.quantities import write_ppm
+from coordination.program.teams import Amounts, Thing
+from coordination.spec.quantities import Money, write_ppm
 from fleet.models import Environment
 from foundation.actors import Actor
 from foundation.http import Conflict, FieldError, Forbidden, Invalid, NotFound
 from foundation.locking import locked
-from policies.services.teams import NOT_YOURS
+from policies import selectors as policy
+from policies.services import request_change
+from policies.services.teams import NOT_YOURS, set_team_limits
 from portal.mapping import shares
+from portal.mapping.asking import resized
 from portal.mapping.checking import findings
 from portal.permissions import require_administrator, within
 from portal.selectors import keys
@@ -110,6 +114,46 @@ def move_share(*, actor: Actor, place: Place, giver: str, taker: str, amount: in
         raise Invalid("invalid_policy", wrong[0].message)
     for team in (giver, taker):
         credentials.move_share(actor=actor, environment=place.environment, tenant=team, weight_ppm=then[team])
+
+
+def set_limits(*, actor: Actor, place: Place, team: str, amounts: Amounts, version: str) -> None:
+    """Let these be all limits that are set for a team, seen as ``version``; within the delegation."""
+    require_administrator(actor, place.tenant)
+    require_team(place, team)
+    set_team_limits(
+        actor=actor,
+        environment=place.environment,
+        team=team,
+        amounts=amounts,
+        within=place.tenant,
+        version=version,
+    )
+
+
+def require_team(place: Place, team: str) -> None:
+    """Somebody else's is answered as if there were none."""
+    if team not in place.contract.below:
+        raise NotFound("not_found", "You have no team of that name.")
+
+
+def ask_for(
+    *, actor: Actor, place: Place, quota: str, thing: Thing, amount: int, currency: str, reason: str
+) -> int:
+    """Ask for another size of one of the tenant's limits, or of a team's: the number of the change set that
+    an operator reviews."""
+    require_administrator(actor, place.tenant)
+    document = next((each for each in place.contract.quotas if each.name == quota), None)
+    if document is None or all((one.of, one.per) != thing for one in document.spec.limits):
+        raise NotFound("not_found", "You have no such limit.")
+    base = policy.digests(place.environment, [("Quota", quota)]).get(("Quota", quota), "")
+    return request_change(
+        actor=actor,
+        environment=place.environment,
+        tenant=place.tenant,
+        wanted=resized(document, thing, Money(amount, currency) if thing[0] == "spend" else amount),
+        base_digest=base,
+        reason=reason,
+    ).pk
 
 
 def require_delegated(contract: Contract, giver: str, taker: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.views import keys, overview, refusals, start, teams, usage
+from portal.views import keys, overview, refusals, start, team_limits, teams, usage
 
 PLACE = "<slug:environment>/<path:tenant>/"
 
@@ -19,6 +19,9 @@ urlpatterns = [
     path(f"teams/{PLACE}", teams.teams, name="teams"),
     path(f"preview-share/{PLACE}", teams.preview, name="preview-share"),
     path(f"move-share/{PLACE}", teams.move, name="move-share"),
+    path(f"set-limits/{PLACE}", team_limits.save, name="set-limits"),
+    path(f"preview-limits/{PLACE}", team_limits.preview, name="preview-limits"),
+    path(f"ask-for-more/{PLACE}", team_limits.ask, name="ask-for-more"),
     path(f"usage/{PLACE}", usage.usage, name="usage"),
     path(f"refusals/{PLACE}", refusals.refusals, name="refusals"),
     path(f"request/<slug:request_id>/{PLACE}", refusals.one, name="request"),

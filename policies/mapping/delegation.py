@@ -68,6 +68,11 @@ class Bounds:
     shown: Amounts
     """Of ``above``, what is no secret to the one who asks."""
 
+    @property
+    def currency(self) -> str:
+        """Of the spend limits on its path; a policy has one."""
+        return currency_in(self.documents)
+
     def beyond_weight(self) -> Beyond | None:
         return beyond_weight(self.above)
 
@@ -96,7 +101,7 @@ def bounds(environment: str, team: str, within: str = "") -> Bounds:
 def with_limits(documents: Sequence[Document], team: str, amounts: Amounts) -> list[Document]:
     """The quotas of ``team`` as they would be written with these limits, where that alters them; one that
     it lacks is made. ``documents``: all quotas on its path, whose currency is taken."""
-    currency = next((c for each in documents for c in _currencies(each.spec)), "XXX")
+    currency = currency_in(documents)
     own = [each for each in documents if each.spec.tenant == team]
     wide = [each for each in own if not each.spec.scope.tiers and not each.spec.scope.models]
     edited: dict[str, tuple[Document, dict[Thing, Limit]]] = {}
@@ -126,5 +131,12 @@ def _with(document: Document, limits: tuple[Limit, ...]) -> Document:
     return Document(document.kind, document.metadata, spec, document.positions)
 
 
-def _currencies(quota: Quota) -> list[str]:
-    return [limit.limit.currency for limit in quota.limits if isinstance(limit.limit, Money)]
+def currency_in(quotas: Iterable[Document]) -> str:
+    """Of the first spend limit; ISO 4217's code for none where there is none."""
+    found = (
+        limit.limit.currency
+        for document in quotas
+        for limit in document.spec.limits
+        if isinstance(limit.limit, Money)
+    )
+    return next(found, "XXX")

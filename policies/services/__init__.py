@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from policies.services.builds import build_revision
-from policies.services.change_sets import close_change_set, drop_operation, open_change_set, put_operation
+from policies.services.change_sets import (
+    asked_by,
+    close_change_set,
+    drop_operation,
+    open_change_set,
+    put_operation,
+    request_change,
+)
 from policies.services.checks import report_check
 from policies.services.environments import create_environment
 from policies.services.folders import apply, load_folder
@@ -14,6 +21,7 @@ from policies.services.plans import Plan, plan, validate
 __all__ = [
     "Plan",
     "apply",
+    "asked_by",
     "build_revision",
     "close_change_set",
     "create_environment",
@@ -25,6 +33,7 @@ __all__ = [
     "put_operation",
     "rebuild_head",
     "report_check",
+    "request_change",
     "save_document",
     "validate",
 ]

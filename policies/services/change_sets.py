@@ -5,16 +5,16 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from coordination.spec import KINDS
+from coordination.spec import KINDS, Document
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
-from foundation.http import Invalid
+from foundation.http import Forbidden, Invalid
 from foundation.locking import locked
 from policies import selectors, store
-from policies.mapping.documents import Body
+from policies.mapping.documents import Body, Written
 from policies.mapping.proposals import edits_of, head_digest
 from policies.models import ChangeSet, Operation, Revision
-from policies.permissions import require_editor
+from policies.permissions import require_asker, require_editor
 from policies.services.environments import require_environment
 from policies.services.merging import ended, read_as
 
@@ -24,6 +24,31 @@ def open_change_set(
 ) -> ChangeSet:
     """An empty proposal against ``base``, which is what is current now unless told otherwise."""
     require_editor(actor, environment)
+    return _open(actor, environment, base, reason, ticket)
+
+
+@transaction.atomic
+def request_change(
+    *, actor: Actor, environment: str, tenant: str, wanted: Document, base_digest: str, reason: str
+) -> ChangeSet:
+    """What administrators of ``tenant`` ask for and may not do: a proposal for an operator to review.
+    ``wanted``: one of the tenant's own quotas, as it should be; or one of a tenant below it."""
+    require_asker(actor, tenant)
+    own = wanted.kind == "Quota" and f"{wanted.spec.tenant}/".startswith(f"{tenant}/")
+    if not own:
+        raise Forbidden("forbidden", "You may ask for changes of your own quotas.")
+    change_set = _open(actor, environment, None, reason, asked_by(tenant))
+    written = read_as(wanted.canonical(), environment=environment, kind="Quota", name=wanted.name)
+    _put(actor, change_set, "Quota", wanted.name, written, base_digest)
+    return change_set
+
+
+def asked_by(tenant: str) -> str:
+    """The reference that a tenant's own proposals bear."""
+    return f"asked by {tenant}"
+
+
+def _open(actor: Actor, environment: str, base: Revision | None, reason: str, ticket: str) -> ChangeSet:
     require_environment(environment)
     base = base or selectors.current_revision(environment)
     with transaction.atomic():
@@ -60,6 +85,17 @@ def put_operation(
     written = (
         None if body is None else read_as(body, environment=change_set.environment, kind=kind, name=name)
     )
+    return _put(actor, change_set, kind, name, written, base_digest)
+
+
+def _put(
+    actor: Actor,
+    change_set: ChangeSet,
+    kind: str,
+    name: str,
+    written: Written | None,
+    base_digest: str | None,
+) -> Operation:
     with transaction.atomic():
         _lock_open(change_set)
         if written is not None:

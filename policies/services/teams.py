@@ -8,6 +8,7 @@ from django.db import transaction
 
 from coordination.diagnostics import Diagnostic
 from coordination.program.teams import Amounts, Beyond, Thing
+from coordination.spec.quantities import Money, write_count, write_money
 from fleet.models import Environment
 from foundation.actors import Actor
 from foundation.http import Conflict, FieldError, Forbidden, Invalid
@@ -85,8 +86,19 @@ def beyond(of: Bounds, amounts: Amounts) -> list[FieldError]:
 
 def said(of: Bounds, thing: Thing, found: Beyond) -> str:
     """Without the number, where it is of a tenant that the one who asks is only a part of."""
-    hidden = found.code == "limit_above_parent" and of.shown.get(thing) != found.most
-    return f"this is more {thing[0]} per {thing[1]} than those above you may use" if hidden else found.message
+    if found.most is None:
+        return found.message
+    name = f"{thing[0].replace('_', ' ')} per {thing[1]}"
+    if found.code == "limit_above_policy":
+        return f"at most {shown(of, thing, found.most)} of {name}: no one above has such a limit"
+    if of.shown.get(thing) != found.most:
+        return f"this is more {name} than those above you may use"
+    return f"at most {shown(of, thing, found.most)} of {name}: that is all there is to divide"
+
+
+def shown(of: Bounds, thing: Thing, amount: int) -> str:
+    """``2M``, ``20000 USD``."""
+    return write_money(Money(amount, of.currency)) if thing[0] == "spend" else str(write_count(amount))
 
 
 def errors(environment: str, of: Bounds, team: str, amounts: Amounts) -> list[FieldError]:

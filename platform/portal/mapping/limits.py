@@ -11,7 +11,7 @@ from django.utils import timezone
 from coordination.spec.kinds import Quota
 from coordination.spec.quantities import MILLION, NANO, Money, plain_decimal
 from portal.selectors.contract import Contract
-from portal.selectors.levels import Read
+from portal.selectors.levels import LimitLevel, Read
 
 OF = {
     "requests": "requests",
@@ -78,8 +78,8 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
         for limit in quota.limits:
             level = limits.get((document.name, limit.of, limit.per))
             most = limit.limit.nano if isinstance(limit.limit, Money) else limit.limit
-            if limit.scheduled and level is not None:
-                most = level.limit  # as it is now
+            if level is not None:
+                most = level.limit  # as it is now: by the hour, as administrators set it, as it was raised
             currency = limit.limit.currency if isinstance(limit.limit, Money) else ""
             used = None if level is None else level.used
             found.append(
@@ -110,7 +110,23 @@ def rows(contract: Contract, read: Read, tenant: str) -> list[Row]:
                     zone=zone,
                 )
             )
-    return found
+    made = [one for one in limits.values() if one.quota == tenant and "/" in tenant]
+    return found + [_set(one, tenant, zone) for one in made]
+
+
+def _set(level: LimitLevel, tenant: str, zone: str) -> Row:
+    """A limit that administrators set for a team the policy has no quota for: the gateway's word alone."""
+    return Row(
+        tenant=tenant,
+        what=f"{OF[level.of].capitalize()} {PER[level.per]}",
+        scope="",
+        limit=amount(level.limit),
+        used=amount(level.used),
+        percent=_percent(level.used, level.limit),
+        resets_in=-(-level.reset_us // MILLION),
+        calendar=level.per in CALENDAR,
+        zone=zone,
+    )
 
 
 def scope_of(quota: Quota) -> str:

@@ -56,6 +56,11 @@ class Contract:
         above = [name for name in self.tenants if team.startswith(f"{name}/")]
         return stated_in(each for each in self.quotas if each.spec.tenant in above).delegates
 
+    @property
+    def keyed(self) -> list[str]:
+        """Those whose keys the tenant's administrators may make: itself, and teams as far as delegated."""
+        return [name for name in self.tenants if name == self.name or "keys" in self.rights_over(name)]
+
     def written_weight(self, tenant: str) -> int:
         """The weight its quota for all requests gives it (ppm); one where none does."""
         for quota in self.quotas_of(tenant):

@@ -22,7 +22,7 @@ from tenancy.models import ApiKey
 @require_safe
 @for_members
 def keys(request: DeskRequest) -> HttpResponse:
-    return listed(request, KeyForm(None, teams=request.desk.contract.tenants))
+    return listed(request, KeyForm(None, teams=request.desk.contract.keyed))
 
 
 def listed(request: DeskRequest, form: KeyForm, *, status: int = 200) -> HttpResponse:
@@ -62,7 +62,7 @@ def state_of(row: ApiKey) -> tuple[str, str]:
 def create(request: DeskRequest) -> HttpResponse:
     """The secret is on the page this makes, and nowhere else ever again."""
     desk = request.desk
-    form = KeyForm(request.POST, teams=desk.contract.tenants)
+    form = KeyForm(request.POST, teams=desk.contract.keyed)
     if not form.is_valid():
         return listed(request, form, status=422)
     asked = form.cleaned_data

@@ -9,11 +9,16 @@ from django.views.decorators.http import require_POST, require_safe
 from coordination.diagnostics import Diagnostic
 from coordination.spec.quantities import write_ppm
 from foundation.http import Refused
+from policies.services.teams import version_of
 from portal import services
-from portal.forms import MoveForm
+from portal.forms import AskForm, MoveForm
 from portal.mapping import shares
+from portal.mapping.asking import wishes
 from portal.mapping.checking import findings
-from portal.selectors.shares import moved
+from portal.mapping.limits import rows
+from portal.mapping.team_limits import Typed, team_form
+from portal.selectors.levels import Read
+from portal.selectors.shares import asked, limited, moved
 from portal.views.desk import DeskRequest, for_administrators, for_members, say, show
 
 
@@ -23,16 +28,46 @@ def teams(request: DeskRequest) -> HttpResponse:
     return listed(request, MoveForm(None))
 
 
-def listed(request: DeskRequest, form: MoveForm, *, notice: str = "", status: int = 200) -> HttpResponse:
-    """Every tenant from here down that has teams, each with how it divides its share."""
+def listed(
+    request: DeskRequest,
+    form: MoveForm,
+    *,
+    notice: str = "",
+    status: int = 200,
+    typed: tuple[str, Typed] | None = None,
+    ask: AskForm | None = None,
+) -> HttpResponse:
+    """Every tenant from here down that has teams, each with how it divides its share and its limits.
+    ``typed``: what was sent for one team and does not do."""
     desk = request.desk
-    held = moved(desk.environment, desk.tenant)
-    divided = [
-        shares.division(desk.contract, parent, shares.weights(desk.contract, held, parent))
-        for parent in desk.contract.tenants
-        if desk.contract.teams(parent)
-    ]
-    context = {"divisions": divided, "form": form, "notice": notice}
+    contract = desk.contract
+    held, limits = moved(desk.environment, desk.tenant), limited(desk.environment, desk.tenant)
+    parents = [parent for parent in contract.tenants if contract.teams(parent)]
+    forms = {
+        team: team_form(
+            contract,
+            team,
+            limits.get(team, {}),
+            version_of(limits.get(team, {})),
+            typed[1] if typed is not None and typed[0] == team else None,
+        )
+        for team in contract.below
+    }
+    divided = []
+    for parent in parents:
+        division = shares.division(contract, parent, shares.weights(contract, held, parent))
+        rights = contract.rights_over(division.teams[0].name)
+        divided.append((division, [(team, forms[team.name]) for team in division.teams], "weight" in rights))
+    context = {
+        "divisions": divided,
+        "form": form,
+        "notice": notice,
+        "opened": typed[0] if typed is not None else "",
+        "own": rows(contract, Read(None), desk.tenant),
+        "wishes": wishes(contract) if desk.may_change else (),
+        "ask": ask or AskForm(None),
+        "asked": asked(desk.environment, desk.tenant) if desk.may_change else (),
+    }
     return show(request, "portal/teams.html", "teams", context, status=status)
 
 
@@ -44,12 +79,12 @@ def preview(request: DeskRequest) -> HttpResponse:
     form = MoveForm(request.GET)
     context: dict[str, object] = {"form": form}
     if form.is_valid():
-        asked = form.cleaned_data
+        move = form.cleaned_data
         try:
-            parent = services.require_delegated(desk.contract, asked["giver"], asked["taker"])
+            parent = services.require_delegated(desk.contract, move["giver"], move["taker"])
             now = shares.weights(desk.contract, moved(desk.environment, parent), parent)
-            then = shares.after(now, asked["giver"], asked["taker"], form.amount_ppm)
-            services.require_possible(now, then, asked["giver"], form.amount_ppm)
+            then = shares.after(now, move["giver"], move["taker"], form.amount_ppm)
+            services.require_possible(now, then, move["giver"], form.amount_ppm)
         except Refused as refused:
             context["refused"] = refused
         else:
@@ -59,7 +94,7 @@ def preview(request: DeskRequest) -> HttpResponse:
             context |= {
                 "pairs": list(zip(before.teams, after.teams, strict=True)),
                 "findings": found,
-                "scoped": scoped(request, asked["giver"], asked["taker"]),
+                "scoped": scoped(request, move["giver"], move["taker"]),
             }
     return show(request, "portal/_preview.html", "teams", context)
 
@@ -71,19 +106,19 @@ def move(request: DeskRequest) -> HttpResponse:
     form = MoveForm(request.POST)
     if not form.is_valid():
         return listed(request, form, notice="Choose two teams and say how much to move.", status=422)
-    asked = form.cleaned_data
+    wanted = form.cleaned_data
     try:
         services.move_share(
             actor=desk.user,
             place=desk.place,
-            giver=asked["giver"],
-            taker=asked["taker"],
+            giver=wanted["giver"],
+            taker=wanted["taker"],
             amount=form.amount_ppm,
-            version=asked["version"],
+            version=wanted["version"],
         )
     except Refused as refused:
         return listed(request, form, notice=f"{refused.detail} ({refused.code})", status=refused.http_status)
-    taker, giver = (asked[name].rpartition("/")[2] for name in ("taker", "giver"))
+    taker, giver = (wanted[name].rpartition("/")[2] for name in ("taker", "giver"))
     say(request, f"Weight {write_ppm(form.amount_ppm)} moved from {giver} to {taker}.")
     return redirect("portal:teams", desk.environment, desk.tenant)
 
