@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from coordination.program.records import ProgramRecords
-from coordination.simulator import Client, Mix, Settings, Study, simulate
+from coordination.simulator import Client, Mix, Settings, Study, carried_by, simulate
 from coordination.simulator.searching import turned
 
 
@@ -46,6 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             self.speed,
             self.limit,
             Settings(self.seed, self.host_tokens),
+            objectives=carried_by(self.policy),
         )
         for pool, count in sorted(self.replicas.items()):
             study = turned(study, f"replicas:{pool}", count)

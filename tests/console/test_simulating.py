@@ -77,6 +77,7 @@ def test_a_report_says_what_the_result_says(lived_in, operator):
     assert result["worst"][0]["steps"][0]["rule"] in page
     assert result["inputs"]["digest"] in page
     assert len(simulated.plots(result)) == 5
+    assert result["objectives"][0]["says"] in page, "what the released policy promises"
     compared = operator.get(f"{BASE}/simulations/compare/?of=1&of=2").content.decode()
     assert "Time to first token, p99" in compared
     assert operator.get(f"{BASE}/simulations/compare/?of=1").status_code == 400
@@ -131,3 +132,29 @@ def test_a_trace_is_brought_refused_line_by_line_and_taken_away(quickstart, oper
 )
 def test_figures_carry_their_units(unit, value, text):
     assert simulated.written(unit, value) == text
+
+
+def test_promises_of_a_class_stand_in_a_table_with_their_unit():
+    length = {"min": 0, "max": 8000}
+    says = "ttft p95 at most 2s, up to 8,000 uncached input tokens"
+    kept = {
+        "tier": "standard",
+        "uncached_input": length,
+        "says": says,
+        "kept": 80,
+        "given": 82,
+        "holds": True,
+    }
+    missed = {"tier": "batch", "says": "deadline", "value": 0.5, "kept": 1, "given": 2, "holds": False}
+    none = {"tier": "flex", "says": "e2e", "value": None, "kept": 0, "given": 0, "holds": None}
+    objectives = [
+        {"metric": "ttft", "value": 0.1339, **kept},
+        {"metric": "deadline", **missed},
+        {"metric": "e2e", **none},
+    ]
+    table = simulated._promises([("this policy", {"objectives": objectives}), ("the other", {})])
+    assert [(name, cells) for name, _, cells in table.rows] == [
+        ("standard", (says, "133.9 ms", "80", "82", "holds")),
+        ("batch", ("deadline", "50.0 %", "1", "2", "fails")),
+        ("flex", ("e2e", "–", "0", "0", "nothing counted")),
+    ]

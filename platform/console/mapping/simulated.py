@@ -138,6 +138,8 @@ def tables(result: Report) -> list[Table]:
     ]
     if any(report["reservations"] for _, report in both):
         made.insert(3, _reservations(both))
+    if any(report.get("objectives") for _, report in both):
+        made.insert(2, _promises(both))
     if any(report.get("share_lag") for _, report in both):
         made.append(_lags(both))
     return made
@@ -183,6 +185,19 @@ def _groups(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
             )
             rows.append((name or "none", side, figures))
     return Table(title, heads, tuple(rows), len(both) > 1)
+
+
+def _promises(both: Sequence[tuple[str, Report]]) -> Table:
+    """What a program knows of its tiers' promises; simulations made before they were counted have none."""
+    rows = []
+    for side, report in both:
+        for one in report.get("objectives") or ():
+            found = (_share if one["metric"] == "deadline" else _time)(one["value"]).text
+            word = {None: "nothing counted", True: "holds", False: "fails"}[one["holds"]]
+            counts = (f"{one['kept']:,}", f"{one['given']:,}")
+            rows.append((one["tier"], side, (one["says"], found, *counts, word)))
+    title = "Promises: first tokens, classes, deadlines"
+    return Table(title, ("Promise", "Found", "Kept", "Of", "Verdict"), tuple(rows), len(both) > 1)
 
 
 def _reservations(both: Sequence[tuple[str, Report]]) -> Table:

@@ -3,7 +3,7 @@
 from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Settings, Simulation
-from coordination.simulator.promises import Promise, gates_of, objectives_of
+from coordination.simulator.promises import Promise, carried_by, gates_of, objectives_of
 from coordination.simulator.report import report
 from coordination.simulator.study import Study, simulate
 from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from_trace
@@ -19,6 +19,7 @@ __all__ = [
     "Traffic",
     "Workload",
     "WorkloadError",
+    "carried_by",
     "compare",
     "even_mix",
     "from_trace",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.program.index import Program
-from coordination.program.records import MILLION
+from coordination.program.records import MILLION, ProgramRecords
 from coordination.scheduling.attainment import BROKEN
 from coordination.simulator.tally import Cell, Key, Tally, total_of
 from coordination.spec.kinds.expectation import SHARES, Gate
@@ -73,6 +73,24 @@ def objectives_of(catalogue: Catalogue) -> tuple[Promise, ...]:
     )
 
 
+def carried_by(records: ProgramRecords) -> tuple[Promise, ...]:
+    """Of what the tiers promise, all that a program knows: first tokens, classes and deadlines."""
+    return tuple(
+        Promise(
+            name=tier.name,
+            metric=one.metric,
+            target=one.target,
+            percentile=one.percentile or USUAL_PERCENTILE,
+            length=None
+            if one.uncached_input is None
+            else Length(min=one.uncached_input.min, max=one.uncached_input.max),
+            tier=tier.name,
+        )
+        for tier in records.tiers
+        for one in tier.objectives
+    )
+
+
 def verdicts(promises: Iterable[Promise], tally: Tally, program: Program) -> list[dict[str, Any]]:
     """Each promise with what was counted. ``holds`` is None where nothing was."""
     return [_verdict(promise, tally, program) for promise in promises]
@@ -121,6 +139,7 @@ def _verdict(promise: Promise, tally: Tally, program: Program) -> dict[str, Any]
     }
     return {
         "name": promise.name,
+        "metric": promise.metric,
         **{part: name for part, name in scope.items() if name is not None},
         "says": promise.says,
         "value": None if value is None else round(value, 6),

@@ -32,6 +32,7 @@ from coordination.simulator import (
     Settings,
     Study,
     WorkloadError,
+    carried_by,
     compare,
     even_mix,
     gates_of,
@@ -277,7 +278,7 @@ def _client(text: str) -> Client:
 
 
 class Policy(NamedTuple):
-    """What is simulated, and what was promised of it; a bundle carries no promises."""
+    """What is simulated, and what was promised of it; a bundle carries what is counted, and no gates."""
 
     records: ProgramRecords
     objectives: tuple[Promise, ...] = ()
@@ -289,7 +290,8 @@ def _compiled(path: str, environment: str, at: str) -> Policy:
     file = Path(path)
     if file.is_file() and file.suffix not in check.SUFFIXES:
         try:
-            return Policy(decode(unpack(read_file(file)).under(PROGRAM)))
+            carried = decode(unpack(read_file(file)).under(PROGRAM))
+            return Policy(carried, carried_by(carried))
         except (RefusedError, MalformedProgramError) as error:
             raise CouldNotRun(f"{path}: {error}") from None
     try:
