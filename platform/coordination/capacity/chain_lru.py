@@ -122,6 +122,9 @@ def _common(strand: Strand, names: Sequence[int], limit: int) -> int:
     low = strand.start + 1
     if names[high - 1] == others[high - 1 - base]:
         return high
+    if names[low] != others[low - base]:  # often: everybody has the first block
+        return low
+    low += 1
     while low < high:
         middle = (low + high) >> 1
         if names[middle] == others[middle - base]:

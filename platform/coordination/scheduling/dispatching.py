@@ -172,17 +172,7 @@ def _steal(
         choice = _leaves_home(pool, queue, least.homed[0], open_mask, reserve, below, now)
         if choice is not None:
             return choice
-    busiest: Replica | None = None
-    most = 0
-    mask = queue.homed_mask & ~open_mask
-    while mask:
-        bit = mask & -mask
-        mask ^= bit
-        replica = pool.replicas.get(bit.bit_length() - 1)
-        if replica is not None and replica.parked:
-            load = replica.ahead(below)
-            if busiest is None or load > most:
-                busiest, most = replica, load
+    busiest = pool.busiest(queue.homed_mask & ~open_mask, below)
     if busiest is None:
         return None
     head = queue.first_at(busiest.bit)

@@ -20,6 +20,7 @@ from coordination.scheduling.replicas import (
     RECENT_SPACE,
     STALE_AFTER,
     Replica,
+    load_in,
 )
 from coordination.scheduling.sessions import Sessions
 from coordination.scheduling.waiting import LANE_BAND, Queue
@@ -223,6 +224,24 @@ class PoolState:
         found = [replica for replica in self.replicas.values() if replica.mask & among]
         found.sort(key=lambda one: (one.ahead(below), one.recent, one.bit))
         return found[:4]
+
+    def busiest(self, among: int, below: list[dict[int, int]]) -> Replica | None:
+        """Of those of a mask that some request calls home, the one with the most prefill ahead of what does
+        not wait ``below``; of equals the first by bit."""
+        if below:
+            homes = (one for one in self.replicas.values() if one.mask & among and one.parked)
+            return max(homes, key=lambda one: (one.ahead(below), -one.bit), default=None)
+        if self._moved:
+            self._reorder()
+        found: Replica | None = None
+        load = 0
+        for key in reversed(self._order):
+            if found is not None and load_in(key) < load:
+                break
+            replica = self.replicas[key & BIT_MASK]
+            if replica.mask & among and replica.parked and (found is None or replica.bit < found.bit):
+                found, load = replica, load_in(key)
+        return found
 
     def least_open(self, among: int) -> list[Replica]:
         """The two least loaded of a mask that usually has few bits: what is open while some wait."""

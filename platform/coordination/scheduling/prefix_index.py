@@ -105,8 +105,11 @@ class PrefixIndex:
         if not none:
             return found
         first = get(blocks[0], 0)
+        second = get(blocks[1], 0) if none > 1 else 0
         while mask := first & among:
             last = 0  # somebody has the block at `last`, nobody the one at `none`
+            if not second & among:
+                none = 1  # often: everybody has the first
             while none - last > 1:
                 middle = (last + none) >> 1
                 here = get(blocks[middle], 0) & among

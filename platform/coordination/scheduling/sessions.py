@@ -27,11 +27,13 @@ RETURNS: Final = 4
 class Sessions:
     """Of one pool, in the order of their last requests."""
 
-    __slots__ = ("_asked", "_back", "_lives")
+    __slots__ = ("_asked", "_back", "_lives", "_look_at")
 
     def __init__(self) -> None:
         self._asked = 1
         self._back = 0
+        self._look_at: Micros = 0
+        """Until then nobody has been silent for too long."""
         self._lives: dict[str, tuple[Replica, int, Micros]] = {}
 
     def __len__(self) -> int:
@@ -55,7 +57,8 @@ class Sessions:
             self._back //= 2
         lives[session] = (replica, tokens, now)
         replica.resident += tokens
-        self.forget(now)
+        if now > self._look_at or len(lives) > MOST:
+            self.forget(now)
 
     def weight(self) -> Ppm:
         """The chance that a session comes back ``RETURNS`` times: one request after the other."""
@@ -70,6 +73,7 @@ class Sessions:
                 return
             replica, tokens, last = lives[session]
             if now - last <= LIFE and len(lives) <= MOST:
+                self._look_at = last + LIFE
                 return
             replica.resident -= tokens
             del lives[session]

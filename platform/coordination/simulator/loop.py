@@ -186,7 +186,8 @@ class Simulation:
     def _arrive(self, arrival: Arrival) -> None:
         now, program = self.now, self.program
         self.arrived += 1
-        self.tally.timeline.at(now).arrived += 1
+        window = self.tally.timeline.at(now)
+        window.arrived += 1
         tenant, prompt = arrival.tenant, arrival.prompt_tokens
         key = (tenant, arrival.service_tier, arrival.model)
         known = self._known.get(key)
@@ -222,17 +223,15 @@ class Simulation:
         if pool is not None:
             self._dispatch(pool)
             waiting = self.state.pools[pool].waiting
-            window = self.tally.timeline.at(now)
             if waiting > window.most_waiting:
                 window.most_waiting = waiting
 
     def _complete(self, replica: Replica) -> None:
         """A replica's planned steps are over: tell the rules what came of them, in the order it did."""
-        replica.complete()
-        firsts, marked, finished = replica.firsts, replica.marked, replica.finished
-        if not (firsts or marked or finished):
+        if not replica.complete():
             self._plan(replica)
             return
+        firsts, marked, finished = replica.firsts, replica.marked, replica.finished
         now, program, state, tally = self.now, self.program, self.state, self.tally
         freed: dict[str, None] = {}
         for sequence in firsts:
@@ -426,9 +425,10 @@ class Simulation:
 
     def _plan(self, replica: Replica) -> None:
         """Enter the end of a replica's planned steps among the events."""
-        if replica.next_at is not None:
-            self._order += 1
-            heappush(self._events, (ceil(replica.next_at), self._order, replica, replica.version))
+        at = replica.next_at
+        if at is not None:
+            order = self._order = self._order + 1
+            heappush(self._events, (ceil(at), order, replica, replica.version))
 
     def _watches_of(self, route: str) -> tuple[Watch, Watch, Watch | None]:
         """Routes with equal timeouts have them in common, but for those that hedge."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from coordination.compiler.catalogue import Catalogue
 from coordination.program.index import Program
 from coordination.program.records import MILLION, ProgramRecords
 from coordination.scheduling.attainment import BROKEN
@@ -19,6 +18,9 @@ from coordination.simulator.tally import Cell, Key, Tally, total_of
 from coordination.spec.kinds.expectation import SHARES, Gate
 from coordination.spec.kinds.objective import USUAL_PERCENTILE, Length, Objective
 from coordination.spec.quantities import write_duration, write_percent
+
+if TYPE_CHECKING:
+    from coordination.compiler.catalogue import Catalogue
 
 SKETCHES: Final = {"ttft": "ttft", "itl": "pace", "tpot": "pace", "e2e": "e2e", "queue": "wait"}
 """Metric -> sketch of a cell it is read from."""

@@ -106,6 +106,7 @@ class Replica:
         """... their last, ..."""
         self.marked: list[Sequence] = []
         """... or a marked one between (``emitted`` tells which)."""
+        self._told = False
         self.busy_us = 0.0
         self.input_tokens = 0
         self.computed_tokens = 0
@@ -184,15 +185,15 @@ class Replica:
             return
         sequence.state = OVER
 
-    def complete(self) -> None:
-        """The planned steps are over: book their results and plan the next ones."""
+    def complete(self) -> bool:
+        """The planned steps are over: book their results and plan the next ones. Says whether ``firsts``,
+        ``finished`` or ``marked`` hold anything now."""
         end = self.next_at
         assert end is not None  # noqa: S101  the caller knows that something was planned
-        if self.firsts:
+        if self._told:
+            self._told = False
             self.firsts.clear()
-        if self.finished:
             self.finished.clear()
-        if self.marked:
             self.marked.clear()
         took = end - self._start
         self.busy_us += took
@@ -219,6 +220,7 @@ class Replica:
             self._plan(end)
         else:
             self._plan_run(end, self._decoding)
+        return self._told
 
     def _count_gaps(self) -> None:
         self._gaps.weigh(self._gap_times, self._gap_counts)
@@ -348,6 +350,7 @@ class Replica:
                 sequence.first_at = end
                 self.output_tokens += 1
                 self.firsts.append(sequence)
+                self._told = True
                 sequence.emitted = 1
                 if sequence.output == 1:
                     self._finish(sequence)
@@ -382,12 +385,14 @@ class Replica:
                 self._finish(sequence)
             else:
                 self.marked.append(sequence)
+                self._told = True
                 self._mark(sequence)
 
     def _finish(self, sequence: Sequence) -> None:
         sequence.state = OVER
         self._release(sequence)
         self.finished.append(sequence)
+        self._told = True
 
     def _let_go(self) -> None:
         """Those aborted while they decoded leave the batch at the end of a step."""

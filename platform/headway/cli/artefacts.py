@@ -12,6 +12,8 @@ from pathlib import Path
 
 COULD_NOT_RUN = 2
 STDIN = Path("-")
+DOCUMENTS = {".yaml", ".yml", ".json"}
+"""Suffixes of files that hold documents of a policy set."""
 LARGEST = 512 * 1024 * 1024
 """Bytes: above every limit of the readers, so that theirs are what refuses."""
 

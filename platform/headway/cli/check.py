@@ -25,12 +25,12 @@ from coordination.spec import rules as spec_rules
 from coordination.spec.finding import Misread
 from coordination.spec.quantities import read_instant
 from coordination.spec.source.text import LARGEST_FILE
+from headway.cli.artefacts import DOCUMENTS
 from headway.cli.mending import mend_files, replace_file
 from headway.cli.terminal import wants_colour
 from headway.cli.words import Argument, Option
 from headway.cli.working import working
 
-SUFFIXES = {".yaml", ".yml", ".json"}
 COULD_NOT_RUN = 2
 DAY_US = 86_400_000_000
 
@@ -144,7 +144,7 @@ def paths_of(path: str) -> list[Path]:
     root = Path(path)
     if not root.is_dir():
         return [root]
-    found = sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and is_shown(p, root))
+    found = sorted(p for p in root.rglob("*") if p.suffix in DOCUMENTS and is_shown(p, root))
     if not found:
         raise CouldNotRun(f"{path} holds no .yaml, .yml or .json file")
     return [place for place in found if place.is_file()]

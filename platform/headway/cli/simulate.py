@@ -19,9 +19,6 @@ from typing import Annotated, Any, NamedTuple
 from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
 from coordination.capacity import PROFILES, Profile
-from coordination.compiler import build
-from coordination.compiler.catalogue import Catalogue
-from coordination.diagnostics import in_reading_order, render_text
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.program.shards import PROGRAM, MalformedProgramError, decode
@@ -42,10 +39,8 @@ from coordination.simulator import (
 )
 from coordination.simulator.comparing import FIGURES
 from coordination.simulator.searching import SearchError, find, read_objective, sweep
-from coordination.spec import read
 from coordination.traces import TraceError
-from headway.cli import check
-from headway.cli.artefacts import CouldNotRun, read_file, reporting, write_file
+from headway.cli.artefacts import DOCUMENTS, CouldNotRun, read_file, reporting, write_file
 from headway.cli.profiles import profile_in
 from headway.cli.simulate_text import render, render_study
 from headway.cli.terminal import wants_progress
@@ -288,12 +283,19 @@ class Policy(NamedTuple):
 def _compiled(path: str, environment: str, at: str) -> Policy:
     """From documents or a bundle; with mistakes, prints them and ends the command."""
     file = Path(path)
-    if file.is_file() and file.suffix not in check.SUFFIXES:
+    if file.is_file() and file.suffix not in DOCUMENTS:
         try:
             carried = decode(unpack(read_file(file)).under(PROGRAM))
             return Policy(carried, carried_by(carried))
         except (RefusedError, MalformedProgramError) as error:
             raise CouldNotRun(f"{path}: {error}") from None
+    # Lazy: a bundle needs no compiler, and loading that takes as long as all else a simulation loads.
+    from coordination.compiler import build
+    from coordination.compiler.catalogue import Catalogue
+    from coordination.diagnostics import in_reading_order, render_text
+    from coordination.spec import read
+    from headway.cli import check
+
     try:
         instant = check.instant_of(at)
         files = check.load_files(path)
