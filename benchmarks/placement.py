@@ -2,8 +2,8 @@
 
     python -m benchmarks.placement [--replicas 8 16] [--blocks 4000 16000] [--seeds N] [--limit N]
 
-The Mooncake conversation trace, Azure's code trace and a drawn agentic workload, on engines of Llama-3-70B
-with host memory for 4,000 and 16,000 blocks of 512 tokens in all. ``balanced`` is the policy under the
+The Mooncake conversation trace, Azure's traces and drawn workloads, on engines of Llama-3-70B with host
+memory for 4,000 and 16,000 blocks of 512 tokens in all. ``balanced`` is the policy under the
 simulator, with every rule a gateway applies; the others are ``benchmarks.strategies``. The Mooncake trace was
 published with its instants rounded to 3 s: seed 0 takes them as they are, ten requests at a time, any other
 seed spreads each such batch over the seconds up to the next. Every strategy meets the same arrivals, seed by
@@ -45,29 +45,68 @@ from coordination.traces import BLOCK_TOKENS, read_trace
 from tests.support.programs import MINUTE, a_policy
 
 OURS = "balanced"
-CODE_TRACE = "AzureLLMInferenceTrace_code.csv"
+AZURE = {
+    "code": ("AzureLLMInferenceTrace_code.csv", 1.0),
+    "azure-conversation": ("AzureLLMInferenceTrace_conv.csv", 6.0),
+}
+"""Azure's traces, and how fast each is played: as recorded, its conversations hardly meet on eight."""
 ROUNDED_US = 3_000_000
 """What the Mooncake trace's instants are rounded to."""
 HBM_TOKENS = 430_080
 FIGURE_5 = {"random": 19.65, "least_outstanding": 5.27, "oracle": 3.58}
 """Random, load balancing, and local cache-aware (which estimates the first token as ours does)."""
-AGENTS = Workload(
-    clients=(
-        Traffic(
-            tenant="acme",
-            sessions_per_second=0.02,
-            burstiness=2.0,
-            families=4,
-            system_tokens=8192,
-            turns=40.0,
-            pause_seconds=25.0,
-            prompt_tokens=1500,
-            output_tokens=300,
-            context_tokens=120_000,
-        ),
+DRAWN = {
+    "agents": Traffic(
+        tenant="acme",
+        sessions_per_second=0.02,
+        burstiness=2.0,
+        families=4,
+        system_tokens=8192,
+        turns=40.0,
+        pause_seconds=25.0,
+        prompt_tokens=1500,
+        output_tokens=300,
+        context_tokens=120_000,
     ),
-    requests=3000,
-)
+    "chats": Traffic(
+        tenant="acme",
+        sessions_per_second=20.0,
+        burstiness=6.0,
+        families=20,
+        system_tokens=512,
+        turns=3.0,
+        pause_seconds=20.0,
+        prompt_tokens=350,
+        output_tokens=150,
+        context_tokens=16_000,
+    ),
+    "tasks": Traffic(
+        tenant="acme",
+        sessions_per_second=14.0,
+        burstiness=4.0,
+        families=50,
+        system_tokens=512,
+        turns=1.5,
+        pause_seconds=30.0,
+        prompt_tokens=2500,
+        output_tokens=60,
+        context_tokens=30_000,
+    ),
+    "documents": Traffic(
+        tenant="acme",
+        sessions_per_second=1.4,
+        burstiness=2.0,
+        system_tokens=1,
+        turns=1.3,
+        pause_seconds=60.0,
+        prompt_tokens=25_000,
+        output_tokens=400,
+        context_tokens=120_000,
+    ),
+}
+"""Long sessions with a large shared prompt; short chats in bursts; prompts of the size of code, mostly asked
+once, in bursts; long documents that share nothing, a quarter of them asked about again."""
+REQUESTS = {"agents": 3000, "chats": 12_000, "tasks": 9000, "documents": 3000}
 
 
 def policy(replicas: int) -> Program:
@@ -104,10 +143,12 @@ def workloads(trace: Path, limit: int | None, seed: int) -> Iterator[tuple[str, 
     if trace.exists():
         recorded = list(from_trace(read_trace(trace), mix, speed=1.0, seed=seed))[:limit]
         yield ("conversation, spread", spread(recorded, seed)) if seed else ("conversation", recorded)
-    if not seed and (code := trace.with_name(CODE_TRACE)).exists():
-        yield "code", list(from_trace(read_trace(code), mix, speed=1.0, seed=seed))[:limit]
-    if seed:
-        yield "agents", list(generate(AGENTS, model="llama", seed=seed))[:limit]
+    for name, (file, speed) in AZURE.items() if not seed else ():
+        if (azure := trace.with_name(file)).exists():
+            yield name, list(from_trace(read_trace(azure), mix, speed=speed, seed=seed))[:limit]
+    for name, traffic in DRAWN.items() if seed else ():
+        drawn = Workload(clients=(traffic,), requests=REQUESTS[name])
+        yield name, list(generate(drawn, model="llama", seed=seed))[:limit]
 
 
 def spread(arrivals: list[Arrival], seed: int) -> list[Arrival]:
@@ -134,7 +175,9 @@ def main() -> None:
         "--seeds", type=int, default=1, help="of what is drawn, besides the traces as they are"
     )
     options.add_argument("--limit", type=int)
-    options.add_argument("--workloads", default="", help="conversation, code, agents: a,b (default: all)")
+    options.add_argument(
+        "--workloads", default="", help=f"conversation, {', '.join([*AZURE, *DRAWN])}: a,b (default: all)"
+    )
     options.add_argument("--only", default="", help="strategies beside ours, a,b (default: all)")
     chosen = options.parse_args()
     names = [name for name in chosen.only.split(",") if name] or list(STRATEGIES)

@@ -275,6 +275,9 @@ def _commit(state: State, pool: PoolState, queue: Queue, choice: Choice, now: Mi
     ticket.prefilling = True
     ticket.on_replica_us = prefill
     ticket.kv_tokens = prompt + ticket.output
+    if replica.awaited is None:
+        replica.awaited = ticket
+    replica.newest = ticket
     replica.backlog_us += prefill
     replica.sequences += 1
     replica.kv_tokens += ticket.kv_tokens

@@ -218,6 +218,7 @@ def _swap(ticket: Ticket, second: Second) -> None:
     """The second attempt becomes the ticket's own, and the other way round."""
     mine, place = ticket.replica, second.place
     assert mine is not None  # noqa: S101  it is in flight
+    mine.prefilled(ticket)
     ticket.attempt, second.attempt = second.attempt, ticket.attempt
     ticket.uncached, second.uncached = second.uncached, ticket.uncached
     ticket.cached, second.cached = second.cached, ticket.cached

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from heapq import heappop
 
+from coordination.capacity import CHUNK_TOKENS
 from coordination.program.index import Pool
 from coordination.program.records import MILLION, Micros, Ppm
 from coordination.scheduling.caps import enter
@@ -47,6 +48,7 @@ class PoolState:
         "queues",
         "replicas",
         "sessions",
+        "step_us",
         "throughput",
         "troubled",
         "turn",
@@ -97,6 +99,8 @@ class PoolState:
     def resize(self, pool: Pool, now: Micros) -> None:
         """Take over a (new) list of replicas: those that stay keep their counts and their cache."""
         self.pool = pool
+        self.step_us = self.prefill_us(CHUNK_TOKENS)
+        """What an engine prefills in one step, at most."""
         for queue in self.queues:
             queue.minimum = pool.minimum_shares.get(queue.band, 0)
             if not queue.minimum:
@@ -176,7 +180,7 @@ class PoolState:
             return
         spec = self.pool
         if (
-            replica.backlog_us <= GATE_US
+            (replica.backlog_us <= GATE_US or (replica.begun and replica.backlog_us <= self.step_us))
             and replica.sequences + replica.foreign_sequences < spec.sequences
             and replica.kv_tokens + replica.foreign_kv_tokens < spec.kv_tokens
         ):

@@ -13,7 +13,8 @@ from coordination.scheduling.health import Health
 from coordination.scheduling.values import ReplicaReport
 
 GATE_US: Final[Micros] = MILLION // 4
-"""G of R19: a replica takes more work while at most this much prefill is in flight on it."""
+"""G of R19: a replica takes more work while at most this much prefill is in flight on it. One that would find
+nothing for its next step takes one request more (``begun``): docs/adr/0107."""
 STALE_AFTER: Final[Micros] = 3 * MILLION
 RECENT_SLICE: Final[Micros] = 10 * MILLION
 RECENT_SLICES: Final = 6
@@ -29,6 +30,7 @@ class Replica:
 
     __slots__ = (
         "adapters",
+        "awaited",
         "backlog_us",
         "bit",
         "foreign_kv_tokens",
@@ -38,6 +40,7 @@ class Replica:
         "kv_tokens",
         "loaded",
         "mask",
+        "newest",
         "parked",
         "parked_us",
         "recent",
@@ -55,6 +58,11 @@ class Replica:
         self.mask = 1 << bit
         self.backlog_us = 0
         """Uncached prefill in flight: sent, first byte not seen."""
+        self.newest: object | None = None
+        """The ticket sent last, and ..."""
+        self.awaited: object | None = None
+        """... the one whose first byte says that the engine chooses anew what to compute: of those it found
+        when it last did, the one sent last. None: it prefills nothing."""
         self.parked_us = 0
         """Uncached prefill of requests that wait with this replica as their home."""
         self.parked = 0
@@ -75,6 +83,19 @@ class Replica:
         self.key = -1
         """Its place in the pool's order of least loaded replicas, as of when that was last asked for: load,
         recent tokens and bit in one integer."""
+
+    @property
+    def begun(self) -> bool:
+        """Was nothing sent since the engine last chose what to compute, as far as first bytes tell? Then it
+        finds nothing when it next does."""
+        return self.awaited is self.newest is not None
+
+    def prefilled(self, ticket: object) -> None:
+        """Of a ticket no first byte is awaited here any more: it came, or never will."""
+        if self.newest is ticket:
+            self.newest = None if self.awaited is ticket else self.awaited
+        if self.awaited is ticket:
+            self.awaited = self.newest
 
     def ahead(self, below: list[dict[int, int]]) -> Micros:
         """Prefill ahead of a request that came now: in flight and parked, but for what waits ``below`` it."""

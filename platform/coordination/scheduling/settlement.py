@@ -244,6 +244,7 @@ def _prefilled(ticket: Ticket) -> None:
     if ticket.prefilling and ticket.replica is not None:
         ticket.prefilling = False
         ticket.replica.backlog_us -= ticket.on_replica_us
+        ticket.replica.prefilled(ticket)
 
 
 def _release(ticket: Ticket) -> None:

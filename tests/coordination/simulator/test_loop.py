@@ -14,14 +14,24 @@ from hypothesis import strategies as st
 
 from coordination import scheduling
 from coordination.capacity import PROFILES, prefill_floor
+from coordination.program.index import load
 from coordination.simulator import Simulation, report
 from coordination.simulator.loop import Settings
 from coordination.simulator.promises import Promise, verdicts
 from coordination.simulator.tally import Tally
-from tests.coordination.simulator.policies import PROFILE, arrival, fleet, patient, program, simulated
+from tests.coordination.simulator.policies import (
+    PROFILE,
+    arrival,
+    fleet,
+    patient,
+    program,
+    records,
+    simulated,
+)
 from tests.support.programs import SECOND, limit
 
 SMALL = PROFILES[PROFILE]
+LARGE = "llama-3-70b-h100-tp4"
 
 
 @st.composite
@@ -173,6 +183,27 @@ def test_an_idle_replica_is_never_left_idle_while_a_request_waits():
         for n in (1, 2)
     ]
     assert ended[0] / ended[1] == pytest.approx(2, rel=0.02)
+
+
+def test_an_engine_that_decodes_finds_the_next_prompt_when_its_step_ends(monkeypatch):
+    """R19: of prompts that fit a step, none waits here through a step that computes no prompt at all."""
+    policy = records(patient(fleet(replicas=1, input_per_minute=780_000)).tenant("acme"), LARGE)
+    burst = [arrival(0, prompt_tokens=4000, output_tokens=300) for _ in range(20)]
+    found = Simulation(load(policy), iter(burst), Settings())
+    (engine,) = found.replicas.values()
+    complete = engine.complete
+    empty: list[int] = []
+
+    def watched() -> None:
+        before, waiting = engine.computed_tokens, found.state.pools["p"].waiting
+        complete()
+        if waiting and engine.computed_tokens == before:
+            empty.append(waiting)
+
+    monkeypatch.setattr(engine, "complete", watched)
+    found.run()
+    assert found.tally.total().completed == 20
+    assert not empty
 
 
 def test_twice_the_weight_gets_twice_the_service_while_both_wait():
