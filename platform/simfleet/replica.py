@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 import orjson
 
-from coordination.capacity import PROFILES
+from coordination.capacity import PROFILES, Profile
 from simfleet.completions import Answer, BadRequest, Completion, error_body, parse
 from simfleet.connection import Connection, Request
 from simfleet.engine import Engine, Outcome
@@ -36,7 +36,7 @@ class ReplicaSettings:
     """What every replica of a fleet has in common."""
 
     model: str = "llama-3-8b"
-    profile: str = "llama-3-8b-h100-tp1"
+    profile: Profile = PROFILES["llama-3-8b-h100-tp1"]
     host: str = "127.0.0.1"
     max_model_len: int = 131_072
     """Prompt and output tokens of one request, at most; also bounded by the KV pool."""
@@ -82,7 +82,7 @@ class Replica:
         """A fresh engine, cold cache and zeroed counters: a process that has just started."""
         settings = self.settings
         self.engine = Engine(
-            PROFILES[settings.profile], kv_tokens=settings.kv_tokens, max_sequences=settings.max_sequences
+            settings.profile, kv_tokens=settings.kv_tokens, max_sequences=settings.max_sequences
         )
         self.context_tokens = min(settings.max_model_len, self.engine.cache.capacity * BLOCK_TOKENS)
         self.meters = Meters(settings.model, max_model_len=self.context_tokens)

@@ -11,6 +11,8 @@ import orjson
 import uvloop
 
 from coordination.capacity import PROFILES
+from headway.cli.artefacts import reporting
+from headway.cli.profiles import profile_of
 from headway.cli.words import Option
 from simfleet.fleet import Fleet, PortTaken
 from simfleet.replica import ReplicaSettings
@@ -25,7 +27,7 @@ def command(
     ] = 8101,
     model: Annotated[str, Option(help="Model name the replicas answer to.")] = "llama-3-8b",
     profile: Annotated[
-        str, Option(help=f"Accelerator profile: {', '.join(PROFILES)}.")
+        str, Option(help=f"What a replica is: {', '.join(PROFILES)}, or a file of `headway calibrate`.")
     ] = "llama-3-8b-h100-tp1",
     host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
     max_model_len: Annotated[
@@ -40,15 +42,15 @@ def command(
     ] = None,
 ) -> None:
     """Run simulated replicas in one process, each on its own port, until SIGTERM or Ctrl-C."""
-    if profile not in PROFILES:
-        _fail(f"unknown profile {profile!r}: choose one of {', '.join(PROFILES)}")
+    with reporting("simfleet"):
+        made = profile_of(profile)
     if base_port and base_port + replicas - 1 > 65535:
         _fail(f"{replicas} ports from {base_port} on reach past 65535: choose a lower --base-port")
     if ready_file is not None and not ready_file.parent.is_dir():
         _fail(f"cannot write {ready_file}: there is no folder {ready_file.parent}")
     settings = ReplicaSettings(
         model=model,
-        profile=profile,
+        profile=made,
         host=host,
         max_model_len=max_model_len,
         stream_interval=stream_interval,
@@ -60,7 +62,7 @@ def command(
             "event": "simfleet.ready",
             "pid": os.getpid(),
             "model": model,
-            "profile": profile,
+            "profile": made.name,
             "urls": fleet.urls,
         }
         print(orjson.dumps(told).decode(), flush=True)

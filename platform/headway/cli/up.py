@@ -7,7 +7,7 @@ from typing import Annotated
 
 from headway.cli.words import Option
 from headway.place import var_dir
-from headway.up.options import Options
+from headway.up.options import PROFILE, Options
 
 
 def command(
@@ -23,6 +23,9 @@ def command(
     gateway_workers: Annotated[
         int, Option(min=1, max=64, help="Processes that share the gateway's port.")
     ] = 1,
+    profile: Annotated[
+        str, Option(help="What simulated replicas are: a profile, or a file of `headway calibrate`.")
+    ] = "",
     var: Annotated[Path | None, Option(help="State folder (default: var/ in the checkout).")] = None,
     demo: Annotated[bool, Option("--demo/--no-demo", help="Demo traffic, users and fleet.")] = True,
 ) -> None:
@@ -37,5 +40,19 @@ def command(
         var=var.resolve() if var else var_dir(),
         demo=demo,
         gateway_workers=gateway_workers,
+        profile=_checked(profile, demo) if profile else PROFILE,
     )
     raise SystemExit(up(options))
+
+
+def _checked(profile: str, demo: bool) -> str:
+    """As the fleet's process is told it: a name, or an absolute path. Exits with 2 if it is neither."""
+    from coordination.capacity import PROFILES
+    from headway.cli.artefacts import CouldNotRun, reporting
+    from headway.cli.profiles import profile_of
+
+    with reporting("up"):
+        if not demo:
+            raise CouldNotRun("--profile says what simulated replicas are, and --no-demo starts none")
+        profile_of(profile)
+    return profile if profile in PROFILES else str(Path(profile).resolve())

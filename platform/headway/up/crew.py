@@ -10,18 +10,17 @@ from headway.up.child import Spec
 from headway.up.options import LOOPBACK, REPLICAS, Ports
 
 MODEL = "llama-3-8b"
-PROFILE = "llama-3-8b-h100-tp1"
 
 
-def fleet(ports: Ports) -> Spec:
-    """The simulated replicas: one process, one listener each."""
+def fleet(ports: Ports, profile: str) -> Spec:
+    """The simulated replicas: one process, one listener each. ``profile``: a built-in one, or a file."""
     return Spec(
         name="simfleet",
         what=f"simulated fleet ({REPLICAS} replicas)",
         module="headway",
         arguments=(
             *("simfleet", "--host", LOOPBACK, "--base-port", str(ports.fleet)),
-            *("--replicas", str(REPLICAS), "--model", MODEL, "--profile", PROFILE),
+            *("--replicas", str(REPLICAS), "--model", MODEL, "--profile", profile),
         ),
         answers=all_serve(f"{url}/health" for url in ports.replica_urls),
         address=f"{ports.replica_urls[0]} to {ports.fleet + REPLICAS - 1}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 REPLICAS = 8
+PROFILE = "llama-3-8b-h100-tp1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Options:
     demo: bool
     gateway_workers: int = 1
     """Processes that share the gateway's port."""
+    profile: str = PROFILE
+    """What the simulated replicas are: a built-in profile, or the file of one."""
 
 
 @dataclass(frozen=True, slots=True)

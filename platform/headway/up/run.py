@@ -75,7 +75,7 @@ def _start(options: Options, supervisor: Supervisor) -> None:
         crew.web(chosen, var),
         crew.gateway(chosen, state, serial=serial, workers=options.gateway_workers),
     ]
-    supervisor.start([crew.fleet(chosen), *specs] if options.demo else specs)
+    supervisor.start([crew.fleet(chosen, options.profile), *specs] if options.demo else specs)
     if cast is not None:
         keys = write_facts(var, chosen, cast)
         supervisor.start([crew.demo(chosen, keys)])

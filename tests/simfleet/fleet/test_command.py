@@ -10,9 +10,13 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from coordination.capacity import PROFILES
+from coordination.capacity.profile_file import profile_bytes
 
 HANG = 20.0
 COMMAND = [sys.executable, "-c", "from headway.cli.main import main; main()", "simfleet"]
@@ -57,6 +61,19 @@ def test_it_announces_its_addresses_and_ends_when_told(tmp_path, told):
         busy.close()
 
 
+def test_its_replicas_are_what_a_file_says(tmp_path):
+    """A calibrated profile: its KV memory is what the engines tell of themselves."""
+    small = replace(PROFILES["llama-3-8b-h100-tp1"], name="calibrated", kv_tokens=20 * 512)
+    file = tmp_path / "mine.json"
+    file.write_bytes(profile_bytes(small))
+    with started("--port", "0", "--replicas", "1", "--profile", str(file)) as process:
+        assert process.stdout is not None
+        line = json.loads(process.stdout.readline())
+        assert line["profile"] == "calibrated"
+        with urllib.request.urlopen(f"{line['urls'][0]}/v1/models", timeout=HANG) as answer:  # noqa: S310
+            assert json.load(answer)["data"][0]["max_model_len"] == 20 * 512
+
+
 def test_a_taken_port_is_explained_with_status_2():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -73,7 +90,8 @@ def test_a_taken_port_is_explained_with_status_2():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--profile", "abacus"], "llama-3-8b-h100-tp1"),
+        (["--profile", "abacus"], "abacus: neither a profile (llama-3-8b-h100-tp1"),
+        (["--profile", str(ROOT / "README.md")], "README.md: not a profile"),
         (["--base-port", "65530", "--replicas", "8"], "past 65535"),
         (["--port", "0", "--ready-file", "/nowhere/ready.json"], "/nowhere/ready.json"),
     ],
