@@ -60,8 +60,12 @@ def running(quickstart):
 
 
 @pytest.fixture
-def lived_in(running):
+def lived_in(running, tmp_path):
     """Somebody has worked here: edits, a refusal, a rollback's worth of releases, keys."""
+    return remembered("somebody has worked here", lambda: live_in(running), folder=tmp_path / "keys")
+
+
+def live_in(running):
     ada = person("ada", Role.OPERATOR)
     edit(
         "Quota", "initech", {"limits": [{"of": "requests", "per": "1m", "limit": 45}]}, ada, "a smaller plan"

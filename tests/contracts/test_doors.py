@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from delivery.pointers import Reason
 
+pytestmark = pytest.mark.xdist_group("sources")  # read once
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("platform", "policies", "telemetry")
 WRITES = {
@@ -32,20 +36,29 @@ POINTER_CALLERS = {
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for source in SOURCES:
-        for path in sorted((ROOT / source).rglob("*.py")):
-            if "migrations" not in path.parts:
-                yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+@functools.cache
+def modules() -> list[tuple[str, ast.Module]]:
+    """Path from the root, and what it holds."""
+    return [
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text()))
+        for source in SOURCES
+        for path in sorted((ROOT / source).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
 
 
-def calls(tree: ast.AST, function: str = "") -> Iterator[tuple[str, ast.Call]]:
+@functools.cache
+def calls(tree: ast.Module) -> list[tuple[str, ast.Call]]:
     """Every call, with the innermost function it stands in."""
+    return list(called(tree, ""))
+
+
+def called(tree: ast.AST, function: str) -> Iterator[tuple[str, ast.Call]]:
     for child in ast.iter_child_nodes(tree):
         inside = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
         if isinstance(child, ast.Call):
             yield inside, child
-        yield from calls(child, inside)
+        yield from called(child, inside)
 
 
 def dotted(node: ast.expr) -> str:

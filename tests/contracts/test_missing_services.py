@@ -23,7 +23,7 @@ def test_without_a_browser(required, outcome):
             "no:cacheprovider",
             "-k",
             "wrong_password and light",
-            "tests/e2e",
+            "tests/e2e/test_sign_in_and_status.py",
         ],
         cwd=ROOT,
         env={**os.environ, "PATH": "/nonexistent", "REQUIRE_REAL_SERVICES": required},
