@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.support import services
@@ -16,13 +14,12 @@ pytest_plugins = [
 ]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Names of groups do not reach xdist's own scheduler under this pytest, so tests are spread by ours."""
-    if config.getoption("dist") != "loadgroup":
-        return None
-    from tests.support.spreading import ByModule
-
-    return ByModule(config, log)
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take seconds come first: begun last, one of them would keep one process busy while the
+    other has nothing left. Said last: pytest-django puts whatever needs no database at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name == "e2e"}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(tryfirst=True)

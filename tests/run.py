@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> int:
             wheels.offer(started, environment, "TEST_DATABASE_URL", wheels.postgres, folder / "postgres")
         if services.REDIS is None:
             wheels.offer(started, environment, "TEST_REDIS_URL", wheels.redis, folder / "redis")
-        spread = ["-n", "2", "--dist", "loadgroup"]
+        # A module goes to one process: what its tests share is made once, and some go on from the one before.
+        spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
         pytest = [sys.executable, "-m", "pytest", *spread, "-m", "not bench", "-q"]
         return subprocess.call([*pytest, *arguments], cwd=ROOT, env=environment)
 

@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
 from delivery.pointers import Reason
 
-pytestmark = pytest.mark.xdist_group("sources")  # read once
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("platform", "policies", "telemetry")
 WRITES = {

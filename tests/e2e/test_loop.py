@@ -18,7 +18,7 @@ from tests.e2e.conftest import ARTIFACTS, WIDE
 from tests.support.console import until
 from tests.support.running import Run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 PATIENCE = 45_000
 """Milliseconds: a guard against a hang, many times what is promised."""
 ENDLESS = {"requests": 10_000_000, "clients": [{"tenant": "acme", "sessions_per_second": 0.5}]}

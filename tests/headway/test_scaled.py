@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("scaled"),
 ]
 
 PREFIX = f"{services.REDIS_PREFIX}{CHECKOUT}:{os.getpid()}:"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.console import ENVIRONMENT, Console, Process, set_up
+from tests.support.console import ENVIRONMENT, Console, Process, set_up, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -23,13 +23,7 @@ SILENT = "UPDATE simulations_run SET lease_until = '2000-01-01 00:00:00+00:00' W
 """What the fifteen seconds do that a killed worker's lease still has (their length is tests/simulations')."""
 
 
-def eventually(true, what):
-    """Poll until ``true`` returns something true; that."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := true()):
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.05)
-    return found
+eventually = functools.partial(until, guard=PATIENCE)
 
 
 def children_of(process: Process) -> list[int]:

@@ -48,7 +48,6 @@ class Simulator(Process):
 
 @pytest.mark.postgres
 @pytest.mark.redis
-@pytest.mark.xdist_group("scaled")
 def test_scaled_a_killed_worker_s_run_is_done_by_another(tmp_path):
     assert services.REDIS is not None
     started: list[Process] = []

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.running import STARTS_WITHIN, Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support.commands import headway
 from tests.support.policies import ROOT, written
 from tests.support.ports import free_port
 from tests.support.replica import replica
@@ -28,12 +32,14 @@ GUARD = 60.0
 ENVIRONMENT = "/api/v1/environments/dev"
 
 
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Poll until ``true`` returns something true; that."""
-    deadline = time.monotonic() + GUARD
+def until(true: Callable[[], Any], what: str, *, guard: float = GUARD) -> Any:
+    """Poll until ``true`` returns something true; that. Ever less often: whoever is asked has work to do."""
+    deadline = time.monotonic() + guard
+    pause = 0.01
     while not (found := true()):
         assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)
     return found
 
 
@@ -171,6 +177,22 @@ class Console(Process):
 def set_up(folder: Path, *replica_urls: str, **services: str) -> tuple[dict[str, str], str]:
     """A first day: the environment variables of its consoles and workers, and an operator's token."""
     environment = {"HEADWAY_VAR": str(folder / "var"), **services}
+    if services:
+        return environment, _first_day(folder, replica_urls, environment)
+    kept, token = _kept_first_day(replica_urls)
+    shutil.copytree(Path(kept.name) / "var", folder / "var")
+    return environment, token
+
+
+@functools.cache
+def _kept_first_day(replica_urls: tuple[str, ...]) -> tuple[tempfile.TemporaryDirectory[str], str]:
+    """One with a database in its state folder, to be copied; and its token. Kept as long as this process."""
+    kept = tempfile.TemporaryDirectory(prefix="headway_test_day_")
+    folder = Path(kept.name)
+    return kept, _first_day(folder, replica_urls, {"HEADWAY_VAR": str(folder / "var")})
+
+
+def _first_day(folder: Path, replica_urls: Sequence[str], environment: dict[str, str]) -> str:
     made = subprocess.run(
         [sys.executable, "-m", "tests.support.console_setup", *replica_urls],
         cwd=ROOT,
@@ -179,7 +201,7 @@ def set_up(folder: Path, *replica_urls: str, **services: str) -> tuple[dict[str,
         text=True,
     )
     assert made.returncode == 0, made.stderr
-    return environment, json.loads(made.stdout)["token"]
+    return str(json.loads(made.stdout)["token"])
 
 
 class Gateway(Process):
@@ -198,16 +220,10 @@ class Gateway(Process):
     def enrol(self, console: Console) -> None:
         """As an operator does: a token from the console, the root's digest from the same place."""
         issued = console.post(f"{ENVIRONMENT}/enrolment-tokens")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "headway", "gateway", "enroll", "--server", console.url),
-                *("--token", issued["token"], "--root", issued["root"]),
-                *("--state", str(self.state), "--name", self.name),
-            ],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
+        done = headway(
+            *("gateway", "enroll", "--server", console.url),
+            *("--token", issued["token"], "--root", issued["root"]),
+            *("--state", str(self.state), "--name", self.name),
         )
         assert done.returncode == 0, done.stderr
 

@@ -23,6 +23,9 @@ ANSWER = json.dumps(
 ).encode()
 
 
+_port = 0
+
+
 class _Replica(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -54,8 +57,13 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def replica() -> Iterator[str]:
-    """Its URL, for as long as the block lasts."""
-    server = _Server(("127.0.0.1", 0), _Replica)
+    """Its URL, for as long as the block lasts: the same each time, where nobody took its port meanwhile."""
+    global _port
+    try:
+        server = _Server(("127.0.0.1", _port), _Replica)
+    except OSError:
+        server = _Server(("127.0.0.1", 0), _Replica)
+    _port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

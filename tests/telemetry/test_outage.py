@@ -20,7 +20,7 @@ from coordination.wire.telemetry import decode_batch
 from telemetry.live.connection import PROTOCOL
 from tests.support.console import GUARD, Load, followed_console, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
