@@ -6,6 +6,7 @@ nothing new, so they are let go first.
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from typing import Annotated
@@ -19,7 +20,17 @@ WS_MOST_BYTES = 64 * 1024
 """Of one message on a socket: more closes it before it is read (the application takes less)."""
 
 
+GARBAGE = (10_000, 10, 10)
+"""Objects before Python looks for garbage among the youngest, and of how many looks one goes further."""
+
+
 class WebServer(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        gc.freeze()  # what is loaded stays: no look for garbage need go over it
+        gc.set_threshold(*GARBAGE)
+        gc.enable()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         from headway.asgi import BACKGROUND
 
@@ -46,6 +57,7 @@ def serve(
         timeout_graceful_shutdown=GRACE,
     )
     server = WebServer(config)
+    gc.disable()  # until it serves: loading leaves next to no garbage
     server.run()
     sys.exit(0 if server.started else 1)
 
