@@ -26,9 +26,24 @@ def start(tmp_path) -> Iterator[Any]:
 
     yield starting
     for run in runs:
-        if run.process.poll() is None:
-            run.process.kill()
-            run.process.wait()
+        kill(run)
+
+
+def kill(run: Run) -> None:
+    if run.process.poll() is None:
+        run.process.kill()
+        run.process.wait()
+
+
+@pytest.fixture(scope="module")
+def without_demo(tmp_path_factory) -> Iterator[Run]:
+    run = Run(tmp_path_factory.mktemp("plain") / "var", "--no-demo")
+    try:
+        run.wait_started()
+        yield run
+        assert run.end() == 0
+    finally:
+        kill(run)
 
 
 def alive(pids: dict[str, int]) -> list[str]:
@@ -98,23 +113,20 @@ def test_after_a_killed_run_the_next_start_heals_what_was_left(start):
     assert again.end() == 0
 
 
-def test_without_the_demo_there_is_a_console_a_gateway_and_advice(start):
-    run = start("--no-demo")
-    run.wait_started()
-    assert list(run.pids()) == ["web", "gateway"]
-    assert "createsuperuser" in run.said
-    assert not (run.var / "demo.json").exists()
-    assert run.end() == 0
+def test_without_the_demo_there_is_a_console_a_gateway_and_advice(without_demo):
+    assert list(without_demo.pids()) == ["web", "gateway"]
+    assert "createsuperuser" in without_demo.said
+    assert not (without_demo.var / "demo.json").exists()
 
 
-def test_a_second_run_on_the_same_state_is_refused(start):
-    run = start("--no-demo")
-    run.wait_started()
-    second = start("--no-demo")
-    assert second.process.wait(STARTS_WITHIN) == 1
+def test_a_second_run_on_the_same_state_is_refused(without_demo):
+    second = Run(without_demo.var, "--no-demo")
+    try:
+        assert second.process.wait(STARTS_WITHIN) == 1
+    finally:
+        kill(second)
     assert "already runs with the state folder" in second.said
-    assert run.process.poll() is None
-    assert run.end() == 0
+    assert without_demo.process.poll() is None
 
 
 def test_a_signal_while_it_starts_leaves_nothing(start):
