@@ -42,6 +42,30 @@ def browser():
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+def watched(context):
+    """A new page that keeps what went wrong on it."""
+    page = context.new_page()
+    page.problems = []
+    page.on("console", lambda said: said.type == "error" and page.problems.append(said.text))
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    return page
+
+
+def walked(page, addresses):
+    """(name, page) of each address once nothing more is loaded for it. Whether that is so takes half a second
+    to know: the next one is loaded meanwhile, on another page."""
+    tabs = [page, watched(page.context)]
+    names = list(addresses)
+    tabs[0].goto(addresses[names[0]])
+    for at, name in enumerate(names):
+        shown, following = tabs[at % 2], tabs[(at + 1) % 2]
+        if at + 1 < len(names):
+            following.goto(addresses[names[at + 1]])
+        shown.wait_for_load_state("networkidle")
+        yield name, shown
+        shown.problems.clear()
+
+
 @pytest.fixture
 def sign_in(browser, live_server):
     """``sign_in("olga", Role.OPERATOR)``: a page of somebody's who has just signed in."""
@@ -52,10 +76,7 @@ def sign_in(browser, live_server):
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
         context.set_default_timeout(20_000)
         contexts.append(context)
-        page = context.new_page()
-        page.problems = []
-        page.on("console", lambda said: said.type == "error" and page.problems.append(said.text))
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page = watched(context)
         page.goto(f"{live_server.url}/sign-in/")
         page.fill("#id_username", name)
         page.fill("#id_password", "a-long-enough-one")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from portal.selectors.levels import LaneLevel, LimitLevel, Places
 from tenancy.models import ApiKey, Role
-from tests.e2e.conftest import ARTIFACTS, WIDE
+from tests.e2e.conftest import ARTIFACTS, WIDE, walked
 from tests.portal.conftest import REQUEST_A, gateway_says, world  # noqa: F401 - fixtures
 
 NARROW = {"width": 320, "height": 700}
@@ -45,19 +45,19 @@ def test_every_screen_is_sound(world, gateway_says, sign_in, live_server, theme,
     folder = ARTIFACTS / "portal" / f"{theme}-{size['width']}"
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for name, path in SCREENS.items():
-        page.goto(live_server.url + path.replace("KEY", world.key.key_id))
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+    addresses = {
+        name: live_server.url + path.replace("KEY", world.key.key_id) for name, path in SCREENS.items()
+    }
+    for name, shown in walked(page, addresses):
+        shown.screenshot(path=folder / f"{name}.png", full_page=True)
         wrong = [
             f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:160]}"
-            for each in Axe().run(page).response["violations"]
+            for each in Axe().run(shown).response["violations"]
         ]
-        if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
+        if not shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
             wrong.append("it is wider than the window")
-        if wrong or page.problems:
-            found[name] = [*wrong, *page.problems]
-        page.problems.clear()
+        if wrong or shown.problems:
+            found[name] = [*wrong, *shown.problems]
     assert not found, "\n".join(f"{name}: {problems}" for name, problems in found.items())
 
 

@@ -8,7 +8,7 @@ from policies.models import ChangeSet
 from simulations.models import Simulation
 from tenancy.models import ApiKey, Role
 from tests.console.accounted import FORGOTTEN, REFUSED, SERVED
-from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.conftest import ARTIFACTS, walked
 
 SCREENS = {
     "overview": "/e/dev/",
@@ -80,20 +80,20 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
     folder.mkdir(parents=True, exist_ok=True)
     axe = Axe()
     found = {}
+    addresses = {}
     for name, path in SCREENS.items():
         for part, value in named.items():
             path = path.replace(part, value)
-        page.goto(live_server.url + path)
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        addresses[name] = live_server.url + path
+    for name, shown in walked(page, addresses):
+        shown.screenshot(path=folder / f"{name}.png", full_page=True)
         grave = [
             f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:160]}"
-            for each in axe.run(page).response["violations"]
+            for each in axe.run(shown).response["violations"]
             if each["impact"] in ("serious", "critical")
         ]
         # This server has no sockets: a page that wants one does without.
-        problems = [each for each in page.problems if "/ws/live" not in each]
+        problems = [each for each in shown.problems if "/ws/live" not in each]
         if grave or problems:
             found[name] = [*grave, *problems]
-        page.problems.clear()
     assert not found, "\n".join(f"{name}: {problems}" for name, problems in found.items())
