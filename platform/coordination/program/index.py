@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from coordination.program.guarantees import LimitKey, Pledge, pledges
@@ -52,7 +51,7 @@ from coordination.program.teams import (
     Teams,
     changed,
 )
-from coordination.program.timeline import boundaries, changing, holds, limits_at
+from coordination.program.timeline import boundaries, changing, limits_at
 
 MINUTE: Micros = 60 * MILLION
 ANY_LENGTH = 1 << 62
@@ -88,6 +87,7 @@ class Program:
         "_judge",
         "_pledges",
         "_quotas_of",
+        "_reservations_of",
         "_reserved_for",
         "_routes_by_model",
         "_scopes",
@@ -179,8 +179,11 @@ class Program:
         self.reservations = {held.key: held for held in _reservations(records, self.pools)}
         """By key."""
         self._reserved_for: dict[str, list[Reservation]] = {}
+        of_pools: defaultdict[str, list[Reservation]] = defaultdict(list)
         for held in self.reservations.values():
             self._reserved_for.setdefault(held.tenant, []).append(held)
+            of_pools[held.pool].append(held)
+        self._reservations_of = {pool: tuple(held) for pool, held in of_pools.items()}
         by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
         self.routes = {r.name: _route(i, r) for i, r in enumerate(by_rank)}
         self.selective = any(route.selective for route in self.routes.values())
@@ -242,7 +245,7 @@ class Program:
         program of ten thousand tenants at once takes 20 ms."""
         records = self.records
         named: list[dict[Any, Any]] = [self.quotas, self.tenants, self._pledges, self.reservations]
-        named.append(self._reserved_for)
+        named += [self._reserved_for, self._reservations_of]
         found = [*named, self._quotas_of, self._scopes, self.overlay.laid]
         return [*found, records.quotas, records.tenants, records.reservations, records.routes]
 
@@ -316,16 +319,11 @@ class Program:
     def _in_force(self, position: int) -> Segment:
         start = self._boundaries[position - 1] if position else 0
         end = self._boundaries[position] if position < len(self._boundaries) else None
-        lanes: defaultdict[tuple[str, str, str], list[Reservation]] = defaultdict(list)
-        for reservation in self.reservations.values():
-            if holds(reservation.record.intervals, start):
-                lanes[reservation.pool, reservation.tier, reservation.tenant].append(reservation)
         limits = self._limits(start)
         return Segment(
             start,
             end,
-            {lane: tuple(held) for lane, held in lanes.items()},
-            _reserves(chain.from_iterable(lanes.values())),
+            self._reservations_of,
             _prices(self.records.price_books, start),
             limits,
             self._pledges_under(limits),
@@ -442,17 +440,6 @@ def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterato
                 record=record,
             )
             index += 1
-
-
-def _reserves(reservations: Iterable[Reservation]) -> dict[str, Reserve]:
-    """Of each pool, what is kept of it for reservations, and which parts of that are lent while idle."""
-    kept: defaultdict[str, Ppm] = defaultdict(int)
-    lent: defaultdict[str, list[tuple[Micros, Ppm]]] = defaultdict(list)
-    for each in reservations:
-        kept[each.pool] += each.share_ppm
-        if each.record.lend_when_idle:
-            lent[each.pool].append((each.record.reclaim_within, each.share_ppm))
-    return {pool: Reserve(part, tuple(lent[pool])) for pool, part in kept.items()}
 
 
 def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:

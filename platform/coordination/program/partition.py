@@ -8,18 +8,22 @@ larger than ``MAX_SHARD`` cannot be split and gets a shard to itself.
 
 from __future__ import annotations
 
+import functools
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import pairwise
-from operator import itemgetter
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 MAX_SHARD = 32 * 1024
 """Bytes. Small enough to decode between two requests without anyone noticing."""
 WHOLE = "all"
 """Name of the shard that holds everything: the empty prefix."""
+DIGITS_DOWN = "fedcba9876543210"
+MOST_KNOWN = 32_768
+"""Objects whose hash is kept: each is in a bundle twice, with its origin, and most are in the next one."""
 
 
 class Item(NamedTuple):
@@ -30,45 +34,45 @@ class Item(NamedTuple):
     data: bytes
 
 
-Hashed = tuple[str, Item]
-_kind_and_name = itemgetter(0, 1)
-
-
 def partition(items: Iterable[Item], *, folder: str, limit: int = MAX_SHARD) -> dict[str, bytes]:
     """Files ``<folder>/<prefix>.json``: each ``{"<Kind>": [object, ...], ...}``, sorted by (kind, name).
 
-    Kinds must be plain ASCII identifiers; (kind, name) must be unique. No items, no files.
+    Kinds must be plain ASCII identifiers; (kind, name) must be unique. No items, no files. The files are
+    in the order of their names.
     """
-    ordered = sorted(items, key=_kind_and_name)
-    hashed = [(_hash(item.kind, item.name), item) for item in ordered]
+    hashed = sorted([(_hash(item.kind, item.name), item) for item in items])
+    hashes = [each for each, _ in hashed]
+    before = [0, *accumulate([len(item.data) + 1 for _, item in hashed])]  # bytes, each with its comma
     files: dict[str, bytes] = {}
-    pending = [("", hashed)] if hashed else []
+    pending = [("", 0, len(hashed))] if hashed else []
     while pending:
-        prefix, members = pending.pop()
-        if len(members) == 1 or _fits(members, limit):
-            files[_path(folder, prefix)] = _encode([item for _, item in members])
-            continue
-        at = len(prefix)
-        divided: defaultdict[str, list[Hashed]] = defaultdict(list)
-        for member in members:  # in their order, which each part thereby keeps
-            divided[member[0][at]].append(member)
-        pending += ((prefix + digit, part) for digit, part in divided.items())
-    return dict(sorted(files.items()))
+        prefix, start, end = pending.pop()
+        if end - start == 1 or before[end] - before[start] <= limit:
+            data = _encode(sorted([item for _, item in hashed[start:end]]))
+            if end - start == 1 or len(data) <= limit:
+                files[_path(folder, prefix)] = data
+                continue
+        for digit in DIGITS_DOWN:  # so that the lowest comes first off the stack
+            middle = bisect_left(hashes, prefix + digit, start, end)
+            if middle < end:
+                pending.append((prefix + digit, middle, end))
+            end = middle
+    return files
 
 
-def _fits(members: Sequence[Hashed], limit: int) -> bool:
-    """Whether the shard keeps to the limit, without building it."""
-    size = sum([len(item.data) for _, item in members]) + len(members)
-    return size <= limit and size + _bytes_around({item.kind for _, item in members}) <= limit
-
-
-def _encode(members: Sequence[Item]) -> bytes:
+def _encode(members: Iterable[Item]) -> bytes:
     """``members`` in the order of their kinds and names."""
-    by_kind: defaultdict[str, list[bytes]] = defaultdict(list)
-    for item in members:
-        by_kind[item.kind].append(item.data)
-    groups = [b'"%s":[%s]' % (kind.encode(), b",".join(data)) for kind, data in by_kind.items()]
-    return b"{%s}" % b",".join(groups)
+    parts: list[bytes] = []
+    last, closing = "", "{"
+    for kind, _, data in members:
+        if kind == last:
+            parts.append(b",")
+        else:
+            parts.append(f'{closing}"{kind}":['.encode())
+            last, closing = kind, "],"
+        parts.append(data)
+    parts.append(b"]}")
+    return b"".join(parts)
 
 
 def _path(folder: str, prefix: str) -> str:
@@ -133,6 +137,7 @@ class _Divided:
     kinds: set[str] = field(default_factory=set)
 
 
+@functools.lru_cache(MOST_KNOWN)
 def _hash(kind: str, name: str) -> str:
     return sha256(f"{kind}/{name}".encode()).hexdigest()
 

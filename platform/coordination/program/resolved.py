@@ -5,8 +5,9 @@ Made by ``coordination.program.index`` from records; read only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from coordination.program.guarantees import LimitKey, Pledge
@@ -26,6 +27,7 @@ from coordination.program.records import (
     ReservationRecord,
     RouteRecord,
 )
+from coordination.program.timeline import holds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -283,20 +285,46 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PoolInForce:
+    """What is reserved of one pool in a segment."""
+
+    lanes: Mapping[tuple[str, str], tuple[Reservation, ...]]
+    """(tier, tenant) -> reservations in force."""
+    reserve: Reserve | None
+    """None without any."""
+
+    @classmethod
+    def of(cls, reservations: Iterable[Reservation]) -> PoolInForce:
+        """Of the reservations of a pool that are in force."""
+        lanes: defaultdict[tuple[str, str], tuple[Reservation, ...]] = defaultdict(tuple)
+        lent: list[tuple[Micros, Ppm]] = []
+        kept: Ppm = 0
+        for each in reservations:
+            lanes[each.tier, each.tenant] += (each,)
+            kept += each.share_ppm
+            if each.record.lend_when_idle:
+                lent.append((each.record.reclaim_within, each.share_ppm))
+        return cls(dict(lanes), Reserve(kept, tuple(lent)) if lanes else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """What is in force in [start, end): nothing in it changes before its end."""
+    """What is in force in [start, end): nothing in it changes before its end.
+
+    What is reserved is looked at pool by pool, as each is asked for: of thousands of reservations a moment
+    needs those of a few pools, and nobody waits for the others as a segment begins.
+    """
 
     start: Micros
     end: Micros | None
-    lanes: dict[tuple[str, str, str], tuple[Reservation, ...]]
-    """(pool, tier, tenant) -> reservations in force."""
-    reserves: dict[str, Reserve]
-    """Pool -> what is reserved of it; pools without reservations are not there."""
+    reservations: Mapping[str, tuple[Reservation, ...]]
+    """Pool -> all its reservations, in force or not."""
     prices: dict[str, Price]
     limits: Mapping[str, tuple[LimitRecord, ...]]
     """Quota -> its limits as they are now, for quotas of which one is ever changed."""
     pledges: Mapping[LimitKey, Pledge]
     """Of limits that tenants share, each one's part (R9)."""
+    _pools: dict[str, PoolInForce] = field(default_factory=dict)
 
     def limits_of(self, quota: Quota) -> tuple[LimitRecord, ...]:
         """The limits of a quota that hold now."""
@@ -304,9 +332,22 @@ class Segment:
 
     def lanes_for(self, pool: str, scope: Scope) -> tuple[Reservation, ...]:
         """Reservations the request may use, its own tenant's first."""
-        if not self.lanes:
+        lanes = (self._pools.get(pool) or self._of(pool)).lanes
+        if not lanes:
             return ()
         found: tuple[Reservation, ...] = ()
         for tenant in reversed(scope.tenant.path):
-            found += self.lanes.get((pool, scope.tier.name, tenant), ())
+            found += lanes.get((scope.tier.name, tenant), ())
+        return found
+
+    def reserve_of(self, pool: str) -> Reserve | None:
+        """What is reserved of a pool, if anything."""
+        return (self._pools.get(pool) or self._of(pool)).reserve
+
+    def in_force(self, reservations: Iterable[Reservation]) -> Iterator[Reservation]:
+        """Those of some reservations that are in force."""
+        return (each for each in reservations if holds(each.record.intervals, self.start))
+
+    def _of(self, pool: str) -> PoolInForce:
+        found = self._pools[pool] = PoolInForce.of(self.in_force(self.reservations.get(pool, ())))
         return found

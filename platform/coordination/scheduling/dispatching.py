@@ -39,7 +39,7 @@ def dispatch(program: Program, state: State, pool: str, now: Micros) -> list[Dis
     if held is None or not (held.waiting or held.delayed):
         return []
     held.advance(now)
-    reserve = state.at(now).reserves.get(pool)
+    reserve = state.at(now).reserve_of(pool)
     sent: list[Dispatch] = []
     if held.pool.minimum_shares:
         _by_turns(state, held, reserve, sent, now)

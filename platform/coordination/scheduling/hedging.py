@@ -153,7 +153,7 @@ def _chosen(
     among = pool.open_mask & pool.usable_mask & ~(ticket.excluded | ticket.replica.mask)
     for bit in pool.troubled:
         among &= ~(1 << bit)
-    if not among or not may_use(pool, ticket.queue, ticket, state.at(now).reserves.get(pool.pool.name)):
+    if not among or not may_use(pool, ticket.queue, ticket, state.at(now).reserve_of(pool.pool.name)):
         return "no_room"
     if ticket.caps and not has_room_twice(ticket):
         return "capped"

@@ -124,7 +124,8 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
         if quota.concurrency is not None:
             slots = state.slots.get(quota.name)
             places.append(Places(quota.name, quota.tenant, slots.used if slots else 0, quota.concurrency))
-    in_force = {held.name for lanes in segment.lanes.values() for held in lanes}
+    held = program.reservations_within(tenant)
+    in_force = {each.name for each in segment.in_force(held)}
     lanes = [
         LaneLevel(
             name,
@@ -138,7 +139,7 @@ def levels(state: State, tenant: str, now: Micros) -> Levels:
             promised=state.kept[name].promised if name in state.kept else 0,
             honoured=state.kept[name].honoured if name in state.kept else 0,
         )
-        for name, portions in _by_name(program.reservations_within(tenant)).items()
+        for name, portions in _by_name(held).items()
     ]
     caps = [
         CapLevel(quota, program.quotas[quota].tenant, pool, of, cap.used, cap.limit, len(cap.aside))

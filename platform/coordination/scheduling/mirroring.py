@@ -120,7 +120,7 @@ def _place(state: State, dispatch: Dispatch, copies: Copies, pool: PoolState, no
     among = pool.open_mask & pool.usable_mask
     for bit in pool.troubled:
         among &= ~(1 << bit)
-    reserve = state.at(now).reserves.get(pool.pool.name)
+    reserve = state.at(now).reserve_of(pool.pool.name)
     kept = ticket.scope.tier.holdback_ppm + (reserve.kept_ppm if reserve is not None else 0)
     if not among or pool.pool.reserved_only or not leaves_free(pool, kept):
         return "no_room"

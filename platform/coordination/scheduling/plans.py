@@ -31,7 +31,7 @@ class Place:
         self.pool = pool
         self.lanes: tuple[Reservation, ...] = segment.lanes_for(pool.pool.name, scope)
         """Reservations its requests may use here, the tenant's own first."""
-        self.reserve: Reserve | None = segment.reserves.get(pool.pool.name)
+        self.reserve: Reserve | None = segment.reserve_of(pool.pool.name)
         self.reserved_only = pool.pool.reserved_only
         self._scope = scope
         self._queue: Queue | None = None

@@ -244,7 +244,7 @@ def test_past_the_horizon_what_has_no_end_goes_on_and_what_recurs_stops():
     held, lasting = load(records), {r.name for r in records.reservations if r.intervals == ((0, None),)}
     noon = 12 * 3600 * 10**6
     before, after = (
-        {each.name for lanes in held.segment_at(at).lanes.values() for each in lanes}
+        {each.name for each in held.segment_at(at).in_force(held.reservations.values())}
         for at in (end - DAY + noon, end + 30 * DAY + noon)
     )
     assert after == lasting
@@ -393,7 +393,7 @@ def test_a_recurring_reservation_is_in_force_in_its_hours_with_nobody_to_tell_th
     program = load(records)
 
     def reserved(instant: str) -> bool:
-        return bool(program.segment_at(read_instant(instant)).lanes)
+        return any(program.segment_at(read_instant(instant)).in_force(program.reservations.values()))
 
     assert not reserved("2026-01-02T07:59:59Z")
     assert reserved("2026-01-02T08:00:00Z")
