@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+import orjson
 
 from coordination.spec.finding import MOST_FINDINGS, UNSET, Finding, Misread, Unset
 from coordination.spec.notation import (
@@ -71,8 +72,12 @@ class Field(msgspec.Struct, frozen=True):
         return schema
 
 
-NO_READER: tuple[str, Mapping[Any, Any], Field | None] = ("", {}, None)
+NO_READER: tuple[str, dict[Any, Any], Field | None] = ("", {}, None)
 """Of a field that does not exist."""
+LONGEST_PART = 200
+"""Bytes of JSON of a list or mapping that is looked up, as texts and numbers are, when it is read again."""
+MOST_PARTS = 1024
+"""Of one notation, read or written."""
 
 
 class Fields(Notation):
@@ -88,7 +93,7 @@ class Fields(Notation):
         """Whether there is something to check between its fields."""
 
     @functools.cached_property
-    def readers(self) -> dict[str, tuple[str, Mapping[Any, Any], Field | None]]:
+    def readers(self) -> dict[str, tuple[str, dict[Any, Any], Field | None]]:
         """Of each field: its attribute, what was read before, and itself."""
         return {name: (field.attribute, field.notation.known, field) for name, field in self.fields.items()}
 
@@ -110,8 +115,13 @@ class Fields(Notation):
         for key, item in value.items():
             attribute, known, field = readers.get(key, NO_READER)
             kind = type(item)
-            if (kind is str or kind is int) and item in known:
-                values[attribute] = known[item]
+            said: Plain | bytes = item
+            if kind is dict or kind is list:
+                said = _said(item)
+            elif kind is not str and kind is not int:
+                said = None
+            if said is not None and said in known:
+                values[attribute] = known[said]
                 continue
             if len(found) > MOST_FINDINGS:
                 return UNSET
@@ -123,7 +133,9 @@ class Fields(Notation):
             elif item is None and field.default is None:
                 continue
             else:
-                values[attribute] = field.notation.read(item, (path, key), found)
+                made = values[attribute] = field.notation.read(item, (path, key), found)
+                if isinstance(said, bytes) and len(found) == before and len(known) < MOST_PARTS:
+                    known[said] = made
         if not self.needed <= value.keys():
             for field in self.required:
                 if field.name not in value and field.name not in meant:
@@ -343,10 +355,31 @@ def _collect_mentions(notation: Any, value: Any, named: Named) -> None:
 
 
 def _writer(notation: Notation) -> Callable[[Any], Plain]:
-    """How values are written; numbers with a unit recur, and are looked up once they have been written."""
+    """How values are written; what recurs is looked up once it has been written."""
     if isinstance(notation, Bounded | Instant):
         return functools.lru_cache(MOST_KNOWN)(notation.write)
+    if isinstance(notation, Fields | Items | Table):
+        return functools.partial(_write_part, notation.write, {})
     return notation.write
+
+
+def _write_part(write: Callable[[Any], Plain], written: dict[int, tuple[Any, Plain]], value: Any) -> Plain:
+    """A part that was looked up as it was read is the same object in many documents."""
+    known = written.get(id(value))
+    if known is None:
+        known = value, write(value)
+        if len(written) < MOST_PARTS:
+            written[id(value)] = known  # with the value, lest another gets its id
+    return known[1]
+
+
+def _said(part: Any) -> bytes | None:
+    """By what a list or mapping is looked up; ``None`` for what JSON cannot say (decimals) or is long."""
+    try:
+        text = orjson.dumps(part)
+    except TypeError:
+        return None
+    return text if len(text) <= LONGEST_PART else None
 
 
 def _spaced(name: str) -> str:

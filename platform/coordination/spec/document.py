@@ -69,6 +69,27 @@ class Positions:
         return Location(self.file, line + 1, column + 1, end_line + 1, end_column + 1)
 
 
+class LaterPositions(Positions):
+    """Of one of a JSON file's objects, by its number: the file is looked through when first asked for any."""
+
+    is_json = True
+
+    def __init__(self, file: str, layout: json_text.Layout, number: int) -> None:
+        self.file, self._layout, self._number = file, layout, number
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        return self._layout.items[self._number].text
+
+    @property
+    def line(self) -> int:  # type: ignore[override]
+        return self._layout.items[self._number].line
+
+    @property
+    def column(self) -> int:  # type: ignore[override]
+        return self._layout.items[self._number].column
+
+
 class Document:
     """One object of the policy as it was written."""
 

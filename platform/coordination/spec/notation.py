@@ -25,6 +25,7 @@ from coordination.spec.rules import (
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 DEEPEST_PATH = 8
+NAME_PATH = re.compile(rf"{NAME.pattern}(?:/{NAME.pattern}){{0,{DEEPEST_PATH - 1}}}")
 DECIMAL = r"\s*[+-]?[0-9]{1,24}(?:\.[0-9]{1,18})?\s*"
 """A number as a quantity begins with."""
 FLAGS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
@@ -125,12 +126,16 @@ class Name(Notation):
 
     def __init__(self, *, path: bool = False) -> None:
         self.path = path
+        self.pattern = NAME_PATH if path else NAME
+
+    def allows(self, value: Plain) -> bool:
+        """Whether it is such a name."""
+        return isinstance(value, str) and self.pattern.fullmatch(value) is not None
 
     def parse(self, value: Plain) -> str:
         if not isinstance(value, str):
             raise SPEC006_wrong_type.expected("a name", value)
-        steps = value.split("/", DEEPEST_PATH) if self.path else [value]
-        if len(steps) > DEEPEST_PATH or not all(map(NAME.fullmatch, steps)):
+        if not self.pattern.fullmatch(value):
             shape = SPEC009_bad_name.SHAPE
             if self.path:
                 shape = f"at most {DEEPEST_PATH} steps separated by `/`, each of {shape}"

@@ -9,7 +9,15 @@ import msgspec
 
 from coordination.diagnostics import Diagnostic, Fix, Location, ObjectRef, Related, in_reading_order
 from coordination.spec.declaration import notation_of
-from coordination.spec.document import API_VERSION, Document, Metadata, PolicySet, Positions, SourceFile
+from coordination.spec.document import (
+    API_VERSION,
+    Document,
+    LaterPositions,
+    Metadata,
+    PolicySet,
+    Positions,
+    SourceFile,
+)
 from coordination.spec.finding import MOST_FINDINGS, Finding, Misread, Unset
 from coordination.spec.kinds import KINDS, NOTATIONS
 from coordination.spec.notation import Name
@@ -102,7 +110,7 @@ def _drafts(file: SourceFile, reading: _Reading) -> Iterator[Draft | None]:
         if slip.misread.rule is not SPEC015_hidden_direction.RULE:
             return
     if file.name.endswith(".json"):
-        yield from _json_drafts(file.name, text, reading)
+        yield from _json_drafts(file, text, reading)
     else:
         yield from _yaml_drafts(file.name, text, reading)
 
@@ -128,14 +136,20 @@ def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft | No
         yield None if blank else Draft(tree, positions)
 
 
-def _json_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft]:
+def _json_drafts(file: SourceFile, text: str, reading: _Reading) -> Iterator[Draft]:
+    trees = json_text.trees_of(file.text)
+    if trees is not None:
+        layout = json_text.Layout(text)
+        for number, tree in enumerate(trees):
+            yield Draft(tree, LaterPositions(file.name, layout, number))
+        return
     slips: list[Slip] = []
     try:
         for item in json_text.items(text, slips):
-            yield Draft(item.tree, Positions(name, item.text, item.line, item.column, is_json=True))
+            yield Draft(item.tree, Positions(file.name, item.text, item.line, item.column, is_json=True))
     except Broken as broken:
         slips.append(broken.slip)
-    _report_slips(slips, Positions(name, text), reading)
+    _report_slips(slips, Positions(file.name, text), reading)
 
 
 def _report_slips(slips: list[Slip], positions: Positions, reading: _Reading) -> None:
@@ -191,10 +205,13 @@ def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
 def _metadata(tree: dict[str, Plain], kind: Plain, found: list[Finding]) -> Any:
     if "metadata" not in tree:
         return None
+    written, names = tree["metadata"], TENANT_NAME if kind == "Tenant" else NAME
+    if isinstance(written, dict) and len(written) == 1 and names.allows(written.get("name")):
+        return Metadata(name=str(written["name"]))  # as most say no more
     path: Path = (None, "metadata")
-    metadata = notation_of(Metadata).read(tree["metadata"], path, found)
+    metadata = notation_of(Metadata).read(written, path, found)
     if not isinstance(metadata, Unset):
-        (TENANT_NAME if kind == "Tenant" else NAME).read(metadata.name, (path, "name"), found)
+        names.read(metadata.name, (path, "name"), found)
     return metadata
 
 

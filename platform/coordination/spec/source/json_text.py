@@ -1,7 +1,9 @@
 """How is JSON read: at the C decoder's speed, with its numbers exact and its repeated keys seen?
 
-The standard decoder builds the tree. Only when something must be shown is the text read again, by a
-small scanner that learns where everything stands.
+A file is decoded in one call, and so is believed if encoding what came out gives its text again but for the
+blanks: then no key was repeated and no number rounded. Any other goes to the standard decoder, object by
+object, which knows where it is. Only when something must be shown is the text read again, by a small
+scanner that learns where everything stands.
 """
 
 from __future__ import annotations
@@ -10,7 +12,10 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
+
+import msgspec
 
 from coordination.spec.plain import Plain
 from coordination.spec.rules import SPEC001_syntax, SPEC003_too_much, SPEC004_duplicate_key
@@ -22,6 +27,10 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 TOKEN = re.compile(r'[\s]*(?:([{}\[\],:])|("(?:[^"\\]|\\.)*")|([^\s{}\[\],:"]+))', re.DOTALL)
 
 
+NUMBER_TOO_LONG = b"0" * LONGEST_NUMBER
+DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
+
+
 class Item(NamedTuple):
     """An object of a file, the text it was read from, and where that begins."""
 
@@ -29,6 +38,29 @@ class Item(NamedTuple):
     text: str
     line: int
     column: int
+
+
+def trees_of(data: bytes) -> list[Plain] | None:
+    """The objects of a file; ``None`` for one that must be read with more care, by ``items``."""
+    try:
+        tree = _QUICK.decode(data)
+        same = _EXACT.encode(tree)
+        if same != msgspec.json.format(data, indent=-1) or NUMBER_TOO_LONG in same.translate(DIGITS_ALIKE):
+            return None
+    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError):
+        return None
+    return tree if isinstance(tree, list) else [tree]
+
+
+class Layout:
+    """Where the objects of a sound file stand, found when first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def items(self) -> list[Item]:
+        return list(items(self.text, []))
 
 
 def items(text: str, slips: list[Slip]) -> Iterator[Item]:
@@ -137,6 +169,10 @@ def _whole(text: str) -> Plain:
 def _fraction(text: str) -> Plain:
     number = Decimal(text) if len(text) <= LONGEST_NUMBER else None
     return number if number is not None and abs(number.adjusted()) < 10_000 else text
+
+
+_QUICK = msgspec.json.Decoder(float_hook=_fraction)
+_EXACT = msgspec.json.Encoder(decimal_format="number")
 
 
 def _scan(text: str, marks: Marks, slips: list[Slip]) -> None:
