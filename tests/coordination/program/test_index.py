@@ -129,7 +129,9 @@ def test_a_reservations_share_counts_prefill_and_decode_together():
         .load()
     )
     assert program.reservations["r"].share_ppm == MILLION // 2, "a quarter of each is half of the pool"
-    assert program.segment_at(START).reserve_of("p").kept_ppm == MILLION // 2
+    reserve = program.segment_at(START).reserve_of("p")
+    assert reserve is not None
+    assert reserve.kept_ppm == MILLION // 2
 
 
 def test_the_newest_price_not_after_the_instant_is_in_force():

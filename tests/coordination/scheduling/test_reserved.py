@@ -94,7 +94,9 @@ def test_what_its_holder_does_not_lend_stays_free():
 def test_each_reservation_lends_its_own_part():
     policy = half_reserved(lends=False)
     policy.reservation("fifth", "globex", input_per_minute=60_000, output_per_minute=6_000)
-    assert policy.load().segment_at(START).reserve_of("p").kept_ppm == 700_000
+    reserve = policy.load().segment_at(START).reserve_of("p")
+    assert reserve is not None
+    assert reserve.kept_ppm == 700_000
     assert taken(policy, 1000) == 3
     assert taken(policy, 1) == 5
 
