@@ -161,11 +161,11 @@ class Run(Guards, frozen=True, kw_only=True):
 
 
 class Delegation(Block, frozen=True, kw_only=True):
-    """What the tenant's own administrators may change."""
+    """What the tenant's own administrators may change of the tenants below it, in force at once."""
 
-    weight: Annotated[bool, Flag(), "Shares among its children."] = False
-    limits: Annotated[bool, Flag(), "Limits of its children, within its own."] = False
-    keys: Annotated[bool, Flag(), "Keys of its children."] = False
+    weight: Annotated[bool, Flag(), "Weights of the tenants below it, beside each other."] = False
+    limits: Annotated[bool, Flag(), "Limits of the tenants below it, up to its own."] = False
+    keys: Annotated[bool, Flag(), "Keys of the tenants below it; to revoke one takes no right."] = False
 
 
 class Caps(Block, frozen=True, kw_only=True):
@@ -209,4 +209,4 @@ class Quota(Block, frozen=True, kw_only=True):
     session: Annotated[Guards | None, "The most that one session may use."] = None
     run: Annotated[Run | None, "The most that one run of an agent may use."] = None
     caps: Annotated[Caps | None, "The most that its requests may occupy."] = None
-    delegation: Annotated[Delegation, "What its own administrators may change."] = Delegation()
+    delegation: Annotated[Delegation, "What its own administrators may change below it."] = Delegation()
