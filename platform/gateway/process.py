@@ -86,7 +86,7 @@ class GatewayProcess:
             self.replicas,
             self.clock,
             self.books.accounts,
-            tellers[0] if len(tellers) == 1 else Together(tellers),
+            Together(tellers) if len(tellers) > 1 else next(iter(tellers), None),
             settings.region,
         )
         self.plane.credentials.follow(active.program)
