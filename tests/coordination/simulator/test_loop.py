@@ -194,11 +194,12 @@ def test_an_engine_that_decodes_finds_the_next_prompt_when_its_step_ends(monkeyp
     complete = engine.complete
     empty: list[int] = []
 
-    def watched() -> None:
+    def watched() -> bool:
         before, waiting = engine.computed_tokens, found.state.pools["p"].waiting
-        complete()
+        somebody = complete()
         if waiting and engine.computed_tokens == before:
             empty.append(waiting)
+        return somebody
 
     monkeypatch.setattr(engine, "complete", watched)
     found.run()
