@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from portal.selectors.levels import LaneLevel, LimitLevel, Places
-from tenancy.models import ApiKey, Role
+from tenancy.models import ApiKey, Role, TeamLimit
 from tests.e2e.conftest import ARTIFACTS, WIDE, walked
 from tests.portal.conftest import REQUEST_A, gateway_says, world  # noqa: F401 - fixtures
 
@@ -123,3 +123,23 @@ def test_a_share_is_moved_by_keyboard_with_what_it_changes_told_first(world, sig
     expect(page.get_by_text("Weight 1 moved from search to shop.")).to_be_visible()
     expect(page.get_by_text("moved by your administrators").first).to_be_visible()
     assert page.problems == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_limit_is_refused_at_its_field_and_then_saved(world, gateway_says, sign_in, live_server, theme):  # noqa: F811
+    gateway_says(**LEVELS)
+    size = {"width": 390, "height": 800}
+    page = sign_in("ana", Role.TENANT_ADMIN, tenant="acme", color_scheme=theme, viewport=size)
+    page.goto(f"{live_server.url}/portal/teams/dev/acme/")
+    page.locator("summary").first.click()
+    field = page.get_by_label("Requests a minute").first
+    field.fill("3001")
+    said = page.locator("#acme_search-requests-1m-said")
+    expect(said).to_contain_text("limit_above_parent")
+    assert not Axe().run(page).response["violations"]
+    field.fill("2k")
+    expect(said).to_be_empty()
+    page.get_by_role("button", name="Save limits").first.click()
+    expect(page.get_by_text("1 set by your administrators")).to_be_visible()
+    assert list(TeamLimit.objects.values_list("tenant", "amount")) == [("acme/search", 2000)]
+    assert not page.problems

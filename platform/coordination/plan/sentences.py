@@ -116,6 +116,8 @@ def _label(document: Document, spot: Spot) -> str:
         of, _, per = steps[1].partition(" ")
         rest = f" {steps[2]}" if len(steps) > 2 and steps[2] != "limit" else ""
         return f"{of.replace('_', ' ')} {PERIODS.get(per, per)}{rest}"
+    if kind == "Quota" and steps[0] == "delegation":
+        return " of ".join(steps)
     words: list[str] = []
     for step in steps:
         said = WORDS.get(step)

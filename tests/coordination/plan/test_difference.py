@@ -90,6 +90,18 @@ STORIES = [
         [("acme: requests a minute removed (limit 60)", "widening")],
     ),
     (
+        "a right that is handed on",
+        ("Quota/q", "spec: {tenant: acme}"),
+        ("Quota/q", "spec: {tenant: acme, delegation: {limits: true}}"),
+        [("acme: delegation of limits no -> yes", "widening")],
+    ),
+    (
+        "a right that is taken back",
+        ("Quota/q", "spec: {tenant: acme, delegation: {weight: true, limits: true}}"),
+        ("Quota/q", "spec: {tenant: acme, delegation: {limits: true}}"),
+        [("acme: delegation of weight yes -> no", "narrowing")],
+    ),
+    (
         "no concurrency limit is the widest",
         ("Quota/q", "spec: {tenant: acme, concurrency: 4}"),
         ("Quota/q", "spec: {tenant: acme}"),
