@@ -1,8 +1,8 @@
 """How long does a run look for garbage? Little: what is kept for all of it is looked at once.
 
 A run keeps thousands of modules, classes and tests for as long as it lives. Python's collector would walk
-over them again and again while they are made, and then whenever the tests have made some objects more: a
-third of the time of many tests.
+over them again and again while they are made, which is more than half of that time, and then whenever the
+tests have made some objects more: a tenth of the time of tests that ask the console.
 """
 
 from __future__ import annotations
