@@ -61,7 +61,7 @@ def test_both_call_every_function_that_decides():
 
 
 def test_the_simulator_has_no_rule_of_its_own():
-    """It takes values from scheduling, and the index's unit; never a module that decides."""
+    """It takes values from scheduling, units, and codes that break a promise; no module that decides."""
     taken = {
         (node.module, name.name)
         for path in (PLATFORM / "coordination" / "simulator").glob("*.py")
@@ -87,4 +87,5 @@ def test_the_simulator_has_no_rule_of_its_own():
         ("coordination.scheduling.prefix_index", "TOKENS_PER_BLOCK"),
         ("coordination.scheduling.fairness", "Node"),  # the share lag reads tags
         ("coordination.scheduling.fairness", "LOCALITY_SLACK"),
+        ("coordination.scheduling.attainment", "BROKEN"),
     }
