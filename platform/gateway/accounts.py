@@ -125,7 +125,7 @@ class JournalAccounts:
         counted_by: CountedBy,
         now: int,
     ) -> None:
-        spend = charge.spend_nano if dispatch.ticket.tariff is not None else None
+        spend = charge.spend_nano if dispatch.ticket.plan.tariff is not None else None
         sent = explanation.sent
         self._end(
             explanation, dispatch, "settled", outcome, counted_by, charge.usage, charge, spend, sent, now

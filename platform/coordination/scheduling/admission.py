@@ -13,7 +13,6 @@ from coordination.program.records import MILLION, Micros
 from coordination.scheduling import reasons, routing
 from coordination.scheduling.caps import caps_of, enter, overfull
 from coordination.scheduling.decisions import Decision, Ticket
-from coordination.scheduling.estimates import COLD_OUTPUT
 from coordination.scheduling.feasibility import feasible
 from coordination.scheduling.leaves import Leaf
 from coordination.scheduling.lending import NOBODY, Path
@@ -96,7 +95,7 @@ def _under(state: State, plan: Plan, request: Request, decision: Decision, now: 
     if not pools:
         return _nowhere(state, scope, request, decision)
     chain = plan.chain
-    ticket = Ticket(request, decision, scope, chain, route, plan.tariff, now)
+    ticket = Ticket(request, decision, plan, route, now)
     limits_passed = False
     for position, name in enumerate(pools):
         place = plan.places.get(name)
@@ -106,7 +105,7 @@ def _under(state: State, plan: Plan, request: Request, decision: Decision, now: 
         decision.pool = name
         if position:
             trace.append((reasons.SPILL, name))
-        _estimate(state, ticket)
+        _estimate(ticket)
         if not position and not _first(state, ticket, now):  # A1
             return None
         if place.lanes or position:
@@ -174,7 +173,7 @@ def _capped(state: State, pool: str, ticket: Ticket) -> bool:
     return True
 
 
-def _estimate(state: State, ticket: Ticket) -> None:
+def _estimate(ticket: Ticket) -> None:
     """The hold of R6: the whole prompt, and min(max_tokens, p80 of what this tenant's answers came to)."""
     request, decision, pool = ticket.request, ticket.decision, ticket.pool
     uncached = prompt = request.prompt_tokens
@@ -188,12 +187,12 @@ def _estimate(state: State, ticket: Ticket) -> None:
         if matches:
             cached = matched_tokens(prompt, matches[0][0], count)
             uncached = prompt - cached
-    outputs = state.outputs.get((request.tenant, request.model))
-    expected = output = COLD_OUTPUT if outputs is None else outputs.predict()
+    plan = ticket.plan
+    expected = output = plan.outputs.predict()
     most = request.max_tokens
     if most is not None and most < output:
         output = most
-    model, tariff = ticket.scope.model, ticket.tariff
+    model, tariff = ticket.scope.model, plan.tariff
     cost = uncached * model.uncached_ppm + cached * model.cached_ppm + output * model.output_ppm
     ticket.uncached, ticket.cached, ticket.output = uncached, cached, output
     decision.held = (uncached, cached, output)
@@ -442,7 +441,6 @@ def _enqueue(state: State, place: Place, ticket: Ticket, now: Micros) -> None:
     request, decision, pool, chain = ticket.request, ticket.decision, place.pool, ticket.chain
     tier, lane, amounts = ticket.scope.tier, ticket.lane, ticket.amounts
     rates = lane is None
-    ticket.order = state.next_order()
     expires = now + tier.max_wait
     if request.deadline is not None and request.deadline < expires:
         expires = max(now, request.deadline)
@@ -462,24 +460,22 @@ def _enqueue(state: State, place: Place, ticket: Ticket, now: Micros) -> None:
     decision.verdict = "admit" if not pool.waiting and pool.open_mask & pool.usable_mask else "queue"
     delay = 0
     if lane is None:
-        queue, leaf = ticket.queue, ticket.leaf = place.queue(), place.leaf()
+        leaf = place.leaf or place.open()
+        queue = place.queue
         if ticket.courses:
             delay = _of_a_loop(ticket)
-        line: reasons.TraceLine = (
-            *(reasons.QUEUED, pool.pool.name, queue.band, leaf.name),
-            pool.waiting,
-            expires,
-        )
+        line: reasons.TraceLine = (reasons.QUEUED, decision.pool, tier.band, leaf.name, pool.waiting, expires)
     else:
-        queue, leaf = ticket.queue, ticket.leaf = _into_lane(ticket, pool)
+        queue, leaf = _into_lane(ticket, pool)
         delay = max(lane.wait(ticket.burn, now), lane.short(ticket.burn, now))
         lane.take(ticket.burn, now)
-        line = (reasons.QUEUED_IN_LANE, pool.pool.name, leaf.name, pool.waiting, expires)
+        line = (reasons.QUEUED_IN_LANE, decision.pool, leaf.name, pool.waiting, expires)
+    ticket.queue, ticket.leaf = queue, leaf
     if ticket.courses:
         call = 0 if request.task is None else request.task.call
         for course in ticket.courses.values():
             course.begin(amounts[TOTAL], call, now)
-    state.waits(ticket)
+    state.admitted(ticket)
     decision.trace.append(line)
     if delay:
         decision.verdict = "queue"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
-from coordination.program.index import Reservation, Route, Scope, Tariff
+from coordination.program.index import Reservation, Route
 from coordination.program.records import Micros
 from coordination.scheduling.prefix_index import matched_tokens
 from coordination.scheduling.reasons import TraceLine, render
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from coordination.scheduling.caps import Cap
     from coordination.scheduling.hedging import Second
     from coordination.scheduling.leaves import Leaf
+    from coordination.scheduling.plans import Plan
     from coordination.scheduling.pools import PoolState
     from coordination.scheduling.promises import Promise
     from coordination.scheduling.reservations import LaneBuckets
     from coordination.scheduling.runs import Course, Kind
-    from coordination.scheduling.scopes import Chain, Drawn
+    from coordination.scheduling.scopes import Drawn
     from coordination.scheduling.turns import Turn
     from coordination.scheduling.waiting import Queue
 
@@ -177,7 +178,6 @@ class Ticket:
         "enqueued",
         "excluded",
         "expires",
-        "held_at",
         "home",
         "home_depth",
         "home_estimate",
@@ -192,6 +192,7 @@ class Ticket:
         "order",
         "output",
         "owed",
+        "plan",
         "pool",
         "prefilling",
         "progressed",
@@ -204,7 +205,6 @@ class Ticket:
         "second",
         "seen",
         "status",
-        "tariff",
         "timed",
         "tried",
         "turn",
@@ -212,27 +212,57 @@ class Ticket:
         "weights",
     )
 
-    def __init__(
-        self,
-        request: Request,
-        decision: Decision,
-        scope: Scope,
-        chain: Chain,
-        route: Route,
-        tariff: Tariff | None,
-        now: Micros,
-    ) -> None:
+    # Declared here, set before it is looked at: setting all of it twice is felt.
+
+    # With each pool that is tried
+    pool: PoolState
+    uncached: int
+    cached: int
+    output: int
+    cost: int
+    amounts: tuple[int, int, int, int, int]
+    """Held, then charged: requests, input, output and total tokens, spend."""
+
+    # As it joins its queue
+    order: int
+    """Position among all requests ever admitted: who came first."""
+    timed: bool
+    expires: Micros
+    drawn: Drawn | None
+    """Its parts of shared limits, where it has any."""
+    burn: tuple[int, int]
+    """Of its reservation, if it has one."""
+    queue: Queue | None
+    leaf: Leaf | None
+
+    # With its home
+    home_prefill: Micros
+    home_estimate: Micros
+    home_depth: int
+    """Blocks of it that home held."""
+    homed_at: Micros
+
+    # As it is sent
+    charged_cost: int
+    """Paid into the fairness tree so far (0 for the lane: R8)."""
+    prefilling: bool
+    on_replica_us: Micros
+    kv_tokens: int
+    progressed: int
+    """Output tokens charged so far."""
+
+    def __init__(self, request: Request, decision: Decision, plan: Plan, route: Route, now: Micros) -> None:
         self.request = request
         self.decision = decision
-        self.scope = scope
-        self.chain = chain
+        self.plan = plan
+        """Limits and prices in force when it came: what is held stays held under them."""
+        self.scope = scope = plan.scope
+        """Under the policy in force now, while it waits."""
+        self.chain = plan.chain
         self.route = route
-        self.pool: PoolState
-        """Where it waits, or is about to."""
-        self.tariff = tariff
-        """Prices in force when it came; None where there are none."""
+        self.enqueued = now
+        """When it was let in, and its amounts were held."""
         self.status = WAITING
-        self.timed = False
         self.attempt = 0
         self.tried = 0
         """Number of the last attempt that was made beside another (``hedging``)."""
@@ -240,16 +270,8 @@ class Ticket:
         """The attempt that is being made beside this one."""
         self.excluded = 0
         """Mask of replicas that failed it already."""
-        self.uncached = 0
-        self.cached = 0
-        self.output = 0
-        self.cost = 0
-        self.charged_cost = 0
-        """Paid into the fairness tree so far (0 for the lane: R8)."""
         self.owed = False
         """Went before higher bands because its own was owed (R14)."""
-        self.amounts: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
-        """Held, then charged: requests, input, output and total tokens, spend."""
         self.courses: Mapping[Kind, Course] = NO_COURSES
         """The run and the session it is a step of, where they are counted."""
         self.delayed = False
@@ -258,37 +280,17 @@ class Ticket:
         """What it must hold in its pool before it joins its queue, and how much of each (R19)."""
         self.capped_by: Cap | None = None
         """For which of them it stands aside."""
-        self.drawn: Drawn | None = None
-        """Its parts of shared limits, where it has any."""
-        self.held_at = now
         self.reservation: Reservation | None = None
         self.lane: LaneBuckets | None = None
-        self.burn = (0, 0)
-        self.queue: Queue | None = None
-        self.leaf: Leaf | None = None
         self.weights: tuple[int, ...] = scope.weights
-        self.enqueued = now
-        self.order = 0
-        """Position among all requests ever admitted: who came first."""
         self.turn: Turn | None = None
         """Its place in a leaf that does not go by arrival (R17)."""
         self.aged = False
         """Has waited so long that its run counts as not served (R17)."""
-        self.expires: Micros = 0
         self.home: Replica | None = None
-        self.home_prefill = 0
-        self.home_estimate = 0
-        self.home_depth = 0
-        """Blocks of it that home held."""
-        self.homed_at: Micros = 0
         self.seen: LookedTuple | tuple[()] = ()
         """The replicas looked at when it took its home."""
         self.matches: list[tuple[int, int]] = []
         """Deepest prefix matches, as of version ``matched_at`` of the pool's index."""
         self.matched_at = (-1, -1)
         self.replica: Replica | None = None
-        self.prefilling = False
-        self.on_replica_us = 0
-        self.kv_tokens = 0
-        self.progressed = 0
-        """Output tokens charged so far."""

@@ -29,7 +29,8 @@ def feasible(
             return "spill", None
     if not pool.waiting:
         return "go", None
-    queue, leaf = place.queue(), place.leaf()
+    leaf = place.leaf or place.open()
+    queue = place.queue
     if leaf.cost_ahead:
         share, capacity = _share(leaf, pool, queue, now), pool.throughput.capacity
         wait = leaf.cost_ahead * MILLION * MILLION // (share * capacity)

@@ -52,7 +52,7 @@ def remember(state: State, now: Micros) -> list[Remembered]:
         for meter, amount in ticket.chain.lasting_holds(ticket.amounts, rates, ticket.drawn):
             if isinstance(meter, Gcra):
                 held[id(meter)] += amount * meter.period
-            elif ticket.held_at >= meter.start:
+            elif ticket.enqueued >= meter.start:
                 held[id(meter)] += amount
     meters = {id(meter): meter for chain in state.touched for meter in chain.lasting_meters()}
     meters |= {id(meter): meter for key, meter in state.credited.items() if key[3] in LASTING}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from coordination.program.index import Reservation, Reserve, Scope, Segment, Tariff
 from coordination.scheduling import reasons
+from coordination.scheduling.estimates import OutputQuantile
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.scopes import Chain
 
@@ -25,7 +26,7 @@ MOST: Final = 1 << 16
 class Place:
     """One pool, as the requests of one scope find it."""
 
-    __slots__ = ("_leaf", "_queue", "_scope", "lanes", "pool", "reserve", "reserved_only")
+    __slots__ = ("_scope", "lanes", "leaf", "pool", "queue", "reserve", "reserved_only")
 
     def __init__(self, pool: PoolState, scope: Scope, segment: Segment) -> None:
         self.pool = pool
@@ -33,22 +34,16 @@ class Place:
         """Reservations its requests may use here, the tenant's own first."""
         self.reserve: Reserve | None = segment.reserve_of(pool.pool.name)
         self.reserved_only = pool.pool.reserved_only
+        self.leaf: Leaf | None = None
+        """Where its requests wait, outside the lane; known once the first of them does."""
+        self.queue: Queue
         self._scope = scope
-        self._queue: Queue | None = None
-        self._leaf: Leaf | None = None
 
-    def queue(self) -> Queue:
-        found = self._queue
-        if found is None:
-            found = self._queue = self.pool.queue(self._scope.tier.band)
-        return found
-
-    def leaf(self) -> Leaf:
-        """Where its requests wait, outside the lane; made when the first of them does."""
-        found = self._leaf
-        if found is None:
-            found = self._leaf = self.queue().leaf(self._scope.leaf_path)
-        return found
+    def open(self) -> Leaf:
+        """The leaf, made if it is not there yet."""
+        self.queue = self.pool.queue(self._scope.tier.band)
+        leaf = self.leaf = self.queue.leaf(self._scope.leaf_path)
+        return leaf
 
 
 class Plan:
@@ -59,19 +54,29 @@ class Plan:
         "chain",
         "context_window",
         "mark",
+        "outputs",
         "places",
         "scope",
         "tariff",
         "told",
     )
 
-    def __init__(self, scope: Scope, segment: Segment, chain: Chain, basis: object, mark: object) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        segment: Segment,
+        chain: Chain,
+        outputs: OutputQuantile,
+        basis: object,
+        mark: object,
+    ) -> None:
         self.basis = basis
         """Mark of the program's scopes it was made from."""
         self.mark = mark
         """Mark of the segment, the pools and the overrides."""
         self.scope = scope
         self.chain = chain
+        self.outputs = outputs
         self.context_window = scope.model.context_window
         price = segment.prices.get(scope.model.name)
         self.tariff: Tariff | None = None if price is None else price.under(scope.tier.name)

@@ -15,6 +15,7 @@ from coordination.scheduling.caps import release, withdraw
 from coordination.scheduling.decisions import IN_FLIGHT, OVER, WAITING, Decision, Dispatch, Ticket
 from coordination.scheduling.fairness import charge
 from coordination.scheduling.health import FailureReason
+from coordination.scheduling.replicas import Replica
 from coordination.scheduling.reservations import burn
 from coordination.scheduling.scopes import Amounts
 from coordination.scheduling.state import State
@@ -32,7 +33,7 @@ def first_byte(program: Program, state: State, dispatch: Dispatch, now: Micros) 
     replica = ticket.replica
     if replica is None or ticket.status != IN_FLIGHT:
         return
-    _prefilled(ticket)
+    _prefilled(ticket, replica)
     if ticket.decision.promise is not None:
         ticket.decision.promise.first_byte(now)
     if replica.health.state != "healthy" or replica.health.score:
@@ -46,7 +47,8 @@ def progress(program: Program, state: State, dispatch: Dispatch, output_tokens: 
     ticket = dispatch.ticket
     if ticket.status != IN_FLIGHT or output_tokens < ticket.progressed + PROGRESS_TOKENS:
         return
-    _account(ticket, Usage(ticket.uncached, ticket.cached, output_tokens), now)
+    uncached, cached = ticket.uncached, ticket.cached
+    _account(ticket, Usage(uncached, cached, output_tokens), uncached, cached, output_tokens, now)
     ticket.progressed = output_tokens
 
 
@@ -65,61 +67,53 @@ def settle(
     ticket = dispatch.ticket
     if ticket.status != IN_FLIGHT or ticket.attempt != dispatch.attempt:
         raise ValueError(f"attempt {dispatch.attempt} of {dispatch.request.request_id} is already over")
-    replica, pool = ticket.replica, ticket.pool
-    held = ticket.decision.held
+    request, decision, replica, pool = ticket.request, ticket.decision, ticket.replica, ticket.pool
+    computed, cached, output = usage.computed, usage.cached_input, usage.generated
     if replica is not None:
+        health = replica.health
         if outcome == "completed":
             if not replica.retired:
                 # Our prompt length is an estimate: compare in the engine's tokens.
-                real = usage.computed + usage.cached_input
-                predicted = ticket.cached * real // max(1, ticket.request.prompt_tokens)
-                pool.index.correct(replica.bit, predicted, usage.cached_input)
-            if replica.health.state != "healthy" or replica.health.score:
-                replica.health.succeeded()
+                predicted = ticket.cached * (computed + cached) // max(1, request.prompt_tokens)
+                pool.index.correct(replica.bit, predicted, cached)
+            if health.state != "healthy" or health.score:
+                health.succeeded()
                 pool.refresh_health(now)
-        elif replica.health.state == "probing":
-            replica.health.abandoned(now)
+        elif health.state == "probing":
+            health.abandoned(now)
             pool.refresh_health(now)
-        pool.computed(replica, usage.computed - ticket.uncached)
-    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
-    cost = _account(ticket, usage, now)
-    _release(ticket)
-    ticket.chain.release(ticket.request.size)
+        pool.computed(replica, computed - ticket.uncached)
+        _vacate(ticket, replica)
+    cost = _account(ticket, usage, computed, cached, output, now)
+    chain = ticket.chain
+    chain.release(request.size)
     if ticket.caps:
         release(ticket)
-    _closed(state, ticket)
+    if ticket.courses or chain.lasting:
+        _closed(state, ticket)
     ticket.status = OVER
-    if ticket.decision.promise is not None:
-        ticket.decision.promise.left(now)
-    request = ticket.request
+    if decision.promise is not None:
+        decision.promise.left(now)
     if outcome == "completed":
-        state.expected_output(request.tenant, request.model).add(usage.generated)
+        ticket.plan.outputs.add(output)
     for course in ticket.courses.values():
         course.attained += cost
         course.last = now
-    done = Charge(
+    uncached_held, cached_held, output_held = decision.held
+    error = computed + cached + output - uncached_held - cached_held - output_held
+    spend = ticket.amounts[4]
+    reservation = ticket.reservation
+    done = dispatch.charge = Charge(
         request.request_id,
         dispatch.attempt,
         usage,
         cost,
-        ticket.reservation.name if ticket.reservation else None,
-        ticket.amounts[4],
-        ticket.decision.tier,
-        uncached + cached + output - held[0] - held[1] - held[2],
+        None if reservation is None else reservation.name,
+        spend,
+        decision.tier,
+        error,
     )
-    dispatch.charge = done
-    ticket.decision.trace.append(
-        (
-            reasons.SETTLED,
-            outcome,
-            uncached,
-            cached,
-            output,
-            cost,
-            done.spend_nano,
-            done.hold_error,
-        )
-    )
+    decision.trace.append((reasons.SETTLED, outcome, computed, cached, output, cost, spend, error))
     return done
 
 
@@ -149,7 +143,8 @@ def fail(
         if reason == "connect" and not replica.retired:
             pool.index.remove_replica(replica.bit)  # a dead engine's cache is gone
             pool.index.add_replica(replica.bit, pool.pool.kv_tokens)
-    _release(ticket)
+    if replica is not None:
+        _vacate(ticket, replica)
     if ticket.charged_cost and ticket.leaf is not None:
         _charge(ticket, 0)
         ticket.owed = False
@@ -240,44 +235,43 @@ def displace(state: State, ticket: Ticket, code: Code, message: str, now: Micros
     state.displaced.append(refused)
 
 
-def _prefilled(ticket: Ticket) -> None:
-    if ticket.prefilling and ticket.replica is not None:
+def _prefilled(ticket: Ticket, replica: Replica) -> None:
+    if ticket.prefilling:
         ticket.prefilling = False
-        ticket.replica.backlog_us -= ticket.on_replica_us
-        ticket.replica.prefilled(ticket)
+        replica.backlog_us -= ticket.on_replica_us
+        replica.prefilled(ticket)
 
 
-def _release(ticket: Ticket) -> None:
+def _vacate(ticket: Ticket, replica: Replica) -> None:
     """The attempt no longer occupies its replica."""
-    replica, pool = ticket.replica, ticket.pool
-    if replica is None:
-        return
-    _prefilled(ticket)
+    pool, tokens = ticket.pool, ticket.kv_tokens
+    _prefilled(ticket, replica)
     replica.sequences -= 1
-    replica.kv_tokens -= ticket.kv_tokens
+    replica.kv_tokens -= tokens
     if ticket.lane is None:
         pool.ordinary_sequences -= 1
-        pool.ordinary_kv -= ticket.kv_tokens
+        pool.ordinary_kv -= tokens
     ticket.replica = None
     pool.refresh(replica)
 
 
-def _account(ticket: Ticket, usage: Usage, now: Micros) -> int:
+def _account(ticket: Ticket, usage: Usage, computed: int, cached: int, output: int, now: Micros) -> int:
     """Move every currency from what was charged so far to these tokens. Returns their fairness cost."""
-    old = ticket.amounts
-    uncached, cached, output = usage.computed, usage.cached_input, usage.generated
-    cost = ticket.scope.model.cost(uncached, cached, output)
-    spend = 0 if ticket.tariff is None else ticket.tariff.spend(usage)
-    prompt = uncached + cached
-    new: Amounts = (1, prompt, output, prompt + output, spend)
-    delta = (0, prompt - old[1], output - old[2], new[3] - old[3], spend - old[4])
-    ticket.chain.correct(delta, ticket.lane is None, ticket.held_at, now, ticket.drawn)
+    model, tariff = ticket.scope.model, ticket.plan.tariff
+    cost = computed * model.uncached_ppm + cached * model.cached_ppm + output * model.output_ppm
+    _, prompt_before, output_before, total_before, spend_before = ticket.amounts
+    spend = 0 if tariff is None else tariff.spend(usage)
+    prompt = computed + cached
+    total = prompt + output
+    delta = (0, prompt - prompt_before, output - output_before, total - total_before, spend - spend_before)
+    ticket.chain.correct(delta, ticket.lane is None, ticket.enqueued, now, ticket.drawn)
+    new: Amounts = (1, prompt, output, total, spend)
     ticket.amounts = new
     for course in ticket.courses.values():
         course.tokens += delta[3]
     if ticket.lane is not None and ticket.reservation is not None:
         burnt = burn(ticket.reservation, usage)
-        ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.held_at, now)
+        ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.enqueued, now)
         ticket.burn = burnt
         if ticket.decision.promise is not None:
             ticket.decision.promise.correct(burnt, now)
@@ -318,7 +312,7 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
     ticket.chain.correct(
         (-requests, -prompt, -output, -total, -spend),
         ticket.lane is None,
-        ticket.held_at,
+        ticket.enqueued,
         now,
         ticket.drawn,
     )
@@ -331,7 +325,7 @@ def _refund(state: State, ticket: Ticket, now: Micros) -> None:
     _closed(state, ticket)
     ticket.amounts = (0, 0, 0, 0, 0)
     if ticket.lane is not None:
-        ticket.lane.correct((-ticket.burn[0], -ticket.burn[1]), ticket.held_at, now)
+        ticket.lane.correct((-ticket.burn[0], -ticket.burn[1]), ticket.enqueued, now)
         ticket.burn = (0, 0)
         if ticket.decision.promise is not None:
             ticket.decision.promise.correct((0, 0), now)

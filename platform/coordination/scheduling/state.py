@@ -162,7 +162,9 @@ class State:
                 chain.labels = tuple([self._label(meter.key) for _, meter in chain.rates])
             if len(self.plans) >= MOST:
                 del self.plans[next(iter(self.plans))]
-            found = self.plans[key] = Plan(scope, segment, chain, program.basis, self.mark)
+            found = self.plans[key] = Plan(
+                *(scope, segment, chain, self.expected_output(tenant, model), program.basis, self.mark)
+            )
         return found
 
     def _label(self, key: MeterKey) -> str:
@@ -212,10 +214,10 @@ class State:
 
     # Waiting requests and their timers
 
-    def next_order(self) -> int:
-        """Position of a request among all ever admitted."""
-        self._order += 1
-        return self._order
+    def admitted(self, ticket: Ticket) -> None:
+        """The request waits for the first time."""
+        self._order = ticket.order = self._order + 1
+        self.waits(ticket)
 
     def waits(self, ticket: Ticket) -> None:
         """The request waits, or its time to expire has changed: it needs a timer (again)."""
