@@ -251,16 +251,18 @@ def _candidates(
     enough = sticky_depth(blocks)
     rest, left = least, DEEPEST
     for depth, mask in found:
-        holding = [one for one in rest if one.mask & mask]
-        if holding:
-            rest = [one for one in rest if not one.mask & mask]
-            replicas += holding
-            depths += [depth] * len(holding)
-            left -= len(holding)
+        others: list[Replica] = []
+        for replica in rest:
+            if replica.mask & mask:
+                mask ^= replica.mask
+                replicas.append(replica)
+                depths.append(depth)
+                left -= 1
+            else:
+                others.append(replica)
+        rest = others
         if depth < enough:
             continue
-        for one in holding:
-            mask ^= one.mask
         while mask and left > 0:
             bit = mask & -mask
             mask ^= bit
