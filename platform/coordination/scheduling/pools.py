@@ -321,9 +321,16 @@ class PoolState:
         self.refresh(replica)
 
     def computed(self, replica: Replica, tokens: int) -> None:
-        """A replica is about to compute ``tokens``: the tie-break of R21."""
-        replica.recent += tokens
-        replica.recent_slices[-1] += tokens
+        """A replica is about to compute ``tokens``: the tie-break of R21. Fewer than none take back what was
+        said too much before, which is never more than what is still counted."""
+        replica.recent = max(0, replica.recent + tokens)
+        slices = replica.recent_slices
+        slices[-1] += tokens
+        if slices[-1] < 0:  # it was said in an earlier slice, or in one that is gone
+            for at in range(RECENT_SLICES - 1, 0, -1):
+                slices[at - 1] += min(0, slices[at])
+                slices[at] = max(0, slices[at])
+            slices[0] = max(0, slices[0])
         self._moved.add(replica)
 
     def _drop_stale(self, now: Micros) -> None:
