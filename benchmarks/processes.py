@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +40,7 @@ def running(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own for the length of a block; its output goes to ``log``."""
+    _leave_nothing_behind()
     with log.open("wb") as output:
         process = subprocess.Popen(
             arguments,
@@ -52,6 +56,13 @@ def running(
         yield process
     finally:
         end(process)
+
+
+def _leave_nothing_behind() -> None:
+    """Let SIGTERM leave every block that is open, as Ctrl-C does, where nobody has another use for it."""
+    ours = threading.current_thread() is threading.main_thread()
+    if ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

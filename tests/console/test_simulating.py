@@ -57,20 +57,28 @@ def test_what_will_not_do_is_said_and_what_was_typed_stays(quickstart, operator,
     assert not Simulation.objects.exists()
 
 
-def test_viewers_look_and_have_no_buttons(lived_in, viewer):
-    for path in ("simulations/", "simulations/2/", "simulations/3/", "simulations/4/", "traces/", "changes/"):
+@pytest.fixture
+def asked(lived_in):
+    """The keys of what was simulated, oldest first."""
+    return list(Simulation.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def test_viewers_look_and_have_no_buttons(asked, viewer):
+    reports = [f"simulations/{pk}/" for pk in asked[1:4]]
+    for path in ("simulations/", *reports, "traces/", "changes/"):
         page = viewer.get(f"{BASE}/{path}")
         assert page.status_code == 200
         assert '<form method="post" action="/e/' not in page.content.decode()
     assert viewer.get(f"{BASE}/simulations/new/").status_code == 403
-    assert viewer.post(f"{BASE}/simulations/4/cancel/").status_code == 403
+    assert viewer.post(f"{BASE}/simulations/{asked[3]}/cancel/").status_code == 403
     refused = viewer.post(f"{BASE}/traces/", {"file": SimpleUploadedFile("a", mooncake(2))})
     assert refused.status_code == 403
 
 
-def test_a_report_says_what_the_result_says(lived_in, operator):
-    result = found(Simulation.objects.get(pk=2).result)
-    page = operator.get(f"{BASE}/simulations/2/").content.decode()
+def test_a_report_says_what_the_result_says(asked, operator):
+    first, second, third = asked[:3]
+    result = found(Simulation.objects.get(pk=second).result)
+    page = operator.get(f"{BASE}/simulations/{second}/").content.decode()
     assert f"<dd>{result['requests']:,}</dd>" in page
     for row in simulated.differences(result):
         assert row[0] in page
@@ -78,18 +86,18 @@ def test_a_report_says_what_the_result_says(lived_in, operator):
     assert result["inputs"]["digest"] in page
     assert len(simulated.plots(result)) == 5
     assert result["objectives"][0]["says"] in page, "what the released policy promises"
-    compared = operator.get(f"{BASE}/simulations/compare/?of=1&of=2").content.decode()
+    compared = operator.get(f"{BASE}/simulations/compare/?of={first}&of={second}").content.decode()
     assert "Time to first token, p99" in compared
-    assert operator.get(f"{BASE}/simulations/compare/?of=1").status_code == 400
-    assert operator.get(f"{BASE}/simulations/compare/?of=1&of=3").status_code == 409
+    assert operator.get(f"{BASE}/simulations/compare/?of={first}").status_code == 400
+    assert operator.get(f"{BASE}/simulations/compare/?of={first}&of={third}").status_code == 409
 
 
-def test_a_change_set_shows_its_checks_and_leads_to_its_simulation(lived_in, operator):
+def test_a_change_set_shows_its_checks_and_leads_to_its_simulation(asked, operator):
     proposed = ChangeSet.objects.get(state="open")
     page = operator.get(f"{BASE}/changes/{proposed.pk}/").content.decode()
     assert f"/e/dev/simulations/new/?change_set={proposed.pk}" in page
     assert "simulation: quickstart" in page
-    assert "/e/dev/simulations/2/" in page
+    assert f"/e/dev/simulations/{asked[1]}/" in page
     assert "/spec/queue/max_wait" in page
     form = operator.get(f"{BASE}/simulations/new/?change_set={proposed.pk}").content.decode()
     assert f'<option value="change_set:{proposed.pk}" selected>' in form
