@@ -3,7 +3,8 @@
     python -m benchmarks.decision [--requests N] [--replicas N] [--tenants N] [--blocks N] [--profile]
 
 Two loads: *open* (every request goes at once) and *queued* (the fleet is saturated, every request waits
-for a replica to open). One process, one core, no I/O; prints cycles per second and microseconds each.
+for a replica to open). *read* is what comes before: of a JSON body of 32 KB the text, token estimate and
+block hashes. One process, one core, no I/O; prints cycles per second and microseconds each.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
+import orjson
 from msgspec.structs import replace
 
 from coordination.program.index import Program, load
@@ -29,14 +32,17 @@ from coordination.scheduling import (
     State,
     Usage,
     admit,
+    block_hashes,
     dispatch,
     first_byte,
     new_state,
     settle,
 )
+from gateway.prompt import ModelRequest, chat_prompt, read_chat
 from tests.support.programs import START, a_policy, limit
 
 BLOCKS = 64
+_T = TypeVar("_T")
 
 
 def policy(tenants: int, replicas: int) -> Program:
@@ -118,7 +124,21 @@ def run(program: Program, state: State, load: list[Request], in_flight: int) -> 
         running.extend(dispatch(program, state, "p", now))
 
 
-def measure(name: str, work: Callable[[list[Request]], None], load: list[Request]) -> None:
+def body_of(size: int, number: int) -> bytes:
+    """A chat request of about so many bytes."""
+    text = f"question {number} " + "what came before " * (size // 17)
+    return orjson.dumps({"model": "m", "messages": [{"role": "user", "content": text}], "max_tokens": 256})
+
+
+def read(bodies: list[bytes]) -> None:
+    """As a gateway reads a chat request before it decides."""
+    for body in bodies:
+        asked = read_chat(body)
+        assert isinstance(asked, ModelRequest)
+        block_hashes(chat_prompt(asked.body).text, 1)
+
+
+def measure(name: str, work: Callable[[list[_T]], None], load: list[_T]) -> None:
     """Slices of a thousand: the median, and the quickest (what the code costs on a quiet machine)."""
     gc.collect()
     gc.freeze()
@@ -160,6 +180,8 @@ def main() -> None:
             pstats.Stats(profiler).sort_stats("tottime").print_stats(22)
         else:
             measure(name, lambda part, s=state, n=in_flight: run(program, s, part, n), load)  # type: ignore[misc]
+    if not chosen.profile:
+        measure("read", read, [body_of(32 * 1024, number) for number in range(chosen.requests)])
 
 
 if __name__ == "__main__":

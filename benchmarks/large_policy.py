@@ -24,7 +24,9 @@ TIERS = {"priority": 300, "standard": 200, "flex": 100, "batch": 50}
 Tree = dict[str, Any]
 
 
-def large_policy(tenants: int = 10_000, reservations: int = 5_000, routes: int = 1_000) -> list[Tree]:
+def large_policy(
+    tenants: int = 10_000, reservations: int = 5_000, routes: int = 1_000, expectations: int = 0
+) -> list[Tree]:
     """The documents, kind by kind."""
     organisations = max(1, tenants // (TEAMS + 1))
     return [
@@ -36,6 +38,7 @@ def large_policy(tenants: int = 10_000, reservations: int = 5_000, routes: int =
         *(_reservation(n, organisations, reservations) for n in range(reservations)),
         *(_route(n, organisations) for n in range(routes)),
         *(_route_for_everyone(m) for m in range(MODELS)),
+        *(_expectation(n, organisations) for n in range(expectations)),
     ]
 
 
@@ -216,4 +219,18 @@ def _route_for_everyone(m: int) -> Tree:
             "match": {"models": [f"model-{m:02d}"]},
             "targets": [{"pool": f"pool-{m:02d}-{region}", "weight": 1} for region in REGIONS],
         },
+    )
+
+
+def _expectation(n: int, organisations: int) -> Tree:
+    """One organisation is served, each in another way: it must stay true whatever is edited."""
+    tier = ("standard", "priority", "flex")[n % 3]
+    given = {
+        "tenant": _organisation(n * 7 % organisations),
+        "model": f"model-{n % MODELS:02d}",
+        "tier": tier,
+        "prompt_tokens": f"{1 + n % 12}k",
+    }
+    return _document(
+        "Expectation", f"expectation-{n:04d}", {"given": given, "expect": {"verdict": "admit", "tier": tier}}
     )

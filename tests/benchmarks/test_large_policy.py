@@ -18,7 +18,7 @@ def _built(files: list[SourceFile]) -> tuple[str, int]:
 
 
 def test_the_measured_policy_is_sound_and_the_same_from_json_and_from_yaml():
-    documents = large_policy(tenants=60, reservations=40, routes=30)
+    documents = large_policy(tenants=60, reservations=40, routes=30, expectations=20)
     from_json, count = _built(as_json(documents))
     assert count == len(documents)
     assert _built(as_yaml(documents)) == (from_json, count)
