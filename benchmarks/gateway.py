@@ -232,12 +232,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks gateway")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=1.5, help="of load, each case of each round")
-    options.add_argument(
-        "--peers",
-        nargs="*",
-        choices=[peer.name for peer in peers.PEERS],
-        help="measure these proxies as well; all that are known if none is named",
-    )
+    peers.add_option(options)
     chosen = options.parse_args()
     print(banner())
     print(
@@ -245,9 +240,7 @@ def main() -> None:
         f"medians of {chosen.rounds} interleaved rounds of {chosen.seconds:g} s, "
         "proxy on one core, load and upstream on another"
     )
-    wanted = [
-        peer for peer in peers.PEERS if chosen.peers is not None and peer.name in (chosen.peers or peer.name)
-    ]
+    wanted = peers.asked_for(chosen.peers)
     systems = run(chosen.rounds, chosen.seconds, wanted)
     print(report(systems))
     if any(system.trouble for system in systems):

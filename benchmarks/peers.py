@@ -6,6 +6,7 @@ machine; nothing of them is part of this project.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -60,6 +61,21 @@ class Peer:
 SGLANG = Peer("sglang-router", ("sglang-router",), "sglang-router")
 LITELLM = Peer("litellm", ("litellm[proxy]",), "litellm")
 PEERS = (SGLANG, LITELLM)
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """``--peers [NAME...]``, for ``asked_for``."""
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=[peer.name for peer in PEERS],
+        help="measure these proxies as well; all that are known if none is named",
+    )
+
+
+def asked_for(names: Sequence[str] | None) -> list[Peer]:
+    """None without the option, all if it names none."""
+    return [peer for peer in PEERS if names is not None and peer.name in (names or peer.name)]
 
 
 def install(peer: Peer) -> None:

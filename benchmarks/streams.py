@@ -129,21 +129,14 @@ def main() -> None:
     options.add_argument("--streams", type=int, default=128)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seconds", type=float, default=4.0, help="of load, each system of each round")
-    options.add_argument(
-        "--peers",
-        nargs="*",
-        choices=[peer.name for peer in peers.PEERS],
-        help="measure these proxies as well",
-    )
+    peers.add_option(options)
     chosen = options.parse_args()
     print(banner())
     print(
         f"setup     {chosen.streams} streams of {EVENTS} events, one every {EVENT_MS:g} ms, every attempt on "
         f"record, medians of {chosen.rounds} interleaved rounds of {chosen.seconds:g} s"
     )
-    wanted = [
-        peer for peer in peers.PEERS if chosen.peers is not None and peer.name in (chosen.peers or peer.name)
-    ]
+    wanted = peers.asked_for(chosen.peers)
     print(report(run(chosen.rounds, chosen.streams, chosen.seconds, wanted)))
 
 

@@ -25,7 +25,7 @@ from coordination.spec.document import Positions
 from coordination.spec.kinds import Quota
 from coordination.spec.kinds.quota import Limit
 from coordination.spec.kinds.tenant import ancestors
-from coordination.spec.quantities import Money
+from coordination.spec.quantities import NO_CURRENCY, Money
 from policies.mapping.documents import parse
 from policies.selectors import heads
 
@@ -132,11 +132,11 @@ def _with(document: Document, limits: tuple[Limit, ...]) -> Document:
 
 
 def currency_in(quotas: Iterable[Document]) -> str:
-    """Of the first spend limit; ISO 4217's code for none where there is none."""
+    """Of the first spend limit; ``NO_CURRENCY`` where there is none."""
     found = (
         limit.limit.currency
         for document in quotas
         for limit in document.spec.limits
         if isinstance(limit.limit, Money)
     )
-    return next(found, "XXX")
+    return next(found, NO_CURRENCY)

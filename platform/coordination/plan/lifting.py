@@ -22,13 +22,11 @@ from coordination.spec.kinds.objective import Bound
 from coordination.spec.kinds.overflow import Overflow, OverflowNotation
 from coordination.spec.kinds.quota import Amount
 from coordination.spec.notation import Items, Notation, Price, Table
-from coordination.spec.quantities import Money
+from coordination.spec.quantities import NO_CURRENCY, Money
 
 SUFFIXES = ("", "_ppm", "_nano")
 NOWHERE = "bundle"
 """The file a lifted document is said to stand in."""
-ANY_CURRENCY = "XXX"
-"""ISO 4217's code for none: a spend limit without a price book is refused, so it is never seen."""
 
 Tree = dict[str, Any]
 """A record with its fields by name, nested records likewise."""
@@ -36,7 +34,7 @@ Tree = dict[str, Any]
 
 def lift(records: ProgramRecords) -> PolicySet:
     """The policy set of a program. Windows are left out: what is compiled of them is intervals."""
-    currency = records.price_books[0].currency if records.price_books else ANY_CURRENCY
+    currency = records.price_books[0].currency if records.price_books else NO_CURRENCY
     return PolicySet(_documents(records, currency), broken=(), complete=True, texts={})
 
 

@@ -41,6 +41,10 @@ class Money(msgspec.Struct, frozen=True, order=True):
     currency: str
 
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for none, where no price book and no limit names one."""
+
+
 def number_and_rest(value: Plain, what: str) -> tuple[Decimal, str]:
     """Split a value into an exact number and the text after it."""
     if isinstance(value, int) and not isinstance(value, bool):
