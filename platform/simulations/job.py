@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from coordination.capacity import Profile
 from coordination.program.records import ProgramRecords
 from coordination.simulator import Client, Mix, Settings, Study, carried_by, simulate
 from coordination.simulator.searching import turned
@@ -31,6 +32,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
     host_tokens: int = 0
     replicas: dict[str, int] = {}
+    profiles: dict[str, Profile] = {}
+    """By pool, where its replicas are not what the policy says."""
     knob: str = ""
     value: float | None = None
     memory_bytes: int = 0
@@ -45,7 +48,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             Mix(clients, self.model),
             self.speed,
             self.limit,
-            Settings(self.seed, self.host_tokens),
+            Settings(self.seed, self.host_tokens, profiles=tuple(sorted(self.profiles.items()))),
             objectives=carried_by(self.policy),
         )
         for pool, count in sorted(self.replicas.items()):

@@ -63,6 +63,37 @@ class Trace(models.Model):
         return f"{self.name} ({self.digest[:19]})"
 
 
+class StoredProfile(models.Model):
+    """What replicas can be made of, besides what is built in: a file of ``headway calibrate``."""
+
+    environment = models.CharField(max_length=ENVIRONMENT_LENGTH)
+    name = models.CharField(max_length=100, help_text="As its file says: what pools name it by.")
+    model = models.CharField(max_length=200)
+    accelerator = models.CharField(max_length=200)
+    tensor_parallel = models.PositiveIntegerField()
+    digest = models.CharField(max_length=DIGEST_LENGTH, help_text="Of the profile, as reports name it.")
+    body = models.BinaryField(help_text="The file as it was sent; empty once it is removed.")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    author_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["environment", "digest"],
+                condition=models.Q(removed_at=None),
+                name="profile_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.digest[:19]})"
+
+
 class CompiledPolicy(models.Model):
     """A program as a simulation takes it, by the digest that reports name it with."""
 
@@ -127,6 +158,24 @@ class Scenario(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy_label} under {self.trace.name}"
+
+
+class MadeOf(models.Model):
+    """In a scenario, replicas are made of this profile: those of the pool, or of all pools that name it."""
+
+    scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="made_of")
+    position = models.PositiveSmallIntegerField(help_text="The last that is given for a pool counts.")
+    pool = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    profile = models.ForeignKey(StoredProfile, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["scenario", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["scenario", "position"], name="made_of_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pool or 'its pools'} of {self.profile}"
 
 
 class State(models.TextChoices):

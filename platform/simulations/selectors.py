@@ -8,7 +8,17 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import QuerySet, Sum
 
-from simulations.models import OPEN, ReleasedRevision, Run, Simulation, State, Trace
+from simulations.models import (
+    OPEN,
+    MadeOf,
+    ReleasedRevision,
+    Run,
+    Scenario,
+    Simulation,
+    State,
+    StoredProfile,
+    Trace,
+)
 
 EXAMPLE_FILE = "trace.jsonl"
 LARGEST_ID = 2**63 - 1
@@ -40,6 +50,21 @@ def traces(environment: str) -> QuerySet[Trace]:
 
 def trace(environment: str, number: int) -> Trace | None:
     return traces(environment).filter(pk=number).first() if number <= LARGEST_ID else None
+
+
+def profiles(environment: str) -> QuerySet[StoredProfile]:
+    """Newest first, without their files."""
+    kept = StoredProfile.objects.filter(environment=environment, removed_at=None)
+    return kept.defer("body").order_by("-id")
+
+
+def profile(environment: str, number: int) -> StoredProfile | None:
+    return profiles(environment).filter(pk=number).first() if number <= LARGEST_ID else None
+
+
+def made_of(scenario: Scenario) -> list[MadeOf]:
+    """What its replicas are made of, in the order it was given; profiles without their files."""
+    return list(scenario.made_of.select_related("profile").defer("profile__body").order_by("position"))
 
 
 def bytes_kept() -> int:

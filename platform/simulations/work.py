@@ -9,8 +9,9 @@ import time
 
 from django.conf import settings
 
+from coordination.capacity.profile_file import ProfileFileError
 from simulations import events, leases
-from simulations.job import Failed, Progress, Report
+from simulations.job import Failed, Job, Progress, Report
 from simulations.leases import Lease
 from simulations.mapping.inputs import job_of
 from simulations.models import Run
@@ -37,20 +38,24 @@ def perform(number: int) -> bool:
         "simulation__scenario__policy", "simulation__scenario__against", "simulation__scenario__trace"
     ).get(pk=number)
     events.progressed(run)
-    scenario = run.simulation.scenario
-    if not os.path.exists(job_of(run, scenario).trace):
-        ended = leases.fail(lease, "trace_missing", "Its trace is not in this worker's folder of traces.")
+    try:
+        job = job_of(run, run.simulation.scenario)
+    except ProfileFileError:
+        ended = leases.fail(lease, "profile_missing", "A profile it is made of was removed.")
     else:
-        ended = _supervise(lease, run)
+        if os.path.exists(job.trace):
+            ended = _supervise(lease, run, job)
+        else:
+            ended = leases.fail(lease, "trace_missing", "Its trace is not in this worker's folder of traces.")
     if ended:
         settle(simulation=lease.simulation)
     return ended
 
 
-def _supervise(lease: Lease, run: Run) -> bool:
+def _supervise(lease: Lease, run: Run, job: Job) -> bool:
     """Listen to the child until it, the lease or this process ends. Whether an end was written."""
     arrived = simulated = 0
-    with Child(job_of(run, run.simulation.scenario)) as child:
+    with Child(job) as child:
         renewed = time.monotonic()
         while True:
             told = child.hear(BEAT / 4)

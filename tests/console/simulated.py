@@ -15,13 +15,15 @@ from simulations.mapping.inputs import Ask, job_of
 from simulations.mapping.policies import Wanted
 from simulations.models import Run, Simulation
 from tests.delivery.conftest import drain
+from tests.simulations.conftest import calibrated
 from tests.support.found import found
 
 ENVIRONMENT = "dev"
 
 
 def simulate_a_while(actor: Actor) -> None:
-    """Simulations 1 (alone), 2 (a change set against what is released), 3 (a sweep), 4 (half way)."""
+    """Simulations 1 (alone), 2 (a change set against what is released, calibrated), 3 (a sweep), 4
+    (half way)."""
     change_set = services.open_change_set(
         actor=actor, environment=ENVIRONMENT, reason="Interactive traffic goes first", ticket="OPS-41"
     )
@@ -43,7 +45,9 @@ def simulate_a_while(actor: Actor) -> None:
     current, proposed = Wanted("current"), Wanted("change_set", change_set=change_set.pk)
     quick: dict[str, Any] = {"example": "quickstart", "speed": 8.0}
     finish(start(actor, Ask(current, **quick)))
-    finish(start(actor, Ask(proposed, against=Wanted("released"), seeds=2, **quick)))
+    kept, _ = simulating.upload_profile(actor=actor, environment=ENVIRONMENT, chunks=[calibrated()])
+    ours = (("chat-a", kept.pk),)
+    finish(start(actor, Ask(proposed, against=Wanted("released"), seeds=2, profiles=ours, **quick)))
     finish(start(actor, Ask(current, knob="replicas", values=(1.0, 2.0, 4.0), **quick)))
     lease = leases.claim(
         start(actor, Ask(current, seeds=2, **quick)).runs.order_by("position")[0].pk, "worker"

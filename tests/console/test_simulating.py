@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from console.mapping import simulated
 from policies.models import ChangeSet
-from simulations.models import Simulation, Trace
-from tests.simulations.conftest import mooncake
+from simulations import selectors
+from simulations.models import Simulation, StoredProfile, Trace
+from tests.simulations.conftest import calibrated, mooncake
 from tests.support.found import found
 
 BASE = "/e/dev"
@@ -166,3 +169,72 @@ def test_promises_of_a_class_stand_in_a_table_with_their_unit():
         ("batch", ("deadline", "50.0 %", "1", "2", "fails")),
         ("flex", ("e2e", "–", "0", "0", "nothing counted")),
     ]
+
+
+def bring_profile(client, data):
+    return client.post(f"{BASE}/profiles/", {"file": SimpleUploadedFile("ours.json", data)})
+
+
+def test_a_profile_is_brought_refused_field_by_field_read_and_taken_away(quickstart, operator):
+    assert "headway calibrate" in operator.get(f"{BASE}/profiles/").content.decode()
+    bad = bring_profile(operator, calibrated().replace(b'"layers": 80', b'"layers": 0, "colour": "<b>"'))
+    assert bad.status_code == 422
+    assert "<b>layers</b>" in bad.content.decode()
+    assert "<b>colour</b>" in bad.content.decode()
+    assert operator.post(f"{BASE}/profiles/", {}).status_code == 422
+    made = bring_profile(operator, calibrated())
+    kept = StoredProfile.objects.get()
+    assert (made.status_code, made["Location"]) == (302, f"{BASE}/profiles/{kept.pk}/")
+    page = operator.get(made["Location"]).content.decode()
+    for told in (kept.digest, "first token, held out", "2.1 %", "8.0 %", "420.0 ms", "few prompts were long"):
+        assert told in page
+    assert "ours-70b" in operator.get(f"{BASE}/profiles/").content.decode()
+    assert "already here" in operator.get(bring_profile(operator, calibrated())["Location"]).content.decode()
+    operator.post(f"{BASE}/profiles/{kept.pk}/remove/")
+    assert "No profile was brought yet" in operator.get(f"{BASE}/profiles/").content.decode()
+    assert operator.get(made["Location"]).status_code == 404
+
+
+def test_a_profile_that_was_written_by_hand_says_nothing_of_a_fit(quickstart, operator):
+    whole = json.loads(calibrated())
+    whole |= {"fit": {"source": "a dream"}}
+    page = operator.get(bring_profile(operator, json.dumps(whole).encode())["Location"]).content.decode()
+    assert "does not say how well it fits" in page
+
+
+def test_a_chosen_profile_is_what_the_simulation_is_made_of(quickstart, operator):
+    bring_profile(operator, calibrated())
+    kept = StoredProfile.objects.get()
+    form = operator.get(f"{BASE}/simulations/new/?profile={kept.pk}").content.decode()
+    assert f'name="profile" value="{kept.pk}" checked' in form
+    unnamed = ask(operator, profile=kept.pk).content.decode()
+    assert "no pool is of profile ours-70b" in unnamed
+    wrong = ask(operator, profile=kept.pk, **{f"pools-{kept.pk}": "chat-a nowhere"})
+    page = wrong.content.decode()
+    assert (wrong.status_code, "there is no pool nowhere" in page) == (422, True)
+    assert f'name="profile" value="{kept.pk}" checked' in page
+    assert 'value="chat-a nowhere"' in page, "nothing typed is lost"
+    assert ask(operator, profile=999).status_code == 422
+    assert not Simulation.objects.exists()
+    made = ask(operator, profile=kept.pk, **{f"pools-{kept.pk}": "chat-a, chat-b"})
+    assert made.status_code == 302, made.content
+    scenario = Simulation.objects.get().scenario
+    assert [(one.pool, one.profile_id) for one in selectors.made_of(scenario)] == [
+        ("chat-a", kept.pk),
+        ("chat-b", kept.pk),
+    ]
+    assert "ours-70b" in operator.get(made["Location"]).content.decode()
+    refused = operator.post(f"{BASE}/profiles/{kept.pk}/remove/", follow=True).content.decode()
+    assert "is made of it" in refused
+    assert StoredProfile.objects.filter(removed_at=None).exists()
+
+
+def test_viewers_read_profiles_and_bring_none(quickstart, viewer, operator):
+    bring_profile(operator, calibrated())
+    kept = StoredProfile.objects.get()
+    for address in ("profiles/", f"profiles/{kept.pk}/"):
+        page = viewer.get(f"{BASE}/{address}")
+        assert (page.status_code, '<form method="post" action="/e/' in page.content.decode()) == (200, False)
+    assert bring_profile(viewer, calibrated("another")).status_code == 403
+    assert viewer.post(f"{BASE}/profiles/{kept.pk}/remove/").status_code == 403
+    assert operator.get(f"/e/prod/profiles/{kept.pk}/").status_code == 404

@@ -44,6 +44,8 @@ GUARDED = (
     "tenancy.ServiceToken",
     "tenancy.Membership",
     "simulations.Trace",
+    "simulations.StoredProfile",
+    "simulations.MadeOf",
     "simulations.Scenario",
     "simulations.Simulation",
     "simulations.Run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.models import ChangeSet
-from simulations.models import Simulation
+from simulations.models import Simulation, StoredProfile
 from tenancy.models import ApiKey, Role
 from tests.console.accounted import FORGOTTEN, REFUSED, SERVED
 from tests.e2e.conftest import ARTIFACTS, walked
@@ -46,6 +46,8 @@ SCREENS = {
     "simulating": "/e/dev/simulations/SIMULATION4/",
     "simulations-compared": "/e/dev/simulations/compare/?of=SIMULATION1&of=SIMULATION2",
     "traces": "/e/dev/traces/",
+    "profiles": "/e/dev/profiles/",
+    "profile": "/e/dev/profiles/PROFILE/",
     "gateways": "/e/dev/gateways/",
     "overrides": "/e/dev/overrides/",
     "begin-override": "/e/dev/overrides/begin/drain_replica/?subject=http://127.0.0.1:8101",
@@ -76,6 +78,7 @@ def test_every_screen_is_sound(lived_in, sign_in, live_server, theme):
     named["CHANGE"] = str(ChangeSet.objects.filter(state=ChangeSet.State.OPEN)[0].pk)
     for at, number in enumerate(Simulation.objects.order_by("pk").values_list("pk", flat=True), start=1):
         named[f"SIMULATION{at}"] = str(number)
+    named["PROFILE"] = str(StoredProfile.objects.order_by("pk")[0].pk)
     folder = ARTIFACTS / "screens" / theme
     folder.mkdir(parents=True, exist_ok=True)
     axe = Axe()

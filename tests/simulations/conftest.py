@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from django.db import connection
 
+from coordination.capacity import PROFILES
+from coordination.capacity.profile_file import profile_bytes
 from foundation.actors import SYSTEM
 from policies import services as policy
 from simulations import services, work
@@ -64,6 +67,33 @@ def upload(data=None, name="hour.jsonl", **more):
     data = mooncake(20) if data is None else data
     given = {"actor": SYSTEM, "environment": "dev", "name": name, **more}
     return services.upload_trace(chunks=[data], **given)[0]
+
+
+def calibrated(name="ours-70b", **fields):
+    """The file of a profile, as ``headway calibrate`` writes it: slower than what the policy's pools name."""
+    made = replace(PROFILES["llama-3-70b-a100-tp4"], name=name, **fields)
+    coefficients = {
+        "linear": {"fitted": True, "factor": 1.25, "plus_minus": 0.03},
+        "kv": {"fitted": False, "factor": 1.0, "plus_minus": None},
+    }
+    after = {"count": 120, "median": 0.021, "p95": 0.08, "bias": -0.004, "r2": 0.993}
+    fit = {
+        "source": "recording",
+        "like": "llama-3-70b-h100-tp4",
+        "coefficients": coefficients,
+        "beside": {},
+        "errors": {"held_out": {"first token": {"before": {**after, "median": 0.4}, "after": after}}},
+        "replayed": {"first token": {"p95": {"recorded": 0.41, "profile": 0.42}}},
+        "notes": ["few prompts were long"],
+        "warnings": [],
+    }
+    return profile_bytes(made, fit=fit)
+
+
+def keep_profile(name="ours-70b", *, environment="dev", actor=SYSTEM, **fields):
+    return services.upload_profile(actor=actor, environment=environment, chunks=[calibrated(name, **fields)])[
+        0
+    ]
 
 
 def start(trace=None, *, policy=CURRENT, actor=SYSTEM, **more):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 
@@ -20,6 +22,12 @@ class TraceForm(forms.Form):
     file = forms.FileField(allow_empty_file=True)
 
 
+class ProfileForm(forms.Form):
+    """A file of ``headway calibrate``."""
+
+    file = forms.FileField(allow_empty_file=True)
+
+
 class SimulationForm(forms.Form):
     """A question in the words of the page. Policies are ``current``, ``released`` or ``change_set:N``."""
 
@@ -33,8 +41,20 @@ class SimulationForm(forms.Form):
     mix = forms.CharField(max_length=5000, required=False)
     replicas = forms.CharField(max_length=1000, required=False)
     host_tokens = forms.IntegerField(min_value=0, max_value=10**12, initial=0, required=False)
+    profile = forms.TypedMultipleChoiceField(required=False, coerce=int)
     knob = forms.CharField(max_length=100, required=False)
     values = forms.CharField(max_length=1000, required=False)
+
+    def __init__(self, *given: Any, profiles: Iterable[int] = (), **more: Any) -> None:
+        """``profiles``: numbers of those that can be chosen; ``pools-N``: which pools N is for."""
+        super().__init__(*given, **more)
+        chosen = self.fields["profile"]
+        assert isinstance(chosen, forms.TypedMultipleChoiceField)  # noqa: S101
+        chosen.choices = [(str(number), str(number)) for number in profiles]
+
+    def pools_of(self, number: int) -> str:
+        """As typed."""
+        return str(self.data.get(f"pools-{number}", ""))[:1000]
 
     def clean_policy(self) -> Wanted:
         return _wanted(self.cleaned_data["policy"])
@@ -98,6 +118,11 @@ class SimulationForm(forms.Form):
             replicas=given["replicas"],
             knob=given["knob"].strip(),
             values=given["values"],
+            profiles=tuple(
+                (pool, number)
+                for number in given["profile"]
+                for pool in self.pools_of(number).replace(",", " ").split() or [""]
+            ),
         )
 
 

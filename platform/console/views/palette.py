@@ -61,6 +61,7 @@ def _fixed(desk: Desk) -> list[Offer]:
         Offer("page", "Changes", to("changes")),
         Offer("page", "Simulations", to("simulations")),
         Offer("page", "Traces", to("traces")),
+        Offer("page", "Profiles of replicas", to("profiles")),
         Offer("page", "Releases", to("releases")),
         Offer("page", "Gateways", to("gateways")),
         Offer("page", "Overrides", to("overrides")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from foundation.http.pages import page
 from policies import selectors as policy
 from simulations import selectors, services
 from simulations.mapping.results import compared
-from simulations.models import Simulation, State
+from simulations.models import Simulation, State, StoredProfile
 
 PAGE = 50
 MOST_OFFERED = 200
@@ -45,8 +46,12 @@ def listing(request: DeskRequest) -> HttpResponse:
 def simulate(request: DeskRequest) -> HttpResponse:
     """Ask a question; whatever will not do is said at its field, and nothing typed is lost."""
     environment = request.desk.environment
+    profiles = list(selectors.profiles(environment))
+    numbers = [each.pk for each in profiles]
     form = (
-        SimulationForm(request.POST) if request.method == "POST" else SimulationForm(initial=_begin(request))
+        SimulationForm(request.POST, profiles=numbers)
+        if request.method == "POST"
+        else SimulationForm(initial=_begin(request), profiles=numbers)
     )
     notice, status = "", 200
     errors: tuple[FieldError, ...] = ()
@@ -73,6 +78,7 @@ def simulate(request: DeskRequest) -> HttpResponse:
         "examples": selectors.examples(),
         "knobs": ("replicas", "speed", "host_tokens", "release_after"),
         "chosen": _chosen(str(form["traffic"].value() or "")),
+        "profiles": _offered(form, profiles),
     }
     return show(request, "console/simulations/new.html", "simulations", context, status=status)
 
@@ -83,15 +89,25 @@ def _chosen(traffic: str) -> int | None:
     return int(which) if kind == "trace" and which.isascii() and which.isdigit() else None
 
 
+def _offered(
+    form: SimulationForm, profiles: Sequence[StoredProfile]
+) -> list[tuple[StoredProfile, bool, str]]:
+    """(profile, whether it is chosen, for which pools)."""
+    chosen = {str(each) for each in form["profile"].value() or ()}
+    return [(each, str(each.pk) in chosen, form.pools_of(each.pk)) for each in profiles]
+
+
 def _begin(request: DeskRequest) -> dict[str, Any]:
     """What the page that led here had in mind."""
     environment = request.desk.environment
     change_set, trace = request.GET.get("change_set", ""), request.GET.get("trace", "")
+    profile = request.GET.get("profile", "")
     released = selectors.released(environment) is not None
     first = selectors.traces(environment).first()
     return {
         "policy": f"change_set:{change_set}" if change_set.isdigit() else "current",
         "against": ("released" if released else "current") if change_set.isdigit() else "",
+        "profile": [profile] if profile.isdigit() else [],
         "traffic": f"trace:{trace}"
         if trace.isdigit()
         else f"trace:{first.pk}"
@@ -127,6 +143,7 @@ def simulation(request: DeskRequest, number: int) -> HttpResponse:
         "scenario": found.scenario,
         "state": simulated.STATES[State(found.state)],
         "runs": runs,
+        "made_of": selectors.made_of(found.scenario),
         "progress": simulated.progress_of(found, runs),
         "alone": found.state == State.QUEUED and bool(settings.REDIS_URL) and not selectors.anybody_works(),
     }

@@ -3,6 +3,7 @@
 from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.made_of import MadeOfError, made_of
 from coordination.simulator.promises import Promise, carried_by, gates_of, objectives_of
 from coordination.simulator.report import report
 from coordination.simulator.study import Study, simulate
@@ -11,6 +12,7 @@ from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from
 __all__ = [
     "Arrival",
     "Client",
+    "MadeOfError",
     "Mix",
     "Promise",
     "Settings",
@@ -26,6 +28,7 @@ __all__ = [
     "gates_of",
     "generate",
     "interval",
+    "made_of",
     "objectives_of",
     "report",
     "simulate",

@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from coordination.capacity import Profile
-from coordination.capacity.profile_file import profile_bytes
+from coordination.capacity.profile_file import profile_digest
 from coordination.program.canonical import canonical_bytes
 from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords
@@ -88,10 +87,6 @@ def inputs(study: Study) -> dict[str, Any]:
 def digest_of(records: ProgramRecords) -> str:
     """Of a compiled policy, whatever file it came from."""
     return f"sha256:{hashlib.sha256(canonical_bytes(msgspec.to_builtins(records))).hexdigest()}"
-
-
-def profile_digest(profile: Profile) -> str:
-    return f"sha256:{hashlib.sha256(profile_bytes(profile)).hexdigest()}"
 
 
 def file_digest(path: Path) -> str:

@@ -18,12 +18,13 @@ from typing import Annotated, Any, NamedTuple
 
 from coordination.bundle.pack import unpack
 from coordination.bundle.refusals import RefusedError
-from coordination.capacity import PROFILES, Profile
+from coordination.capacity import Profile
 from coordination.program.index import load
 from coordination.program.records import ProgramRecords
 from coordination.program.shards import PROGRAM, MalformedProgramError, decode
 from coordination.simulator import (
     Client,
+    MadeOfError,
     Mix,
     Promise,
     Settings,
@@ -34,6 +35,7 @@ from coordination.simulator import (
     even_mix,
     gates_of,
     interval,
+    made_of,
     objectives_of,
     simulate,
 )
@@ -223,11 +225,8 @@ def _study(
     program = load(records)
     if not records.models or not records.tenants or not records.pools:
         raise CouldNotRun(f"{path}: a simulation needs a model, a pool and a tenant")
-    profiles = _profiles(records, made)
+    profiles = _profiles(records, path, made)
     settings = replace(settings, profiles=tuple(sorted(profiles.items())))
-    for pool in records.pools:
-        if pool.profile not in PROFILES and pool.name not in profiles:
-            raise CouldNotRun(f"{path}: pool {pool.name}: profile {pool.profile} is not known")
     if model is not None and model not in program.models_by_client_name:
         raise CouldNotRun(f"--model {model}: {path} has no such model")
     given = even_mix(program, model)
@@ -249,18 +248,16 @@ def _made_of(text: str) -> tuple[str, Profile]:
     return (pool, profile_in(file)) if equals else ("", profile_in(text))
 
 
-def _profiles(records: ProgramRecords, made: Sequence[tuple[str, Profile]]) -> dict[str, Profile]:
+def _profiles(records: ProgramRecords, path: str, made: Sequence[tuple[str, Profile]]) -> dict[str, Profile]:
     """By pool; raises ``CouldNotRun`` for one that there is not, or that no pool is of."""
-    found: dict[str, Profile] = {}
-    names = {pool.name for pool in records.pools}
-    for name, profile in made:
-        pools = [name] if name else [pool.name for pool in records.pools if pool.profile == profile.name]
-        if not pools:
-            raise CouldNotRun(f"--profile: no pool is of profile {profile.name}; say which: POOL=FILE")
-        if name and name not in names:
-            raise CouldNotRun(f"--profile {name}=...: there is no pool {name}")
-        found.update(dict.fromkeys(pools, profile))
-    return found
+    try:
+        return made_of(records, made)
+    except MadeOfError as problem:
+        if problem.at is None:
+            raise CouldNotRun(f"{path}: {problem}; its file: --profile FILE") from None
+        pool = made[problem.at][0]
+        option = f"--profile {pool}=...: {problem}" if pool else f"--profile: {problem}; say which: POOL=FILE"
+        raise CouldNotRun(option) from None
 
 
 def _client(text: str) -> Client:

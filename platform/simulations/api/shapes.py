@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
+import msgspec
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers as s
 
+from coordination.capacity import Profile
+from coordination.capacity.profile_file import read_profile
 from coordination.spec import SourceFile
 from policies.api.serializers import MOST_FILES, PolicyFile
-from simulations.mapping.inputs import MOST_CLIENTS, MOST_SEED, MOST_SEEDS, MOST_VALUES, Ask
+from simulations import selectors
+from simulations.mapping.fits import fit_of
+from simulations.mapping.inputs import MOST_CLIENTS, MOST_PROFILES, MOST_SEED, MOST_SEEDS, MOST_VALUES, Ask
 from simulations.mapping.policies import SOURCES, Wanted
-from simulations.models import Run, Simulation, Trace
+from simulations.models import MadeOf, Run, Scenario, Simulation, StoredProfile, Trace
 
 LARGEST = 2**63 - 1
 
@@ -44,6 +51,107 @@ class TracePage(s.Serializer[Any]):
     examples = s.ListField(child=s.CharField())
 
 
+class ProfileRow(s.ModelSerializer[StoredProfile]):
+    """A profile that is kept. ``name`` is what a pool's ``profile`` names it by, and stands in its file."""
+
+    class Meta:
+        model = StoredProfile
+        fields = (
+            "id",
+            "name",
+            "model",
+            "accelerator",
+            "tensor_parallel",
+            "digest",
+            "author_name",
+            "created_at",
+        )
+
+
+class ProfilePage(s.Serializer[Any]):
+    items = ProfileRow(many=True)
+    next = s.CharField(allow_null=True)
+
+
+_FIELDS: dict[Any, type[s.Field[Any, Any, Any, Any]]] = {
+    "str": s.CharField,
+    "int": s.IntegerField,
+    "float": s.FloatField,
+}
+ProfileFields = type(
+    "ProfileFields",
+    (s.Serializer,),
+    {
+        "__doc__": "Times in seconds, rates per second, sizes in bytes.",
+        **{field.name: _FIELDS[field.type]() for field in fields(Profile)},
+    },
+)
+
+
+class Coefficient(s.Serializer[Any]):
+    """Times what it was where the fit began; ``plus_minus`` is null where measurements could not tell it."""
+
+    factor = s.FloatField()
+    plus_minus = s.FloatField(allow_null=True)
+
+
+class FitErrors(s.Serializer[Any]):
+    """Relative; ``bias`` above zero: the profile is too slow."""
+
+    count = s.IntegerField()
+    median = s.FloatField()
+    p95 = s.FloatField()
+    bias = s.FloatField()
+    r2 = s.FloatField(allow_null=True)
+
+
+class Replayed(s.Serializer[Any]):
+    """Seconds."""
+
+    recorded = s.FloatField()
+    profile = s.FloatField()
+
+
+class FitShape(s.Serializer[Any]):
+    """``errors``: part, what was measured, ``before`` and ``after`` the fit. ``replayed``: what, and at which
+    percentile."""
+
+    source = s.CharField()  # type: ignore[assignment] # a member of the document
+    like = s.CharField()
+    coefficients = s.DictField(child=Coefficient())
+    errors = s.DictField(child=s.DictField(child=s.DictField(child=FitErrors())))  # type: ignore[assignment]
+    replayed = s.DictField(child=s.DictField(child=Replayed()))
+    notes = s.ListField(child=s.CharField())
+    warnings = s.ListField(child=s.CharField())
+
+
+class ProfileDetail(ProfileRow):
+    """``profile`` as a simulation takes it; ``fit``: what ``headway calibrate`` said of how well it fits,
+    null where the file says nothing that is understood."""
+
+    profile = s.SerializerMethodField()
+    fit = s.SerializerMethodField()
+
+    class Meta(ProfileRow.Meta):
+        fields = (*ProfileRow.Meta.fields, "profile", "fit")  # type: ignore[assignment]
+
+    @extend_schema_field(ProfileFields)
+    def get_profile(self, row: StoredProfile) -> dict[str, Any]:
+        return dict(ProfileFields(read_profile(bytes(row.body))).data)
+
+    @extend_schema_field(FitShape(allow_null=True))
+    def get_fit(self, row: StoredProfile) -> dict[str, Any] | None:
+        fit = fit_of(bytes(row.body))
+        return None if fit is None else msgspec.to_builtins(fit)
+
+
+class MadeOfOne(s.Serializer[Any]):
+    """Replicas of ``pool``, or without one those of every pool that names it, are of the profile."""
+
+    profile = s.IntegerField(min_value=1, max_value=LARGEST, help_text="Its number.")
+    pool = s.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
 class PolicySide(s.Serializer[Any]):
     """Which policy. ``revision``, ``change_set`` and ``files`` belong to the sources of those names."""
 
@@ -69,7 +177,8 @@ class Sweep(s.Serializer[Any]):
 
 
 class NewSimulation(s.Serializer[Any]):
-    """A ``trace`` by number or an ``example`` by name; what is left out is the policy's own."""
+    """A ``trace`` by number or an ``example`` by name; what is left out is the policy's own. ``profiles``
+    hold for both policies; of several for one pool the last counts."""
 
     policy = PolicySide()
     against = PolicySide(required=False, allow_null=True, default=None)
@@ -83,6 +192,7 @@ class NewSimulation(s.Serializer[Any]):
     model = s.CharField(max_length=200, required=False, default="")
     host_tokens = s.IntegerField(min_value=0, max_value=10**12, required=False, default=0)
     replicas = s.DictField(child=s.IntegerField(min_value=1, max_value=512), required=False, default=dict)
+    profiles = s.ListField(child=MadeOfOne(), max_length=MOST_PROFILES, required=False, default=list)
     sweep = Sweep(required=False, allow_null=True, default=None)
 
 
@@ -136,6 +246,18 @@ class SimulationRow(s.ModelSerializer[Simulation]):
         )
 
 
+class MadeOfRow(s.ModelSerializer[MadeOf]):
+    """A profile of a scenario. It may have been removed since."""
+
+    profile = s.IntegerField(source="profile_id")
+    name = s.CharField(source="profile.name")
+    digest = s.CharField(source="profile.digest")
+
+    class Meta:
+        model = MadeOf
+        fields = ("profile", "pool", "name", "digest")
+
+
 class ScenarioShape(s.Serializer[Any]):
     """What is simulated, with everything that was left open filled in."""
 
@@ -153,8 +275,13 @@ class ScenarioShape(s.Serializer[Any]):
     limit = s.IntegerField(allow_null=True)
     host_tokens = s.IntegerField()
     replicas = s.DictField(child=s.IntegerField())
+    profiles = s.SerializerMethodField()
     knob = s.CharField()
     values = s.ListField(child=s.FloatField())
+
+    @extend_schema_field(MadeOfRow(many=True))
+    def get_profiles(self, row: Scenario) -> list[dict[str, Any]]:
+        return [dict(each) for each in MadeOfRow(selectors.made_of(row), many=True).data]
 
 
 class SimulationDetail(SimulationRow):
@@ -199,6 +326,7 @@ def ask_of(given: dict[str, Any]) -> Ask:
         against=None if against is None else _wanted(against),
         mix=tuple((one["tenant"], one["service_tier"] or None, one["weight"]) for one in given["mix"]),
         knob="" if sweep is None else sweep["knob"],
+        profiles=tuple((one["pool"], one["profile"]) for one in given["profiles"]),
         values=() if sweep is None else tuple(sweep["values"]),
         **{
             name: given[name]

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from foundation.http import Refused
 from foundation.http.pages import page
 from policies.api.base import listed, page_of, text_of
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
 from simulations import selectors, services
 from simulations.api import shapes
-from simulations.api.base import SimulationView, the_trace
+from simulations.api.base import SimulationView, Unread, pieces, require_body, the_trace
 
-CHUNK = 256 * 1024
 BODIES = ("application/x-ndjson", "application/json", "text/csv", "application/octet-stream")
-
-
-class Unread(BaseParser):
-    """A body that the view reads itself, piece by piece."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:  # noqa: ARG002
-        return stream
 
 
 class Traces(SimulationView):
@@ -54,13 +39,9 @@ class Traces(SimulationView):
         It is read through first; 422 ``unreadable_trace`` tells each bad line. The same bytes again are the
         trace that is there (200), so a repeat needs no Idempotency-Key.
         """
-        media = request.content_type.partition(";")[0].strip().lower()
-        if media not in BODIES:
-            raise Refused("unsupported_media_type", f"Send {', '.join(BODIES)}.", status=415)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Refused("unsupported_media_type", "Send it as it is: not compressed.", status=415)
+        require_body(request, BODIES)
         trace, made = services.upload_trace(
-            actor=self.actor, environment=environment, name=text_of(request, "name"), chunks=_pieces(request)
+            actor=self.actor, environment=environment, name=text_of(request, "name"), chunks=pieces(request)
         )
         response = Response(shapes.TraceRow(trace).data, status=201 if made else 200)
         response["Location"] = f"/api/v1/environments/{environment}/traces/{trace.pk}"
@@ -83,9 +64,3 @@ class OneTrace(SimulationView):
         """Forget it, and its file. Reports stay; 409 ``trace_in_use`` while a simulation reads it."""
         services.remove_trace(actor=self.actor, trace=the_trace(environment, number))
         return Response(status=204)
-
-
-def _pieces(request: Request) -> Iterator[bytes]:
-    stream = request._request
-    while piece := stream.read(CHUNK):
-        yield piece

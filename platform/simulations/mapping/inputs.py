@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 from django.conf import settings
 
-from coordination.capacity import PROFILES
+from coordination.capacity import Profile
+from coordination.capacity.profile_file import read_profile
 from coordination.program.index import Program, load
 from coordination.program.records import ProgramRecords
-from coordination.simulator import Client, Mix, Study, even_mix
+from coordination.simulator import Client, MadeOfError, Mix, Study, even_mix, made_of
 from coordination.simulator.searching import SearchError, turned
 from foundation.http import FieldError, Invalid
 from simulations import store
@@ -24,6 +25,7 @@ from simulations.models import Run, Scenario, Trace
 MOST_SEEDS = 20
 MOST_VALUES = 64
 MOST_CLIENTS = 1000
+MOST_PROFILES = 50
 MOST_SEED = 2**63 - 1 - MOST_SEEDS
 FASTEST, SLOWEST = 1e6, 1e-3
 
@@ -50,6 +52,8 @@ class Ask:
     replicas: Mapping[str, int] = field(default_factory=dict)
     knob: str = ""
     values: tuple[float, ...] = ()
+    profiles: tuple[tuple[str, int], ...] = ()
+    """(pool, number of a stored profile); an empty pool means those that name it. The last counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,15 @@ class Fitted:
     mix: tuple[MixEntry, ...]
 
 
-def fit(ask: Ask, policy: Chosen, against: Chosen | None, trace: Trace) -> Fitted:
-    """Raises ``Invalid`` with every part of the ask that makes no sense."""
-    errors = [*_numbers(ask), *_able(policy, "/policy")]
+Given = tuple[tuple[str, Profile], ...]
+"""(pool, profile) as ``coordination.simulator.made_of`` takes them."""
+
+
+def fit(ask: Ask, policy: Chosen, against: Chosen | None, trace: Trace, given: Given = ()) -> Fitted:
+    """``given`` are the ask's profiles, read. Raises ``Invalid`` with all of the ask that makes no sense."""
+    errors = [*_numbers(ask), *_able(policy, given, "/policy", "")]
     if against is not None:
-        errors += _able(against, "/against")
+        errors += _able(against, given, "/against", " of the other policy")
     if errors:
         raise _invalid(errors)
     program = load(policy.records)
@@ -93,6 +101,8 @@ def _numbers(ask: Ask) -> Iterator[FieldError]:
         yield FieldError("/limit", "out_of_range", "one request or more")
     if not 0 <= ask.host_tokens <= 10**12:
         yield FieldError("/host_tokens", "out_of_range", "from 0 to 10^12")
+    if len(ask.profiles) > MOST_PROFILES:
+        yield FieldError("/profiles", "too_many", f"at most {MOST_PROFILES}")
     if len(ask.mix) > MOST_CLIENTS:
         yield FieldError("/mix", "too_many", f"at most {MOST_CLIENTS} clients")
     if bool(ask.knob) != bool(ask.values) or len(ask.values) > MOST_VALUES:
@@ -103,14 +113,20 @@ def _numbers(ask: Ask) -> Iterator[FieldError]:
         yield FieldError("/sweep", "contradiction", "a sweep has one policy and one seed")
 
 
-def _able(policy: Chosen, pointer: str) -> Iterator[FieldError]:
+def _able(policy: Chosen, given: Given, pointer: str, whose: str) -> Iterator[FieldError]:
     records = policy.records
     if not (records.models and records.tenants and records.pools):
         yield FieldError(pointer, "nothing_to_simulate", "a simulation needs a model, a pool and a tenant")
-    for pool in records.pools:
-        if pool.profile not in PROFILES:
-            says = f"pool {pool.name}: profile {pool.profile} is not known"
-            yield FieldError(pointer, "unknown_profile", says)
+    try:
+        made_of(records, given)
+    except MadeOfError as problem:
+        if problem.at is None:
+            yield FieldError(pointer, problem.code, f"{problem}; choose a stored profile for it")
+        elif problem.code == "unknown_pool":
+            yield FieldError(f"/profiles/{problem.at}/pool", problem.code, f"{problem}{whose}")
+        else:
+            says = f"{problem}{whose}: say which pools"
+            yield FieldError(f"/profiles/{problem.at}/profile", problem.code, says)
 
 
 def _traffic(ask: Ask, program: Program) -> Iterator[FieldError]:
@@ -171,8 +187,10 @@ def job_of(run: Run, scenario: Scenario) -> Job:
     of = scenario.policy if run.side == Run.Side.POLICY else scenario.against
     if of is None:
         raise ValueError(f"{run} has no policy")
+    records = msgspec.json.decode(bytes(of.records), type=ProgramRecords)
+    made = scenario.made_of.select_related("profile").order_by("position")
     return Job(
-        policy=msgspec.json.decode(bytes(of.records), type=ProgramRecords),
+        policy=records,
         trace=str(store.path_of(scenario.trace.digest, scenario.trace.format)),
         model=scenario.model,
         mix=tuple((tenant, tier, weight) for tenant, tier, weight in scenario.mix),
@@ -181,6 +199,7 @@ def job_of(run: Run, scenario: Scenario) -> Job:
         limit=scenario.limit,
         host_tokens=scenario.host_tokens,
         replicas=scenario.replicas,
+        profiles=made_of(records, [(one.pool, read_profile(bytes(one.profile.body))) for one in made]),
         knob=scenario.knob,
         value=run.value,
         memory_bytes=settings.HEADWAY_SIMULATION_MB * 1024**2,

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from simulations.services.ending import cancel, settle
+from simulations.services.profiles import remove_profile, upload_profile
 from simulations.services.starting import start
 from simulations.services.traces import adopt_example, remove_trace, upload_trace
 
-__all__ = ["adopt_example", "cancel", "remove_trace", "settle", "start", "upload_trace"]
+__all__ = [
+    "adopt_example",
+    "cancel",
+    "remove_profile",
+    "remove_trace",
+    "settle",
+    "start",
+    "upload_profile",
+    "upload_trace",
+]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
+from coordination.capacity.profile_file import read_profile
 from foundation import audit
 from foundation.actors import Actor, name_of, person_behind
 from foundation.http import Conflict, FieldError, Invalid, NotFound, Refused
+from foundation.locking import locked
 from policies.services import clock
 from policies.services.environments import require_environment
 from simulations import events, selectors, store
 from simulations.mapping.inputs import Ask, fit, runs_of
 from simulations.mapping.policies import Chosen, choose
-from simulations.models import CompiledPolicy, Run, Scenario, Simulation, Trace
+from simulations.models import CompiledPolicy, MadeOf, Run, Scenario, Simulation, StoredProfile, Trace
 from simulations.permissions import require_simulator
 from simulations.services import checks
 from simulations.services.traces import adopt_example
@@ -35,12 +37,15 @@ def start(*, actor: Actor, environment: str, ask: Ask) -> Simulation:
             retry_after=10,
         )
     trace = _trace(actor, environment, ask)
+    profiles = _profiles(environment, ask)
     at = clock.micros(clock.midnight())
     policy = choose(ask.policy, environment, at, "/policy")
     against = None if ask.against is None else choose(ask.against, environment, at, "/against")
-    fitted = fit(ask, policy, against, trace)
+    given = tuple((pool, read_profile(bytes(profiles[number].body))) for pool, number in ask.profiles)
+    fitted = fit(ask, policy, against, trace, given)
     now = timezone.now()
     with transaction.atomic():
+        _hold(environment, ask)
         scenario = Scenario.objects.create(
             environment=environment,
             policy=_kept(policy),
@@ -65,6 +70,10 @@ def start(*, actor: Actor, environment: str, ask: Ask) -> Simulation:
             knob=ask.knob,
             values=list(ask.values),
         )
+        MadeOf.objects.bulk_create(
+            MadeOf(scenario=scenario, position=position, pool=pool, profile=profiles[number])
+            for position, (pool, number) in enumerate(ask.profiles)
+        )
         made = Simulation.objects.create(
             environment=environment,
             scenario=scenario,
@@ -88,6 +97,7 @@ def start(*, actor: Actor, environment: str, ask: Ask) -> Simulation:
                 "policy": scenario.policy_id,
                 "against": scenario.against_id,
                 "trace": trace.digest,
+                "profiles": [profiles[number].digest for _, number in ask.profiles],
                 "change_set": scenario.change_set_id,
                 "runs": len(runs),
             },
@@ -113,6 +123,30 @@ def _trace(actor: Actor, environment: str, ask: Ask) -> Trace:
             name=str(found.pk),
         )
     return found
+
+
+def _profiles(environment: str, ask: Ask) -> dict[int, StoredProfile]:
+    """By number, with their files. Raises ``Invalid`` at each that the environment does not keep."""
+    wanted = {number for _, number in ask.profiles if number <= selectors.LARGEST_ID}
+    rows = StoredProfile.objects.filter(environment=environment, pk__in=wanted, removed_at=None)
+    found = {row.pk: row for row in rows}
+    errors = [
+        FieldError(f"/profiles/{at}/profile", "unknown_profile", f"`{environment}` keeps no profile {number}")
+        for at, (_, number) in enumerate(ask.profiles)
+        if number not in found
+    ]
+    if errors:
+        raise Invalid("invalid_simulation", f"{errors[0].message}.", errors=errors)
+    return found
+
+
+def _hold(environment: str, ask: Ask) -> None:
+    """None of them may be removed from here on; one that just was is not there."""
+    if ask.profiles:
+        rows = StoredProfile.objects.filter(pk__in={number for _, number in ask.profiles}, removed_at=None)
+        held = set(locked(rows.order_by("pk")).values_list("pk", flat=True))
+        if any(number not in held for _, number in ask.profiles):
+            _profiles(environment, ask)
 
 
 def _kept(policy: Chosen) -> CompiledPolicy:
