@@ -39,12 +39,24 @@ T = TypeVar("T")
 class Entry(Generic[S]):
     """A document together with its value's type."""
 
-    __slots__ = ("document", "name", "spec")
+    __slots__ = ("_made", "document", "name", "spec")
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.name = document.name
         self.spec = cast(S, document.spec)
+        self._made: tuple[object, tuple[object, ...], Any] | None = None
+
+    def made(self, make: Callable[..., T], *given: object) -> T:
+        """``make(entry, *given)``, a pure function: the last outcome, if it was of the same.
+
+        An entry stays for as long as its document does, whatever else of a policy is edited.
+        """
+        held = self._made
+        if held is None or held[0] is not make or held[1] != given:
+            held = self._made = (make, given, make(self, *given))
+        outcome: T = held[2]
+        return outcome
 
     @property
     def ref(self) -> ObjectRef:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from coordination.compiler.catalogue import Entry
+from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.spec.kinds import Pool, Reservation
 
 
@@ -28,17 +28,15 @@ class Division:
 
     def __init__(self, pools: Mapping[str, Entry[Pool]]) -> None:
         self.pools = pools
-        self._of_model: dict[str, list[Entry[Pool]]] | None = None
+        self._of_model: dict[str, list[Entry[Pool]]] = {}
+        for pool in pools.values():
+            self._of_model.setdefault(pool.spec.model, []).append(pool)
 
     def pools_of(self, reservation: Reservation) -> list[Entry[Pool]]:
         """The pools that serve it, by name; those that are named but not known are left out."""
         if reservation.pool is not None:
             known = self.pools.get(reservation.pool)
             return [] if known is None else [known]
-        if self._of_model is None:
-            self._of_model = {}
-            for pool in self.pools.values():
-                self._of_model.setdefault(pool.spec.model, []).append(pool)
         regions = reservation.regions
         serving = self._of_model.get(reservation.model or "", ())
         return [pool for pool in serving if not regions or pool.spec.region in regions]
@@ -63,6 +61,17 @@ class Division:
             for pool, of_input, of_output in zip(pools, inputs, outputs, strict=True)
         ]
         return [portion for portion in divided if portion.input or portion.output] or divided[:1]
+
+
+def division_of(catalogue: Catalogue) -> Division:
+    """Over the pools of a catalogue; a question."""
+    return Division(catalogue.pools)
+
+
+def portions_of(catalogue: Catalogue) -> dict[str, tuple[Portion, ...]]:
+    """What each pool promises, of each reservation by name; a question."""
+    division = catalogue.ask(division_of)
+    return {name: tuple(division.portions(entry.spec)) for name, entry in catalogue.reservations.items()}
 
 
 def divide(total: int, weights: Sequence[int]) -> list[int]:

@@ -12,17 +12,16 @@ from typing import NamedTuple
 import msgspec
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.lower import lower
-from coordination.program.index import Program, load
+from coordination.compiler.compiled import program_of
+from coordination.program.index import Program
 from coordination.program.records import (
     PoolLoad,
-    ProgramRecords,
     ReplicaLoad,
     Vector,
     VectorExpect,
     VectorRequest,
 )
-from coordination.scheduling import Placed, decide, evaluate, place
+from coordination.scheduling import Placed, answer, decide
 from coordination.scheduling.values import Refusal
 from coordination.spec import Document, kinds
 from coordination.spec.quantities import write_duration
@@ -73,16 +72,6 @@ class Outcome(NamedTuple):
         return f"expected {expected}; found {found}"
 
 
-def records_of(catalogue: Catalogue) -> ProgramRecords:
-    """What a sound policy is compiled to; a question, for whoever needs it after a check has asked."""
-    return lower(catalogue, environment=catalogue.environment or "")
-
-
-def program_of(catalogue: Catalogue) -> Program:
-    """A sound policy as a gateway holds it; a question."""
-    return load(catalogue.ask(records_of))
-
-
 def outcomes(catalogue: Catalogue) -> Iterator[Outcome]:
     """Every expectation about one request, by name. The policy must be sound.
 
@@ -101,7 +90,7 @@ def _outcome(catalogue: Catalogue, document: Document) -> Outcome:
         raise ValueError(f"{document.name} is not about a request")
     program = catalogue.ask(program_of)
     request = request_of(given, catalogue, program)
-    found, there = evaluate(program, request), place(program, request)
+    found, there = answer(program, request)
     differences = (*_differences(expect, found, there), *_elsewhere(expect, there))
     return Outcome(entry, request, found, there, differences)
 

@@ -1,6 +1,7 @@
 """How does each kind of document become the record a gateway reads? Defaults are settled here.
 
-One function a kind; all of them total: what could fail has been refused by a rule before.
+One function a kind; all of them total: what could fail has been refused by a rule before. Each is a pure
+function of an entry and what it is given, so that an edit has only those lowered again that it changes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.dividing import Division
+from coordination.compiler.dividing import Portion, portions_of
 from coordination.compiler.objectives import carried
 from coordination.compiler.windows import Interval, intervals
 from coordination.program.records import (
@@ -56,19 +57,63 @@ from coordination.spec.quantities import LARGEST, Money
 
 def lower(catalogue: Catalogue, *, environment: str) -> ProgramRecords:
     """The whole program of one environment, for the timeline the catalogue looks at."""
-    division = Division(catalogue.pools)
-    reservations = (reservation(e, catalogue, division) for e in catalogue.reservations.values())
     return ProgramRecords(
         environment=environment,
         at=catalogue.at,
-        models=tuple(map(model, catalogue.models.values())),
-        pools=tuple(map(pool, catalogue.pools.values())),
-        tenants=tuple(map(tenant, catalogue.tenants.values())),
-        tiers=tuple(map(tier, catalogue.tiers.values())),
-        reservations=tuple(r for r in reservations if r.intervals),
-        quotas=tuple(quota(e, catalogue) for e in catalogue.quotas.values()),
-        price_books=tuple(map(price_book, catalogue.price_books.values())),
-        routes=tuple(route(e, catalogue) for e in catalogue.routes.values()),
+        models=catalogue.ask(models),
+        pools=catalogue.ask(pools),
+        tenants=catalogue.ask(tenants),
+        tiers=catalogue.ask(tiers),
+        reservations=catalogue.ask(reservations),
+        quotas=catalogue.ask(quotas),
+        price_books=catalogue.ask(price_books),
+        routes=catalogue.ask(routes),
+    )
+
+
+def models(catalogue: Catalogue) -> tuple[ModelRecord, ...]:
+    """A question, as one for each kind: what no edit has touched is the same records."""
+    return tuple([entry.made(model) for entry in catalogue.models.values()])
+
+
+def pools(catalogue: Catalogue) -> tuple[PoolRecord, ...]:
+    return tuple([entry.made(pool) for entry in catalogue.pools.values()])
+
+
+def tenants(catalogue: Catalogue) -> tuple[TenantRecord, ...]:
+    return tuple([entry.made(tenant) for entry in catalogue.tenants.values()])
+
+
+def tiers(catalogue: Catalogue) -> tuple[TierRecord, ...]:
+    return tuple([entry.made(tier) for entry in catalogue.tiers.values()])
+
+
+def reservations(catalogue: Catalogue) -> tuple[ReservationRecord, ...]:
+    """What is over by ``at``, or begins at the horizon or later, is left out."""
+    at, horizon = catalogue.at, catalogue.horizon
+    windows, portions = catalogue.windows, catalogue.ask(portions_of)
+    made = [
+        entry.made(reservation, portions[name], windows[name], at, horizon)
+        for name, entry in catalogue.reservations.items()
+    ]
+    return tuple([record for record in made if record.intervals])
+
+
+def quotas(catalogue: Catalogue) -> tuple[QuotaRecord, ...]:
+    at, horizon = catalogue.at, catalogue.horizon
+    return tuple([entry.made(quota, at, horizon) for entry in catalogue.quotas.values()])
+
+
+def price_books(catalogue: Catalogue) -> tuple[PriceBookRecord, ...]:
+    return tuple([entry.made(price_book) for entry in catalogue.price_books.values()])
+
+
+def routes(catalogue: Catalogue) -> tuple[RouteRecord, ...]:
+    return tuple(
+        [
+            entry.made(route, tuple(catalogue.tenants_of(entry.spec.match)))
+            for entry in catalogue.routes.values()
+        ]
     )
 
 
@@ -169,9 +214,13 @@ def overflow(spec: kinds.Overflow) -> Overflow:
 
 
 def reservation(
-    entry: Entry[kinds.Reservation], catalogue: Catalogue, division: Division
+    entry: Entry[kinds.Reservation],
+    portions: tuple[Portion, ...],
+    windows: tuple[Interval, ...],
+    at: Micros,
+    horizon: Micros,
 ) -> ReservationRecord:
-    """What is over by ``at``, or begins at the horizon or later, leaves no interval."""
+    """``windows``: when it is in force. What does not meet [at, horizon) leaves no interval."""
     spec = entry.spec
     return ReservationRecord(
         name=entry.name,
@@ -183,7 +232,7 @@ def reservation(
                 input_tokens_per_minute=portion.input,
                 output_tokens_per_minute=portion.output,
             )
-            for portion in division.portions(spec)
+            for portion in portions
         ),
         burn=BurnVector(
             uncached_input_ppm=spec.burn.uncached_input,
@@ -192,7 +241,7 @@ def reservation(
             cache_write_ppm=spec.burn.cache_write,
             reasoning_ppm=spec.burn.reasoning,
         ),
-        intervals=in_sight(catalogue.windows[entry.name], catalogue.at, catalogue.horizon),
+        intervals=in_sight(windows, at, horizon),
         enforcement_window=spec.enforcement_window,
         overflow=overflow(spec.overflow),
         lend_when_idle=spec.lend_when_idle,
@@ -213,7 +262,7 @@ def in_sight(
     )
 
 
-def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
+def quota(entry: Entry[kinds.Quota], at: Micros, horizon: Micros) -> QuotaRecord:
     spec = entry.spec
     return QuotaRecord(
         name=entry.name,
@@ -221,7 +270,7 @@ def quota(entry: Entry[kinds.Quota], catalogue: Catalogue) -> QuotaRecord:
         tiers=spec.scope.tiers,
         models=spec.scope.models,
         weight_ppm=spec.weight,
-        limits=tuple(limit(each, catalogue) for each in spec.limits),
+        limits=tuple(limit(each, at, horizon) for each in spec.limits),
         concurrency=spec.concurrency,
         session=None if spec.session is None else guards(spec.session),
         run=None if spec.run is None else guards(spec.run),
@@ -251,7 +300,7 @@ def guards(spec: Any) -> GuardsRecord:
     )
 
 
-def limit(spec: Any, catalogue: Catalogue) -> LimitRecord:
+def limit(spec: Any, at: Micros, horizon: Micros) -> LimitRecord:
     return LimitRecord(
         of=spec.of,
         per=spec.per,
@@ -260,13 +309,12 @@ def limit(spec: Any, catalogue: Catalogue) -> LimitRecord:
         borrow=_amount(spec.borrow),
         lend=_amount(spec.lend),
         shadow=spec.shadow,
-        scheduled=tuple(_scheduled(spec, catalogue)),
+        scheduled=tuple(_scheduled(spec, at, horizon)),
     )
 
 
-def _scheduled(spec: Any, catalogue: Catalogue) -> Iterator[ScheduledRecord]:
+def _scheduled(spec: Any, at: Micros, horizon: Micros) -> Iterator[ScheduledRecord]:
     """Every change, with the times within sight at which it holds, if any."""
-    at, horizon = catalogue.at, catalogue.horizon
     for change in spec.scheduled:
         found = in_sight(intervals(change.window, at, horizon), at, horizon)
         yield ScheduledRecord(intervals=found, limit=_amount(change.limit))
@@ -298,7 +346,8 @@ def price_book(entry: Entry[kinds.PriceBook]) -> PriceBookRecord:
     )
 
 
-def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
+def route(entry: Entry[kinds.Route], tenants: tuple[str, ...]) -> RouteRecord:
+    """``tenants``: whom it is for, by name or by label."""
     spec, match = entry.spec, entry.spec.match
     strategy: Any = spec.placement.strategy
     on: Any = spec.retries.on
@@ -308,7 +357,7 @@ def route(entry: Entry[kinds.Route], catalogue: Catalogue) -> RouteRecord:
         match=RouteMatch(
             models=match.models,
             tiers=match.tiers,
-            tenants=tuple(catalogue.tenants_of(match)),
+            tenants=tenants,
             prompt_tokens_min=match.prompt_tokens.min,
             prompt_tokens_max=match.prompt_tokens.max,
             regions=match.regions,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.dividing import Division
+from coordination.compiler.dividing import division_of
 from coordination.program.index import Program
 from coordination.program.records import MILLION, Micros, Ppm, ProgramRecords
 from coordination.spec import Document
@@ -61,7 +61,7 @@ def _closure(catalogue: Catalogue, changed: set[Key]) -> set[Key]:
     for document, mention in catalogue.mentions:
         by_mention[mention.kind, mention.name].append(document)
     found = set(changed)
-    division = Division(catalogue.pools)
+    division = catalogue.ask(division_of)
     for reservation in catalogue.reservations.values():  # divided over pools that it does not name
         if reservation.spec.pool is None and any(
             ("Pool", pool.name) in changed for pool in division.pools_of(reservation.spec)

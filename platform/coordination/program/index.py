@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,13 +19,10 @@ from coordination.program.records import (
     MILLION,
     LimitRecord,
     Micros,
-    ModelRecord,
-    PoolRecord,
     Ppm,
     PriceBookRecord,
     PriceEntry,
     ProgramRecords,
-    RouteRecord,
 )
 from coordination.program.resolved import (
     Model,
@@ -42,6 +39,7 @@ from coordination.program.resolved import (
     Tier,
     TokenClasses,
 )
+from coordination.program.tables import MINUTE, Tables, tables_of
 from coordination.program.teams import (
     NOTHING_SET,
     Amounts,
@@ -52,10 +50,6 @@ from coordination.program.teams import (
     changed,
 )
 from coordination.program.timeline import boundaries, changing, limits_at
-
-MINUTE: Micros = 60 * MILLION
-ANY_LENGTH = 1 << 62
-"""More tokens than any prompt has."""
 
 __all__ = [
     "MINUTE",
@@ -89,7 +83,7 @@ class Program:
         "_quotas_of",
         "_reservations_of",
         "_reserved_for",
-        "_routes_by_model",
+        "_routes_of",
         "_scopes",
         "_segments",
         "adapters",
@@ -111,9 +105,10 @@ class Program:
         "tiers_by_service_tier",
     )
 
-    def __init__(self, records: ProgramRecords) -> None:
+    def __init__(self, records: ProgramRecords, tables: Tables | None = None) -> None:
         self.records = records
-        self.models = {r.name: _model(i, r) for i, r in enumerate(records.models)}
+        tables = tables_of(records) if tables is None else tables
+        self.models = tables.models
         self.models_by_client_name: dict[str, Model] = {}
         for record in records.models:
             for name in (record.served_name, *record.aliases):
@@ -123,50 +118,12 @@ class Program:
                 self.models_by_client_name.setdefault(name, self.models[record.name])
         self.adapters = frozenset(name for record in records.models for name in record.adapters)
         """Names by which clients and engines call adapters."""
-        shares = _minimum_shares(records)
-        self.pools = {
-            r.name: _pool(i, r, self.models[r.model], shares.get(r.name, {}))
-            for i, r in enumerate(records.pools)
-        }
-        self.tiers = {
-            r.name: Tier(
-                index=i,
-                name=r.name,
-                service_tier=r.service_tier,
-                band=r.band,
-                max_wait=r.queue.max_wait,
-                max_depth=r.queue.max_depth,
-                order=r.queue.order,
-                overflow=r.overflow.action,
-                downgrade_to=r.overflow.tier,
-                shares_cache=r.cache_sharing == "pool",
-                holdback_ppm=r.holdback_ppm,
-                ramp=r.ramp,
-                counted=(counted := tuple(one for one in r.objectives if one.counted)),
-                gap_bounds=tuple(sorted({one.target for one in counted if one.metric in ("itl", "tpot")})),
-            )
-            for i, r in enumerate(records.tiers)
-        }
+        self.pools = tables.pools
+        self.tiers = tables.tiers
         self.tiers_by_service_tier = _answering(self.tiers.values())
-        self.tenants = _tenants(records)
-        self.quotas = {
-            r.name: Quota(
-                index=i,
-                name=r.name,
-                tenant=r.tenant,
-                tiers=frozenset(r.tiers),
-                models=frozenset(r.models),
-                weight_ppm=r.weight_ppm,
-                limits=r.limits,
-                concurrency=r.concurrency,
-                session=r.session,
-                run=r.run,
-                caps=r.caps,
-                zone=self.tenants[r.tenant].zone,
-                delegation=r.delegation,
-            )
-            for i, r in enumerate(records.quotas)
-        }
+        self.tenants = tables.tenants
+        self.quotas = dict(tables.quotas)
+        """Those that are made for teams come and go among them."""
         self._pledges = pledges(records.quotas)
         self._guaranteeing = {
             _outermost(quota.tenant) for quota in records.quotas for one in quota.limits if one.guaranteed
@@ -176,7 +133,7 @@ class Program:
         self._quotas_of: dict[str, list[Quota]] = {}
         for quota in self.quotas.values():
             self._quotas_of.setdefault(quota.tenant, []).append(quota)
-        self.reservations = {held.key: held for held in _reservations(records, self.pools)}
+        self.reservations = tables.reservations
         """By key."""
         self._reserved_for: dict[str, list[Reservation]] = {}
         of_pools: defaultdict[str, list[Reservation]] = defaultdict(list)
@@ -184,24 +141,30 @@ class Program:
             self._reserved_for.setdefault(held.tenant, []).append(held)
             of_pools[held.pool].append(held)
         self._reservations_of = {pool: tuple(held) for pool, held in of_pools.items()}
-        by_rank = sorted(records.routes, key=lambda r: (r.rank, r.name))
-        self.routes = {r.name: _route(i, r) for i, r in enumerate(by_rank)}
+        self.routes = tables.routes
         self.selective = any(route.selective for route in self.routes.values())
+        """Some route asks for more than a scope and a length."""
         self.counts_runs = any(quota.session or quota.run for quota in self.quotas.values()) or any(
             tier.order == "las" for tier in self.tiers.values()
         )
         """Requests must say which run and session they belong to."""
-        """Some route asks for more than a scope and a length."""
-        self.match_headers = frozenset(name for r in by_rank for name in r.match.headers)
+        self.match_headers = frozenset(
+            name for route in self.routes.values() for name in route.record.match.headers
+        )
         """Headers that some route looks at."""
         self._boundaries = boundaries(records)
-        self._routes_by_model: dict[str, tuple[Route, ...]] = {}
+        self._routes_of = _by_model(self.routes.values(), self.models)
+        """Those that match a model, by rank: all that a tenant's scope needs to look at."""
         self._scopes: dict[tuple[str, str, str], Scope] = {}
         self._segments: dict[int, Segment] = {}
         self.teams: Teams = NOTHING_SET
         """What administrators of tenants set for their teams, as far as this policy lets it stand."""
         self.overlay = Overlay()
-        self._judge = Judge(self._path, lambda name: self._quotas_of.get(name, ()))
+        tenants, quotas_of = self.tenants, self._quotas_of  # not itself: it must be gone once it is let go
+        self._judge = Judge(
+            lambda name: None if (held := tenants.get(name)) is None else held.path,
+            lambda name: quotas_of.get(name, ()),
+        )
         self.basis = object()
         """Another one as soon as a scope is no longer what it was: a mark for what is kept of scopes."""
 
@@ -235,10 +198,6 @@ class Program:
             self.quotas[team.name] = made
             own.append(made)
         self._quotas_of[team.name] = own
-
-    def _path(self, tenant: str) -> tuple[str, ...] | None:
-        held = self.tenants.get(tenant)
-        return None if held is None else held.path
 
     def parts(self) -> list[dict[str, Any] | tuple[Any, ...]]:
         """What in it is large, so that whoever gives it up can let go of that bit by bit: freeing a
@@ -302,19 +261,11 @@ class Program:
         ancestors = set(tenant.path)
         routes = tuple(
             route
-            for route in self._routes_of(model.name)
+            for route in self._routes_of.get(model.name, ())
             if _admits(route.record.match.tiers, tier.name)
             and (not route.record.match.tenants or not ancestors.isdisjoint(route.record.match.tenants))
         )
         return Scope(tenant, tier, model, tuple(quotas), leaf_path, tuple(weights), routes)
-
-    def _routes_of(self, model: str) -> tuple[Route, ...]:
-        """Those that match a model, by rank: all that a tenant's scope needs to look at."""
-        found = self._routes_by_model.get(model)
-        if found is None:
-            matching = (r for r in self.routes.values() if _admits(r.record.match.models, model))
-            found = self._routes_by_model[model] = tuple(matching)
-        return found
 
     def _in_force(self, position: int) -> Segment:
         start = self._boundaries[position - 1] if position else 0
@@ -355,91 +306,12 @@ class Program:
         )
 
 
-def load(records: ProgramRecords) -> Program:
-    """Index a compiled policy. Trusts the compiler: a dangling name raises KeyError."""
-    return Program(records)
+def load(records: ProgramRecords, tables: Tables | None = None) -> Program:
+    """Index a compiled policy. Trusts the compiler: a dangling name raises KeyError.
 
-
-def _model(index: int, record: ModelRecord) -> Model:
-    return Model(
-        index=index,
-        name=record.name,
-        served_name=record.served_name,
-        context_window=record.context_window,
-        max_output=record.max_output,
-        uncached_ppm=record.cost.uncached_input_ppm,
-        cached_ppm=record.cost.cached_input_ppm,
-        output_ppm=record.cost.output_ppm,
-    )
-
-
-def _pool(index: int, record: PoolRecord, model: Model, minimum_shares: Mapping[int, Ppm]) -> Pool:
-    capacity = record.capacity
-    per_minute = max(1, capacity.input_tokens_per_minute)
-    output = max(1, capacity.output_tokens_per_minute)
-    return Pool(
-        index=index,
-        name=record.name,
-        model=model,
-        region=record.region,
-        replicas=record.replicas,
-        input_per_minute=per_minute,
-        output_per_minute=output,
-        sequences=capacity.sequences,
-        kv_tokens=capacity.kv_tokens,
-        reservable_ppm=record.reservable_ppm,
-        reserved_only=record.isolation == "reserved_only",
-        prefill_ns_per_token=max(1, MINUTE * 1000 // per_minute),
-        decode_us_per_token=max(1, MINUTE * capacity.sequences // output),
-        minimum_shares=minimum_shares,
-        dns=record.dns,
-        generic=record.engine == "openai",
-    )
-
-
-def _minimum_shares(records: ProgramRecords) -> dict[str, dict[int, Ppm]]:
-    """Pool -> band -> m of R14. What fallbacks bring together beyond the whole is scaled down to it."""
-    keeping = {r.name: r for r in records.tiers if r.minimum_share_ppm}
-    if not keeping:
-        return {}
-    tiers_of: dict[str, set[str]] = {}
-    for route in records.routes:
-        reached = [target.pool for target in route.targets if target.weight]
-        for pool in (*reached, *route.fallback):
-            tiers_of.setdefault(pool, set()).update(route.match.tiers or keeping)
-    found: dict[str, dict[int, Ppm]] = {}
-    for pool, names in tiers_of.items():
-        bands: dict[int, Ppm] = {}
-        for name in sorted(names & keeping.keys()):
-            tier = keeping[name]
-            bands[tier.band] = bands.get(tier.band, 0) + tier.minimum_share_ppm
-        total = max(MILLION, sum(bands.values()))
-        if bands:
-            found[pool] = {band: share * MILLION // total for band, share in bands.items()}
-    return found
-
-
-def _reservations(records: ProgramRecords, pools: Mapping[str, Pool]) -> Iterator[Reservation]:
-    """Each portion of each reservation."""
-    objectives = {t.name: tuple(one for one in t.objectives if one.metric == "ttft") for t in records.tiers}
-    index = 0
-    for record in records.reservations:
-        for portion in record.portions:
-            rates = portion.input_tokens_per_minute, portion.output_tokens_per_minute
-            yield Reservation(
-                index=index,
-                key=record.name if len(record.portions) == 1 else f"{record.name}@{portion.pool}",
-                name=record.name,
-                tenant=record.tenant,
-                pool=portion.pool,
-                tier=record.tier,
-                input_per_minute=rates[0],
-                output_per_minute=rates[1],
-                share_ppm=pools[portion.pool].share(*rates),
-                ttft=objectives[record.tier],
-                record=record,
-            )
-            index += 1
+    ``tables``: the objects that stand for the records, where somebody has them; else they are made.
+    """
+    return Program(records, tables)
 
 
 def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:
@@ -455,28 +327,13 @@ def _answering(tiers: Iterable[Tier]) -> dict[str, tuple[Tier, ...]]:
     return found
 
 
-def _tenants(records: ProgramRecords) -> dict[str, Tenant]:
-    paths: dict[str, tuple[str, ...]] = {}
-    inner: set[str] = set()
-    for name in sorted(r.name for r in records.tenants):  # whoever is above comes before
-        above = name.rpartition("/")[0]
-        while above and above not in paths:
-            above = above.rpartition("/")[0]
-        path = paths.get(above, ())
-        paths[name] = (*path, name)
-        inner.update(path)
-    return {
-        r.name: Tenant(
-            index=i,
-            name=r.name,
-            path=paths[r.name],
-            tiers=frozenset(r.tiers),
-            default_tier=r.default_tier,
-            zone=r.zone,
-            inner=r.name in inner,
-        )
-        for i, r in enumerate(records.tenants)
-    }
+def _by_model(routes: Iterable[Route], models: Iterable[str]) -> dict[str, list[Route]]:
+    """The routes that match each model, in their order."""
+    found: dict[str, list[Route]] = {name: [] for name in models}
+    for route in routes:
+        for model in route.record.match.models or found:
+            found[model].append(route)
+    return found
 
 
 def _outermost(tenant: str) -> str:
@@ -485,43 +342,6 @@ def _outermost(tenant: str) -> str:
 
 def _admits(names: tuple[str, ...], name: str) -> bool:
     return not names or name in names
-
-
-def _arms(route: RouteRecord) -> tuple[int, ...]:
-    """Cumulative ends of the targets' intervals on [0, 2**64), in the order written (R4)."""
-    total = max(1, sum(target.weight for target in route.targets))
-    ends, reached = [], 0
-    for target in route.targets:
-        reached += target.weight
-        ends.append((reached << 64) // total)
-    return tuple(ends)
-
-
-def _selective(route: RouteRecord) -> bool:
-    match = route.match
-    return bool(match.regions or match.headers or match.session is not None)
-
-
-def _route(index: int, record: RouteRecord) -> Route:
-    mirrors = tuple((t.pool, (t.mirror_ppm << 64) // MILLION) for t in record.targets if t.mirror_ppm)
-    others = any(t.weight and not t.canary for t in record.targets)
-    trials = {t.pool: t.guard for t in record.targets if t.canary and t.guard and t.weight and others}
-    return Route(
-        index=index,
-        name=record.name,
-        record=record,
-        bounds=_arms(record),
-        selective=_selective(record),
-        least=record.match.prompt_tokens_min,
-        most=ANY_LENGTH if record.match.prompt_tokens_max is None else record.match.prompt_tokens_max,
-        reaches=tuple(
-            (target.pool, *(name for name in record.fallback if name != target.pool))
-            for target in record.targets
-        ),
-        steered=record.hedging is not None or bool(mirrors) or bool(trials),
-        trials=trials,
-        mirrors=mirrors,
-    )
 
 
 def _prices(books: tuple[PriceBookRecord, ...], at: Micros) -> dict[str, Price]:

@@ -49,7 +49,7 @@ from coordination.scheduling.values import (
     Task,
     Usage,
 )
-from coordination.scheduling.vectors import decide, evaluate, place, run_vectors
+from coordination.scheduling.vectors import answer, decide, evaluate, run_vectors
 
 __all__ = [
     "PROGRESS_TOKENS",
@@ -87,6 +87,7 @@ __all__ = [
     "Verdict",
     "activate",
     "admit",
+    "answer",
     "block_hashes",
     "busy",
     "cancel",
@@ -113,7 +114,6 @@ __all__ = [
     "new_state",
     "next_expiry",
     "observe",
-    "place",
     "progress",
     "raise_limits",
     "recount",

@@ -65,6 +65,11 @@ class Node:
                 heapreplace(heap, (child.start, child._order, child))
         return None
 
+    def clear(self) -> None:
+        """Let go of its parent and its children."""
+        self.parent = None
+        self._heap.clear()
+
     def _offer(self, child: Node) -> None:
         child._key = child.start
         heap = self._heap

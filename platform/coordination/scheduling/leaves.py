@@ -32,6 +32,13 @@ class Leaf(Node):
         self.listed = False
         """Already among the leaves whose next requests want a home."""
 
+    def clear(self) -> None:
+        """Let go of its parent and of whoever waits."""
+        super().clear()
+        self.homed.clear()
+        self.rest.clear()
+        self.line = None
+
     @property
     def has_unhomed(self) -> bool:
         """May a request without a home wait here?"""

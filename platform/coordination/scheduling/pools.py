@@ -109,9 +109,10 @@ class PoolState:
         staying = frozenset(members)
         for url in [url for url in self.by_url if url not in staying]:
             self.retire(self.by_url[url])
+        free = (bit for bit in range(len(self.replicas) + len(members)) if bit not in self.replicas)
         for url in members:
             if url not in self.by_url:
-                bit = next(bit for bit in range(len(self.replicas) + 1) if bit not in self.replicas)
+                bit = next(free)
                 self.by_url[url] = self.replicas[bit] = Replica(url, bit)
         for bit, replica in self.replicas.items():
             self.index.add_replica(bit, pool.kv_tokens)

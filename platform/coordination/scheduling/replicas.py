@@ -22,6 +22,7 @@ RECENT_SLICES: Final = 6
 BIT_SPACE: Final = 16
 BIT_MASK: Final = (1 << BIT_SPACE) - 1
 RECENT_SPACE: Final = 44
+NONE: Final[frozenset[str]] = frozenset()
 _RECENT_MASK: Final = (1 << RECENT_SPACE) - 1
 
 
@@ -71,8 +72,8 @@ class Replica:
         self.foreign_sequences = 0
         self.foreign_kv_tokens = 0
         self.report: ReplicaReport | None = None
-        self.adapters: frozenset[str] = frozenset()
-        self.loaded: frozenset[str] = frozenset()
+        self.adapters: frozenset[str] = NONE
+        self.loaded: frozenset[str] = NONE
         self.recent = 0
         """Tokens computed in the last minute."""
         self.recent_slices = [0] * RECENT_SLICES
@@ -118,7 +119,7 @@ class Replica:
 
     def forget_report(self) -> None:
         self.report = None
-        self.adapters = frozenset()
+        self.adapters = NONE
         self.foreign_sequences = 0
         self.foreign_kv_tokens = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from coordination.scheduling.admission import admit
 from coordination.scheduling.classification import classify
 from coordination.scheduling.decisions import Decision
 from coordination.scheduling.dispatching import dispatch
+from coordination.scheduling.dissolving import dissolve
 from coordination.scheduling.observing import observe, set_health
 from coordination.scheduling.placed import Placed, placed
 from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
@@ -33,9 +34,38 @@ SESSION: Final = "session"
 """What requests of one session are known by."""
 
 
+class Answered(NamedTuple):
+    """What the fleet does with a request."""
+
+    found: VectorExpect
+    """The verdict, with nothing of where it goes."""
+    placed: Placed | None
+    """Where it goes next, why there, and how long it is expected to wait; None for one that is refused."""
+
+
 def evaluate(program: Program, request: VectorRequest) -> VectorExpect:
     """The verdict on the fleet the request names, by the same functions that serve."""
-    decided = decide(program, request)
+    state, decided = _decided(program, request)
+    found = _verdict(decided)
+    dissolve(state)
+    return found
+
+
+def decide(program: Program, request: VectorRequest) -> Decision | Refusal:
+    """The decision itself, with its reasoning."""
+    return _decided(program, request)[1]
+
+
+def answer(program: Program, request: VectorRequest) -> Answered:
+    """The verdict, and what becomes of the request after it: decided once."""
+    state, decided = _decided(program, request)
+    found = _verdict(decided)  # first: being placed may change a decision
+    there = None if isinstance(decided, Refusal) else placed(program, state, decided, request.at)
+    dissolve(state)
+    return Answered(found, there)
+
+
+def _verdict(decided: Decision | Refusal) -> VectorExpect:
     if isinstance(decided, Refusal):
         return _refused(decided.code, tier=None, route=None)
     if decided.verdict == "refuse":
@@ -50,25 +80,16 @@ def evaluate(program: Program, request: VectorRequest) -> VectorExpect:
     )
 
 
-def decide(program: Program, request: VectorRequest) -> Decision | Refusal:
-    """The decision itself, with its reasoning."""
-    return _decided(program, request)[1]
-
-
-def place(program: Program, request: VectorRequest) -> Placed | None:
-    """Where it goes next, why there, and how long it is expected to wait; None for one that is refused."""
-    state, decided = _decided(program, request)
-    return None if isinstance(decided, Refusal) else placed(program, state, decided, request.at)
-
-
 def run_vectors(program: Program | ProgramRecords, vectors: Iterable[Vector]) -> list[str]:
     """Run a policy's self-test; one sentence for each vector that does not come out as expected."""
     loaded = program if isinstance(program, Program) else load(program)
     failures: list[str] = []
     for vector in vectors:
-        expect, found = vector.expect, evaluate(loaded, vector.request)
-        if (expect.wait_at_most, expect.replica, expect.because) != (None, None, None):
-            found = _with_place(found, place(loaded, vector.request), expect)
+        expect = vector.expect
+        if (expect.wait_at_most, expect.replica, expect.because) == (None, None, None):
+            found = evaluate(loaded, vector.request)
+        else:
+            found = _with_place(*answer(loaded, vector.request), expect)
         if found != expect:
             failures.append(f"{vector.name}: expected {expect}, found {found}")
     return failures

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from coordination.compiler import expectations
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
+from coordination.compiler.compiled import program_of
 from coordination.diagnostics import Diagnostic, has_errors, in_reading_order, render_text
 from coordination.program.records import VectorExpect
 from coordination.scheduling import Placed
@@ -78,7 +79,7 @@ def _require_sound(policy_set: PolicySet, misread: list[Diagnostic], catalogues:
 
 
 def _outcomes(catalogue: Catalogue) -> Iterator[Tested]:
-    program = catalogue.ask(expectations.program_of)
+    program = catalogue.ask(program_of)
     for outcome in expectations.outcomes(catalogue):
         at = outcome.entry.locate("/spec/expect")
         yield Tested(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.compiler import Checked, checked
 from coordination.compiler.answers import Answers
 from coordination.compiler.checking import _findings
+from coordination.compiler.compiled import program_of, records_of
 from coordination.compiler.emitting import emit
-from coordination.compiler.expectations import _outcome, program_of
+from coordination.compiler.expectations import _outcome
 from coordination.compiler.rules import MODULES
 from coordination.spec import Document, PolicySet, SourceFile, read
 from tests.fuzz.subjects import EVERYTHING
@@ -53,6 +55,12 @@ def base() -> Checked:
     return checked(world(), "dev", NEW_YEAR_2026)
 
 
+@cache
+def asked_world() -> PolicySet:
+    """With expectations, so that a check of it compiles it."""
+    return read(world_with(EVERYTHING + ASKED))[0]
+
+
 def after(policy_set: PolicySet, changed: Edits) -> PolicySet:
     return policy_set.with_edits(changed, broken=policy_set.broken, complete=policy_set.complete)
 
@@ -70,7 +78,7 @@ ENVIRONMENTS = st.sampled_from([None, "dev", "eu"])
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(edits(), ENVIRONMENTS, st.integers(0, 1)), min_size=1, max_size=4))
 def test_edit_by_edit_the_check_is_that_of_a_check_from_nothing(steps):
-    policy_set, before = world(), base()
+    policy_set, before = asked_world(), checked(asked_world(), "dev", NEW_YEAR_2026)
     for changed, environment, day in steps:
         policy_set = after(policy_set, changed)
         at = NEW_YEAR_2026 + day * DAY
@@ -87,6 +95,15 @@ def assert_alike(now: Checked, wanted: Checked) -> None:
     assert {key: mine[key] for key in rules} == {key: theirs[key] for key in rules}
     assert now.catalogue.windows == wanted.catalogue.windows
     assert now.catalogue.dangling == wanted.catalogue.dangling
+    if program_of in {key[0] for key in theirs}:  # sound, so that the expectations were asked
+        assert now.catalogue.ask(records_of) == wanted.catalogue.ask(records_of)
+        assert repr(tables_of(now)) == repr(tables_of(wanted)), "what stands for the records"
+
+
+def tables_of(one: Checked) -> list[object]:
+    program = one.catalogue.ask(program_of)
+    named: list[object] = [program.models, program.pools, program.tiers, program.tenants, program.quotas]
+    return [*named, program.reservations, program.routes, program._pledges]
 
 
 @settings(max_examples=8, deadline=None)
@@ -167,6 +184,25 @@ def test_an_edited_expectation_is_asked_alone(monkeypatch):
     found = checked(after(policy_set, {key: changed}), "dev", NEW_YEAR_2026, base)
     assert asked == ["one"]
     assert [d.object.name for d in found.diagnostics if d.code == "TEST801" and d.object] == ["one"]
+
+
+def test_only_what_an_edit_changes_is_compiled_again():
+    """Records and objects of all else are the same ones, not equal ones."""
+    policy_set = asked_world()
+    before = checked(policy_set, "dev", NEW_YEAR_2026)
+    (held,) = [d for d in policy_set.documents if (d.kind, d.name) == ("Reservation", "office")]
+    other = msgspec.structs.replace(held.spec, lend_when_idle=not held.spec.lend_when_idle)
+    edit = Document("Reservation", held.metadata, other, held.positions)
+    now = checked(after(policy_set, {("Reservation", held.name): edit}), "dev", NEW_YEAR_2026, before)
+    one, again = (each.catalogue.ask(records_of) for each in (before, now))
+    assert one.reservations != again.reservations
+    moved = [r.name for r, s in zip(one.reservations, again.reservations, strict=True) if r is not s]
+    assert moved == [held.name]
+    for field in ("models", "pools", "tenants", "tiers", "quotas", "price_books", "routes"):
+        assert getattr(one, field) is getattr(again, field)
+    mine, theirs = (each.catalogue.ask(program_of) for each in (before, now))
+    assert mine.tenants is theirs.tenants
+    assert mine.quotas is not theirs.quotas, "to which each program adds those of its teams"
 
 
 ASKED = "".join(

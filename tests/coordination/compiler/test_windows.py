@@ -94,12 +94,13 @@ def wall(zone: str, first: date) -> list[tuple[Micros, datetime]]:
 
 
 def brute_force(day: date, hours: Hours, zone: str) -> tuple[Micros, Micros]:
-    """From the first quarter that shows the beginning or later, to the one after the last before the end."""
+    """From the first quarter that shows the beginning or later, to the last that shows the end; where none
+    does, to the one after the last before it."""
     shown = wall(zone, day)
     start, end = (datetime.combine(day, time()) + timedelta(minutes=m) for m in hours)
     begun = next(instant for instant, local in shown if local >= start)
-    last = max(instant for instant, local in shown if local < end)
-    return begun, last + 15 * MINUTE
+    ended = [instant for instant, local in shown if local == end]
+    return begun, max(ended or [instant + 15 * MINUTE for instant, local in shown if local < end])
 
 
 QUARTERS = st.integers(0, 95).map(lambda n: n * 15)

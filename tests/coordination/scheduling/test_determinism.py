@@ -14,7 +14,7 @@ from msgspec import structs
 
 from coordination.program.index import Program
 from coordination.program.records import PoolLoad, ReplicaLoad, Vector, VectorExpect, VectorRequest
-from coordination.scheduling import evaluate, explain, place, run_vectors
+from coordination.scheduling import answer, evaluate, explain, run_vectors
 from tests.support.programs import START, a_policy, limit, one_pool
 from tests.support.virtual_fleet import VirtualFleet
 
@@ -113,7 +113,8 @@ def test_where_a_request_goes_is_judged_only_where_its_author_said_so():
         replicas=(ReplicaLoad(url=url, load_ppm=0, healthy=True, backlog=300_000, cached_tokens=60_000),),
     )
     request = structs.replace(vector("acme", "standard", prompt=65_536), fleet=(fleet,))
-    found, there = evaluate(program, request), place(program, request)
+    found, there = answer(program, request)
+    assert found == evaluate(program, request)
     assert there == (url, "prefix", 50_000)
 
     def told(**more):

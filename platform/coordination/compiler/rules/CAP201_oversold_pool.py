@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.dividing import Division, Portion, whole_capacity
+from coordination.compiler.dividing import Portion, portions_of, whole_capacity
 from coordination.compiler.reporting import report, see
 from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
@@ -50,10 +50,10 @@ class Oversold(NamedTuple):
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    division = Division(catalogue.pools)
+    portions = catalogue.ask(portions_of)
     by_pool: dict[str, list[tuple[Entry[Reservation], Portion]]] = {}
-    for reservation in catalogue.reservations.values():
-        for portion in division.portions(reservation.spec):
+    for name, reservation in catalogue.reservations.items():
+        for portion in portions[name]:
             by_pool.setdefault(portion.pool, []).append((reservation, portion))
     for name, reservations in by_pool.items():
         pool = catalogue.pools.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.dividing import Division
+from coordination.compiler.dividing import division_of
 from coordination.compiler.regions import Region
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
@@ -26,7 +26,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
             leading.setdefault(pool, []).append(region)
     led: dict[tuple[str, str], int] = {}
     """Pool and tier -> whose requests are led there."""
-    division = Division(catalogue.pools)
+    division = catalogue.ask(division_of)
     for reservation in catalogue.reservations.values():
         spec = reservation.spec
         if spec.tier not in tiers or spec.tenant not in tenants:

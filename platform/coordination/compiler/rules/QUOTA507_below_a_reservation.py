@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.dividing import Division
+from coordination.compiler.dividing import division_of
 from coordination.compiler.reporting import report, see
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.spec.kinds import Quota, Reservation
@@ -22,7 +22,7 @@ def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
     of_tenant: dict[str, list[Entry[Quota]]] = {}
     for quota in catalogue.quotas.values():
         of_tenant.setdefault(quota.spec.tenant, []).append(quota)
-    division = Division(catalogue.pools)
+    division = catalogue.ask(division_of)
     for reservation in catalogue.reservations.values():
         model = division.model_of(reservation.spec)
         if model is None or not _all_the_time(reservation.spec):

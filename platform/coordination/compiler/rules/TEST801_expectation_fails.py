@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.expectations import outcomes, program_of, reasoning
+from coordination.compiler.compiled import program_of
+from coordination.compiler.expectations import outcomes, reasoning
 from coordination.compiler.reporting import report
 from coordination.diagnostics import Diagnostic, Rule
 

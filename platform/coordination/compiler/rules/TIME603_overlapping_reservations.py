@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.dividing import Division
+from coordination.compiler.dividing import division_of
 from coordination.compiler.reporting import report, see
 from coordination.compiler.windows import Interval
 from coordination.diagnostics import Diagnostic, Rule
@@ -18,7 +18,7 @@ NEEDS_WHOLE = False
 
 
 def check(catalogue: Catalogue) -> Iterator[Diagnostic]:
-    division = Division(catalogue.pools)
+    division = catalogue.ask(division_of)
     groups: dict[tuple[str, str, str], list[Entry[Reservation]]] = {}
     for reservation in catalogue.reservations.values():
         spec = reservation.spec
