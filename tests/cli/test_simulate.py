@@ -78,7 +78,7 @@ def test_two_policies_meet_the_same_arrivals(in_turn, tmp_path):
     assert told["seeds"]["count"] == 2
     text = page.read_text()
     assert "Against each other" in text
-    assert "Plotly.newPlot" in text
+    assert "Plotly.react" in text
     for title in (
         "Latency by part, this policy",
         "Pools, the other policy",
@@ -86,8 +86,9 @@ def test_two_policies_meet_the_same_arrivals(in_turn, tmp_path):
         "Over time, ",
     ):
         assert title in text
-    assert "Its gates: holds." in text
-    assert "share lag: " in text
+    assert "Every gate holds." in text
+    assert "Share lag: " in text
+    assert told["inputs"]["digest"] in text
     assert "src=" not in text.split("<script>")[0]
     assert "the other" in run(QUICKSTART, "--against", in_turn, "--trace", TRACE).stdout
 

@@ -87,7 +87,8 @@ def test_a_report_says_what_the_result_says(asked, operator):
         assert row[0] in page
     assert result["worst"][0]["steps"][0]["rule"] in page
     assert result["inputs"]["digest"] in page
-    assert len(simulated.plots(result)) == 5
+    assert [plot["key"] for plot in simulated.plots(result)][-3:] == ["tenants", "cached", "replicas"]
+    assert f"{result['spend']:,.4g} USD" in page
     assert result["objectives"][0]["says"] in page, "what the released policy promises"
     compared = operator.get(f"{BASE}/simulations/compare/?of={first}&of={second}").content.decode()
     assert "Time to first token, p99" in compared

@@ -77,7 +77,7 @@ def _errors(fit: Fit) -> tuple[tuple[str, str, str, str, str], ...]:
         for name, both in by_name.items():
             after = both.get("after")
             if after is not None:
-                figures = (_percent(after.median), _percent(after.p95), f"{after.bias * 100:+.1f} %")
+                figures = (_percent(after.median), _percent(after.p95), _percent(after.bias, "+"))
                 rows.append((f"{name}, {part.replace('_', ' ')}", f"{after.count:,}", *figures))
     return tuple(rows)
 
@@ -88,7 +88,7 @@ def _replayed(fit: Fit) -> tuple[tuple[str, str, str, str], ...]:
             f"{name} {at}",
             _time(one.recorded),
             _time(one.profile),
-            f"{(one.profile / one.recorded - 1) * 100:+.1f} %" if one.recorded else "–",
+            _percent(one.profile / one.recorded - 1, "+") if one.recorded else "–",
         )
         for name, by in fit.replayed.items()
         for at, one in by.items()
@@ -99,5 +99,6 @@ def _time(seconds: float) -> str:
     return written("µs", seconds * MICROS)
 
 
-def _percent(fraction: float) -> str:
-    return f"{fraction * 100:.1f} %"
+def _percent(fraction: float, sign: str = "") -> str:
+    """Never minus nought."""
+    return f"{round(fraction * 100, 1) + 0.0:{sign}.1f} %"

@@ -127,6 +127,30 @@ def sides(result: Report) -> list[tuple[str, Report]]:
     return found
 
 
+def facts(result: Report) -> list[tuple[str, str, str]]:
+    """(what, of this policy, of the other or nothing): what the whole fleet came to."""
+    found: list[list[tuple[str, str]]] = []
+    for _, one in sides(result):
+        cache, tokens = one["cache"], one["tokens"]
+        bound = _share(cache["bound_infinite"]).text
+        rates = f"{tokens['input_per_second']:,.0f} in, {tokens['output_per_second']:,.0f} out"
+        found.append(
+            [
+                ("Prompt tokens found cached", f"{_share(cache['token_hit']).text} of at most {bound}"),
+                ("Replicas busy", _share(one["utilisation"]).text),
+                ("Tokens/s", rates),
+                ("Spend", _money(one)),
+            ]
+        )
+    others = found[1] if len(found) > 1 else [("", "")] * len(found[0])
+    return [(name, ours, other) for (name, ours), (_, other) in zip(found[0], others, strict=True)]
+
+
+def _money(one: Report) -> str:
+    """Simulations made before the currency was told have none."""
+    return f"{one['spend']:,.4g} {one.get('currency') or ''}".rstrip()
+
+
 def tables(result: Report) -> list[Table]:
     both = sides(result)
     made = [
@@ -167,7 +191,17 @@ def _latencies(both: Sequence[tuple[str, Report]]) -> Table:
 
 
 def _groups(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
-    heads = ("Requests", "Refused", "TTFT p50", "TTFT p95", "TTFT p99", "ITL mean", "Cached", "Of the cost")
+    heads = (
+        "Requests",
+        "Refused",
+        "TTFT p50",
+        "TTFT p95",
+        "TTFT p99",
+        "ITL mean",
+        "Cached",
+        "Of the cost",
+        "Spend",
+    )
     rows = []
     for name in _named(both, part):
         for side, report in both:
@@ -182,6 +216,7 @@ def _groups(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
                 _time(one["itl"]["mean"]).text,
                 _share(one["token_hit"]).text,
                 _share(one["cost_share"]).text,
+                f"{one['spend']:,.4g}",
             )
             rows.append((name or "none", side, figures))
     return Table(title, heads, tuple(rows), len(both) > 1)
@@ -336,6 +371,7 @@ def plots(result: Report) -> list[dict[str, Any]]:
         _over_time(both, "ttft_mean", "Time to first token over time, mean", "seconds"),
         _over_time(both, "most_waiting", "Most requests waiting, over time", "requests"),
         _tenants(both),
+        _cached(both),
         _busy(both),
     ]
 
@@ -376,6 +412,17 @@ def _tenants(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
     whole = sum(weights) or 1
     series.append(_series("weight", names, [weight / whole for weight in weights], False))
     return _plot("tenants", "Share of the service, by tenant", "bar", "", "share", series, share=True)
+
+
+def _cached(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
+    names = ("found", "one shared LRU", "one without end")
+    keys = ("token_hit", "bound_shared_lru", "bound_infinite")
+    series = [
+        _series(side, names, [report["cache"][key] for key in keys], at > 0)
+        for at, (side, report) in enumerate(both)
+    ]
+    title = "Prompt tokens found cached, beside what is possible"
+    return _plot("cached", title, "bar", "", "share of prompt tokens", series, share=True)
 
 
 def _busy(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:

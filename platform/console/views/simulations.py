@@ -160,6 +160,7 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         "result": result,
         "swept": swept,
         "minutes": "" if swept else simulated.written("µs", result["simulated_seconds"] * 1_000_000),
+        "facts": [] if swept else simulated.facts(result),
         "tables": [simulated.tried(result)] if swept else simulated.tables(result),
         "plots": simulated.plots(result),
         "differences": simulated.differences(result),

@@ -19,11 +19,19 @@ FORMAT: Final = "profile/1"
 LARGEST: Final = 1 << 20
 """Bytes of a file that could be one."""
 
-_Positive = Annotated[float, msgspec.Meta(gt=0, le=1e18)]
-_Coefficient = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
-_Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
-_Words = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+_Positive = Annotated[float, msgspec.Meta(gt=0, le=1e18, description="a number above 0, at most 1e18")]
+_Coefficient = Annotated[float, msgspec.Meta(ge=0, le=1e6, description="a number from 0 to 1,000,000")]
+_Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")]
+_Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$",
+        description="1 to 100 lower-case letters, digits, dots and dashes, no dot or dash first",
+    ),
+]
+_Words = Annotated[
+    str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}$", description="1 to 200 printable characters")
+]
 _CONTEXT: Final = 131_072
 _QUICKEST, _SLOWEST = 1e-6, 3600.0
 """Seconds of a step that are believed: outside, a simulation would stand still or never end."""
@@ -67,11 +75,11 @@ class _Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_efficiency: _Positive
     flops_efficiency: _Positive
     per_token: _Coefficient
-    kv_tokens: Annotated[int, msgspec.Meta(ge=512, le=10**12)]
-    max_sequences: Annotated[int, msgspec.Meta(ge=1, le=8192)]
+    kv_tokens: Annotated[int, msgspec.Meta(ge=512, le=10**12, description="a whole number from 512 to 10^12")]
+    max_sequences: Annotated[int, msgspec.Meta(ge=1, le=8192, description="a whole number from 1 to 8,192")]
     bytes_per_param: _Positive
     bytes_per_kv_value: _Positive
-    blend: Annotated[float, msgspec.Meta(ge=1, le=16)]
+    blend: Annotated[float, msgspec.Meta(ge=1, le=16, description="a number from 1 to 16")]
     attention_efficiency: _Positive
     kv_efficiency: _Positive
     step_overhead: _Coefficient
@@ -127,8 +135,9 @@ def _faults(given: dict[str, Any]) -> Iterator[Fault]:
             continue
         try:
             msgspec.convert(given[name], wanted)
-        except msgspec.ValidationError as problem:
-            yield Fault(f"/profile/{name}", _code(given[name], wanted), str(problem))
+        except msgspec.ValidationError:
+            says = f"must be {wanted.__metadata__[0].description}"
+            yield Fault(f"/profile/{name}", _code(given[name], wanted), says)
     for name in given:
         if name not in fields:
             pointer = name[:100].replace("~", "~0").replace("/", "~1")

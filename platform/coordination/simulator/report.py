@@ -44,6 +44,7 @@ def report(simulation: Simulation, inputs: dict[str, Any]) -> dict[str, Any]:
         "tokens": _tokens(total, seconds),
         "utilisation": _busy(list(simulation.replicas.values()), seconds),
         "spend": round(total.spend / NANO, 6),
+        "currency": _currency(program),
         "share_lag": tally.lag.as_json(simulation.start),
         "tiers": _groups(tally, 1, total),
         "tenants": _shares(program, _groups(tally, 0, total)),
@@ -56,6 +57,12 @@ def report(simulation: Simulation, inputs: dict[str, Any]) -> dict[str, Any]:
         "inputs": inputs,
     }
     return found
+
+
+def _currency(program: Program) -> str | None:
+    """What spend is counted in; None without price books, and where they have several."""
+    found = {book.currency for book in program.records.price_books}
+    return found.pop() if len(found) == 1 else None
 
 
 def _steering(simulation: Simulation) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _errors(found: Calibration) -> str:
                     f"{after.count:,}",
                     percent(after.median),
                     percent(after.p95),
-                    f"{after.bias * 100:+.1f} %",
+                    percent(after.bias, "+"),
                     "-" if after.r2 is None else f"{after.r2:.3f}",
                     percent(both["before"].median),
                 ]
@@ -181,7 +181,7 @@ def _replayed(found: Calibration) -> str:
     rows = [["replayed by itself", "recorded", "profile", "off"]]
     for name, by in found.replayed.items():
         for at, (recorded, expected) in by.items():
-            off = f"{(expected / recorded - 1) * 100:+.1f} %" if recorded else "-"
+            off = percent(expected / recorded - 1, "+") if recorded else "-"
             rows.append([f"{name} {at}", duration(recorded), duration(expected), off])
     return table(rows)
 

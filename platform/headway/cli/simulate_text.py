@@ -10,6 +10,21 @@ WINDOWS_SHOWN = 12
 
 
 Rows = list[list[str]]
+LABELS = {
+    "completed": "completed",
+    "refused": "refused",
+    "ttft.mean": "time to first token, mean",
+    "ttft.p50": "time to first token, p50",
+    "ttft.p90": "time to first token, p90",
+    "ttft.p99": "time to first token, p99",
+    "itl.mean": "between tokens, mean",
+    "itl.p99": "between tokens, p99",
+    "e2e.mean": "whole answer, mean",
+    "queue.p99": "in our queue, p99",
+    "cache.token_hit": "prompt tokens found cached",
+    "imbalance.computed": "computed tokens, most loaded replica / mean",
+}
+"""What people call the figures that are compared (``coordination.simulator.comparing.FIGURES``)."""
 
 
 def render(told: dict[str, Any]) -> str:
@@ -73,24 +88,27 @@ def render_study(told: dict[str, Any]) -> str:
     finding = "find" in told
     rows = [[told.get("sweep") or told["find"], *shown, *(["objective"] if finding else [])]]
     for one in told["tried"]:
-        row = [f"{one['value']:g}", *(figure(one["figures"][name]) for name in shown)]
+        row = [f"{one['value']:g}", *(measured(name, one["figures"][name]) for name in shown)]
         if finding:
-            row.append(f"{figure(one['objective'])} {'holds' if one['holds'] else 'broken'}")
+            share = told["objective"].split("<=")[0].strip().endswith("refused")
+            found = measured("cache." if share else "ttft", one["objective"])
+            row.append(f"{found} {'holds' if one['holds'] else 'broken'}")
         rows.append(row)
-    lines = [table(rows), "times in seconds"]
+    lines = [table(rows)]
     if finding:
         least = told["found"]
         lines.append(
             f"no fleet tried keeps {told['objective']}"
             if least is None
-            else f"{least} {_fleet(told['find'])} keep {told['objective']}"
+            else f"{_fleet(least, told['find'])} {told['objective']}"
         )
     return "\n".join(lines)
 
 
-def _fleet(knob: str) -> str:
+def _fleet(count: int, knob: str) -> str:
     pool = knob.partition(":")[2]
-    return f"replicas in pool {pool}" if pool else "replicas in each pool"
+    fleet, keep = ("replica", "keeps") if count == 1 else ("replicas", "keep")
+    return f"{count:g} {fleet} in {f'pool {pool}' if pool else 'each pool'} {keep}"
 
 
 def _headline(told: dict[str, Any]) -> str:
@@ -100,6 +118,8 @@ def _headline(told: dict[str, Any]) -> str:
         f"{duration(told['simulated_seconds'])} simulated in {told['wall_seconds']:.1f} s",
         rates_of(told),
     ]
+    if "seeds" in told:
+        lines.append(f"of seed {told['inputs']['seed']}; what {told['seeds']['count']} come to stands below")
     lines += [f"  refused {count:,} {code}" for code, count in told["refused"].items()]
     return "\n".join(lines)
 
@@ -109,8 +129,8 @@ def rates_of(told: dict[str, Any]) -> str:
     tokens = told["tokens"]
     return (
         f"{tokens['input_per_second']:,.0f} tokens/s in, {tokens['output_per_second']:,.0f} out; "
-        f"replicas {percent(told['utilisation'])} busy; spend {told['spend']:,.4g}"
-    )
+        f"replicas {percent(told['utilisation'])} busy; spend {told['spend']:,.4g} {told['currency'] or ''}"
+    ).rstrip()
 
 
 def _latencies(told: dict[str, Any]) -> Rows:
@@ -278,19 +298,30 @@ def _timeline(line: dict[str, Any]) -> Rows:
 
 
 def _difference(difference: dict[str, dict[str, Any]]) -> str:
-    rows = [["times in seconds", "this policy", "the other", "other - this", "95 %", ""]]
+    return table([["", *DIFFERENCE_HEADS], *([name, *cells] for name, cells in differences(difference))])
+
+
+DIFFERENCE_HEADS = ("this policy", "the other", "other - this", "95 %", "")
+
+
+def differences(difference: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """(figure, a cell for each of ``DIFFERENCE_HEADS``)."""
+    rows = []
     for name, one in difference.items():
+        half = "" if one["plus_minus"] is None else f"± {measured(name, one['plus_minus'])}"
         certain = {None: "", True: "certain", False: "could be chance"}[one["certain"]]
-        half = "" if one["plus_minus"] is None else f"± {figure(one['plus_minus'])}"
-        rows.append([name, figure(one["a"]), figure(one["b"]), figure(one["difference"], "+"), half, certain])
-    return table(rows)
+        if not one["difference"] and not one["plus_minus"]:
+            certain = "the same"
+        values = [measured(name, one[key]) for key in ("a", "b")]
+        rows.append((name, [*values, measured(name, one["difference"], "+"), half, certain]))
+    return rows
 
 
 def _seeds(seeds: dict[str, Any]) -> str:
     rows = [[f"over {seeds['count']} seeds", "mean", "95 %"]]
     for name, one in seeds.items():
         if name != "count":
-            rows.append([name, figure(one["mean"]), f"± {figure(one['plus_minus'])}"])
+            rows.append([name, measured(name, one["mean"]), f"± {measured(name, one['plus_minus'])}"])
     return table(rows)
 
 
@@ -320,20 +351,33 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, sign: str = "") -> str:
     """With the unit that reads best."""
     if seconds is None:
         return "-"
-    if seconds >= 600:
-        return f"{seconds / 60:.1f} min"
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.1f} ms" if seconds else "0"
+    size = abs(seconds)
+    if size >= 600:
+        return f"{seconds / 60:{sign}.1f} min"
+    if size >= 1:
+        return f"{seconds:{sign}.2f} s"
+    if size >= 0.001:
+        return f"{seconds * 1000:{sign}.1f} ms"
+    return f"{seconds * 1e6:{sign}.0f} µs" if size else "0"
 
 
-def percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+def percent(share: float, sign: str = "") -> str:
+    """Never minus nought."""
+    return f"{round(share * 100, 1) + 0.0:{sign}.1f} %"
 
 
-def figure(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else format(value, f"{sign},.4g" if abs(value) < 1000 else f"{sign},.0f")
+def measured(name: str, value: float | None, sign: str = "") -> str:
+    """One of the figures that are compared, by its name, with its unit."""
+    if value is None:
+        return "-"
+    if name.startswith("cache."):
+        return percent(value, sign)
+    if name.startswith("imbalance."):
+        return f"{value:{sign}.3f}"
+    if name in ("completed", "refused"):
+        return format(value, f"{sign},.4g" if abs(value) < 1000 else f"{sign},.0f")
+    return duration(value, sign)

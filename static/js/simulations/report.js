@@ -14,11 +14,29 @@ const plotly = new Promise((resolve, reject) => {
   requestIdleCallback(() => document.head.append(fetched));
 });
 
+/** Times come in seconds: in what are they drawn? A share or a count is drawn as it is. */
+function unit(plot) {
+  if (plot.y !== "seconds") return { name: plot.y, scale: 1 };
+  const most = Math.max(0, ...plot.series.flatMap((one) => one.y.filter((value) => value !== null)));
+  return most < 1 ? { name: "milliseconds", scale: 1000 } : { name: "seconds", scale: 1 };
+}
+
+/** Round numbers of each power of ten around what is between; the fewer the longer that is. */
+function ticks(values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const steps = most < 30 * least ? [1, 2, 3, 5, 7] : [1, 2, 5];
+  const found = [];
+  for (let power = Math.floor(Math.log10(least)) - 1; power <= Math.log10(most) + 1; power++)
+    for (const step of steps) found.push(Number(`${step}e${power}`));
+  return found.filter((tick) => tick >= least / 2.5 && tick <= most * 2.5);
+}
+
 /** The other policy's series have the colour of this one's of the same name, and another look. */
 function trace(plot, series, at, theme) {
   const half = plot.series.filter((one) => one.other).length;
   const colour = theme.series[(series.other && plot.kind === "line" ? at - half : at) % theme.series.length];
-  const common = { name: series.name, x: series.x, y: series.y };
+  const { scale } = unit(plot);
+  const common = { name: series.name, x: series.x, y: series.y.map((value) => (value === null ? null : value * scale)) };
   if (plot.kind === "bar") return { ...common, type: "bar", marker: { color: colour, pattern: { shape: series.other ? "/" : "" } } };
   return {
     ...common,
@@ -29,6 +47,8 @@ function trace(plot, series, at, theme) {
 }
 
 function layout(plot, theme) {
+  const { name, scale } = unit(plot);
+  const drawn = plot.series.flatMap((one) => one.y.filter((value) => value > 0)).map((value) => value * scale);
   const axis = { gridcolor: theme.line, zerolinecolor: theme.line, automargin: true };
   return {
     margin: { l: 64, r: 16, t: 8, b: 40 },
@@ -42,8 +62,9 @@ function layout(plot, theme) {
     xaxis: { ...axis, title: { text: plot.x } },
     yaxis: {
       ...axis,
-      title: { text: plot.y },
-      ...(plot.log ? { type: "log" } : { rangemode: "tozero" }),
+      title: { text: name },
+      hoverformat: plot.share ? ".1%" : ",.4~r",
+      ...(plot.log && drawn.length ? { type: "log", tickvals: ticks(drawn), ticktext: ticks(drawn).map((tick) => tick.toLocaleString("en")) } : { rangemode: "tozero" }),
       ...(plot.share ? { tickformat: ".0%" } : {}),
     },
   };

@@ -15,7 +15,7 @@ from tests.support.programs import SECOND
 KEYS = {
     *("requests", "completed", "refused", "simulated_seconds", "ttft", "itl", "e2e", "cache", "imbalance"),
     *("tiers", "tenants", "pools", "replicas", "reservations", "steering", "timeline", "worst", "inputs"),
-    *("tokens", "utilisation", "spend", "share_lag"),
+    *("tokens", "utilisation", "spend", "currency", "share_lag"),
 }
 
 
