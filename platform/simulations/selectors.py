@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Prefetch, QuerySet, Sum
 
 from simulations.models import (
     OPEN,
@@ -64,7 +64,11 @@ def profile(environment: str, number: int) -> StoredProfile | None:
 
 def made_of(scenario: Scenario) -> list[MadeOf]:
     """What its replicas are made of, in the order it was given; profiles without their files."""
-    return list(scenario.made_of.select_related("profile").defer("profile__body").order_by("position"))
+    return list(_with_profiles(scenario.made_of.all()))
+
+
+def _with_profiles(rows: QuerySet[MadeOf]) -> QuerySet[MadeOf]:
+    return rows.select_related("profile").defer("profile__body").order_by("position")
 
 
 def bytes_kept() -> int:
@@ -78,6 +82,7 @@ def simulations(environment: str, *, state: str = "", change_set: int | None = N
     found = (
         Simulation.objects.filter(environment=environment)
         .select_related("scenario", "scenario__trace")
+        .prefetch_related(Prefetch("scenario__made_of", queryset=_with_profiles(MadeOf.objects.all())))
         .defer("result")
         .order_by("-id")
     )

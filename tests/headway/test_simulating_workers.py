@@ -21,8 +21,9 @@ from tests.headway.test_simulating import (
     wait_done,
     wait_running,
 )
+from tests.simulations.conftest import calibrated
 from tests.support import services
-from tests.support.console import Console, Process, set_up
+from tests.support.console import ENVIRONMENT, Console, Process, set_up
 from tests.support.postgres import fresh_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -46,11 +47,10 @@ class Simulator(Process):
         eventually(lambda: "ready." in self.said, f"a worker that is ready: {self.said}")
 
 
-@pytest.mark.postgres
-@pytest.mark.redis
-def test_scaled_a_killed_worker_s_run_is_done_by_another(tmp_path):
+@pytest.fixture
+def scaled(tmp_path):
+    """(database, console, a worker that runs, one that does not yet)."""
     assert services.REDIS is not None
-    started: list[Process] = []
     with fresh_database() as database:
         environment, token = set_up(
             tmp_path,
@@ -63,26 +63,60 @@ def test_scaled_a_killed_worker_s_run_is_done_by_another(tmp_path):
         first = Simulator("first", tmp_path, environment)
         other = Simulator("other", tmp_path, environment)
         try:
-            started += [console, first, other]
             console.start()
             first.start()
-            place = begin(console, AWHILE)
-            child = eventually(lambda: children_of(first), "the worker's child")[0]
-            first.kill()
-            eventually(lambda: gone(child), "the child's end")
-            with psycopg.connect(database) as direct:
-                assert direct.execute(SILENT).rowcount == 1
-            other.start(beat=True)  # told of the run by the sweep alone: its message went with the first
-            wait_done(console, place, AWHILE)
-
-            place = begin(console, ENDLESS)
-            wait_running(console, place)
-            [child] = children_of(other)
-            cancel(console, place)
-            eventually(lambda: gone(child), "the cancelled child's end")
+            yield database, console, first, other
         finally:
-            for process in reversed(started):
+            for process in (other, first, console):
                 process.stop()
             with redis.Redis.from_url(services.REDIS) as server:
                 for key in server.scan_iter(f"{PREFIX}*"):
                     server.delete(key)
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_scaled_a_killed_worker_s_run_is_done_by_another(scaled):
+    database, console, first, other = scaled
+    place = begin(console, AWHILE)
+    child = eventually(lambda: children_of(first), "the worker's child")[0]
+    first.kill()
+    eventually(lambda: gone(child), "the child's end")
+    with psycopg.connect(database) as direct:
+        assert direct.execute(SILENT).rowcount == 1
+    other.start(beat=True)  # told of the run by the sweep alone: its message went with the first
+    wait_done(console, place, AWHILE)
+
+    place = begin(console, ENDLESS)
+    wait_running(console, place)
+    [child] = children_of(other)
+    cancel(console, place)
+    eventually(lambda: gone(child), "the cancelled child's end")
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_scaled_every_point_of_a_sweep_is_made_of_the_profile_that_was_chosen(scaled):
+    database, console, _, other = scaled
+    other.start()
+    sent = console.api.post(
+        f"{ENVIRONMENT}/profiles", content=calibrated(), headers={"content-type": "application/json"}
+    )
+    assert sent.is_success, sent.text
+    kept = sent.json()
+    made = console.post(
+        f"{ENVIRONMENT}/simulations",
+        policy={"source": "released"},
+        example="quickstart",
+        mix=[{"tenant": "acme"}],
+        profiles=[{"profile": kept["id"], "pool": "chat"}],
+        sweep={"knob": "speed", "values": [1, 2, 3, 4]},
+    )
+    place = f"{ENVIRONMENT}/simulations/{made['id']}"
+    eventually(lambda: console.get(place)["state"] not in ("queued", "running"), "the end")
+    told = console.get(place)
+    assert (told["state"], told["error_detail"]) == ("done", "")
+    assert [each["value"] for each in told["result"]["tried"]] == [1, 2, 3, 4]
+    with psycopg.connect(database) as direct:
+        rows = direct.execute("SELECT report->'inputs'->'profiles' FROM simulations_run").fetchall()
+    assert rows == [({"chat": kept["digest"]},)] * 4

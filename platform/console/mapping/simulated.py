@@ -390,13 +390,22 @@ def _percentiles(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
     return _plot("percentiles", "Time to first token, by tier", "line", "", "seconds", series, log=True)
 
 
+KNOBS = {
+    "speed": "speed, times as recorded",
+    "host_tokens": "KV tokens in host memory, a replica",
+}
+"""A sweep's number as an axis says it, where its name does not say in what."""
+
+
 def _over_time(both: Sequence[tuple[str, Report]], column: str, title: str, unit: str) -> dict[str, Any]:
     series = []
+    longest = max(report["simulated_seconds"] for _, report in both)
+    clock, scale = ("seconds", 1) if longest < 180 else ("minutes", 60)
     for at, (side, report) in enumerate(both):
         line = report["timeline"]
-        minutes = [n * line["window_seconds"] / 60 for n in range(len(line[column]))]
-        series.append(_series(side, minutes, line[column], at > 0))
-    return _plot(column, title, "line", "minutes", unit, series)
+        instants = [n * line["window_seconds"] / scale for n in range(len(line[column]))]
+        series.append(_series(side, instants, line[column], at > 0))
+    return _plot(column, title, "line", clock, unit, series)
 
 
 def _tenants(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
@@ -445,7 +454,8 @@ def _swept(result: Report) -> list[dict[str, Any]]:
         for name in ("ttft.p50", "ttft.p90", "ttft.p99")
     ]
     title = f"Time to first token, by {result['sweep']}"
-    return [_plot("swept", title, "line", result["sweep"], "seconds", series, log=True)]
+    knob = KNOBS.get(result["sweep"], result["sweep"])
+    return [_plot("swept", title, "line", knob, "seconds", series, log=True)]
 
 
 def _plot(

@@ -304,10 +304,19 @@ class SimulationPage(s.Serializer[Any]):
     next = s.CharField(allow_null=True)
 
 
+class ComparedProfile(s.Serializer[Any]):
+    """What the replicas of a pool, or of those that name it, are made of."""
+
+    pool = s.CharField(allow_blank=True)
+    name = s.CharField()
+    digest = s.CharField()
+
+
 class ComparedOne(s.Serializer[Any]):
     id = s.IntegerField()
     policy = s.CharField()
     trace = s.CharField()
+    profiles = ComparedProfile(many=True)
     figures = s.DictField(child=s.FloatField(allow_null=True))
 
 

@@ -10,7 +10,7 @@ from coordination.simulator import compare, interval
 from coordination.simulator.comparing import FIGURES
 from foundation.http import Conflict, FieldError, Malformed, NotFound
 from simulations import selectors
-from simulations.models import Run, Scenario, Simulation
+from simulations.models import MadeOf, Run, Scenario, Simulation
 
 MICROS = 1_000_000
 MOST_COMPARED = 4
@@ -84,6 +84,8 @@ class Column:
 
     simulation: Simulation
     figures: dict[str, float | None]
+    made_of: tuple[MadeOf, ...] = ()
+    """What its replicas are, where it is not what their pools say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class SideBySide:
                     "id": one.simulation.pk,
                     "policy": one.simulation.scenario.policy_label,
                     "trace": one.simulation.scenario.trace.name,
+                    "profiles": [
+                        {"pool": each.pool, "name": each.profile.name, "digest": each.profile.digest}
+                        for each in one.made_of
+                    ],
                     "figures": one.figures,
                 }
                 for one in self.columns
@@ -133,7 +139,7 @@ def compared(environment: str, numbers: Sequence[str]) -> SideBySide:
                 kind="Simulation",
                 name=str(number),
             )
-        columns.append(Column(found, figures_of(found.result)))
+        columns.append(Column(found, figures_of(found.result), tuple(selectors.made_of(found.scenario))))
     return SideBySide(tuple(columns), len({_arrivals(one.simulation) for one in columns}) == 1)
 
 
