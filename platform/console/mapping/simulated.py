@@ -390,7 +390,7 @@ def _percentiles(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
     return _plot("percentiles", "Time to first token, by tier", "line", "", "seconds", series, log=True)
 
 
-KNOBS = {
+AXES = {
     "speed": "speed, times as recorded",
     "host_tokens": "KV tokens in host memory, a replica",
 }
@@ -454,8 +454,8 @@ def _swept(result: Report) -> list[dict[str, Any]]:
         for name in ("ttft.p50", "ttft.p90", "ttft.p99")
     ]
     title = f"Time to first token, by {result['sweep']}"
-    knob = KNOBS.get(result["sweep"], result["sweep"])
-    return [_plot("swept", title, "line", knob, "seconds", series, log=True)]
+    knob = str(result["sweep"])
+    return [_plot("swept", title, "line", AXES.get(knob, knob), "seconds", series, log=True)]
 
 
 def _plot(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def read_file(path: Path) -> bytes:
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replaces ``path`` in one step: a reader finds the old file or the new one, never half of one."""
+    if not path.parent.is_dir():  # told here, or the error would name a file that nobody asked for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

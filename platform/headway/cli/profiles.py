@@ -14,15 +14,19 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 
 
 def profile_of(text: str) -> Profile:
-    """Of the built-in ones, else of a file."""
+    """Of the built-in ones, else of a file. Raises ``CouldNotRun``."""
     known = PROFILES.get(text)
-    return known if known is not None else profile_in(text)
+    if known is not None:
+        return known
+    if not Path(text).is_file():
+        raise CouldNotRun(f"{text}: neither a profile ({', '.join(PROFILES)}) nor a file of one")
+    return profile_in(text)
 
 
 def profile_in(path: str) -> Profile:
     """Raises ``CouldNotRun``."""
     if not Path(path).is_file():
-        raise CouldNotRun(f"{path}: neither a profile ({', '.join(PROFILES)}) nor a file of one")
+        raise CouldNotRun(f"{path}: there is no such file of a profile")
     try:
         return read_profile(read_file(Path(path)))
     except ProfileFileError as problem:
