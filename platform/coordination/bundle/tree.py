@@ -12,10 +12,11 @@ offline build is the root the server keeps, because both are functions of the do
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from coordination.program.canonical import canonical_bytes, parse_canonical, sha256_digest, table_bytes
 
@@ -26,8 +27,7 @@ EMPTY = sha256_digest(b"{}")
 """The root of a set without documents."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One document as the tree knows it."""
 
     kind: str
@@ -95,12 +95,12 @@ def grow(root: str, load: Load, changes: Mapping[tuple[str, str], str | None]) -
 
 def root_of(entries: Iterable[Entry]) -> str:
     """The root of a whole set. (kind, name) must be unique."""
-    kinds: dict[str, dict[str, dict[str, str]]] = {}
-    for entry in entries:
-        members = kinds.setdefault(entry.kind, {}).setdefault(shard_of(entry.name), {})
-        if entry.name in members:
-            raise ValueError(f"{entry.kind} {entry.name} appears twice")
-        members[entry.name] = entry.digest
+    kinds: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for kind, name, digest in entries:
+        members = kinds[kind][shard_of(name)]
+        if name in members:
+            raise ValueError(f"{kind} {name} appears twice")
+        members[name] = digest
     indices = {
         kind: {shard: _digest_of(members) for shard, members in shards.items()}
         for kind, shards in kinds.items()

@@ -11,8 +11,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from coordination.program.guarantees import LimitKey, Pledge, pledges
 from coordination.program.records import (
@@ -282,7 +283,7 @@ class Program:
 
     def _under_teams(self, segment: Segment) -> Segment:
         limits = self._limits(segment.start)
-        return replace(segment, limits=limits, pledges=self._pledges_under(limits))
+        return structs.replace(segment, limits=limits, pledges=self._pledges_under(limits))
 
     def _limits(self, now: Micros) -> dict[str, tuple[LimitRecord, ...]]:
         """Of quotas whose limits are not, or not always, what they say."""
@@ -299,7 +300,7 @@ class Program:
         others = {key: one for key, one in self._pledges.items() if _outermost(one.tenant) not in outermost}
         return others | pledges(
             [
-                replace(quota, limits=limits.get(quota.name, quota.limits))
+                structs.replace(quota, limits=limits.get(quota.name, quota.limits))
                 for quota in self.quotas.values()
                 if _outermost(quota.tenant) in outermost
             ]

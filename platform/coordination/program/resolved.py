@@ -1,14 +1,15 @@
 """What does a program say of one model, pool, tenant, request or instant? Objects that point at each other.
 
-Made by ``coordination.program.index`` from records; read only.
+Made by ``coordination.program.tables`` and ``.index`` from records; read only, and equal to none but itself.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from coordination.program.guarantees import LimitKey, Pledge
 from coordination.program.records import (
@@ -30,8 +31,7 @@ from coordination.program.records import (
 from coordination.program.timeline import holds
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Model:
+class Model(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     served_name: str
@@ -46,8 +46,7 @@ class Model:
         return uncached * self.uncached_ppm + cached * self.cached_ppm + output * self.output_ppm
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pool:
+class Pool(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     model: Model
@@ -79,8 +78,7 @@ class Pool:
         ) + output_per_minute * MILLION // (self.output_per_minute * count)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tier:
+class Tier(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     service_tier: tuple[str, ...]
@@ -99,8 +97,7 @@ class Tier:
     """Times between tokens that some of them are about."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tenant:
+class Tenant(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     path: tuple[str, ...]
@@ -112,8 +109,7 @@ class Tenant:
     """Has children, so its own traffic is an implicit leaf beside them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Quota:
+class Quota(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     tenant: str
@@ -142,8 +138,7 @@ class Quota:
         return (bool(self.models), bool(self.tiers), -self.index)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True, eq=False):
     """A reservation on one pool. One that is divided over pools has one of these on each."""
 
     index: int
@@ -164,8 +159,7 @@ class Reservation:
     record: ReservationRecord
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
+class Route(msgspec.Struct, frozen=True, eq=False):
     index: int
     name: str
     record: RouteRecord
@@ -189,8 +183,7 @@ class Route:
     """Of each target, its pool and after it the fallbacks."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, eq=False):
     """Everything the policy says of one (tenant, tier, model), whatever the hour."""
 
     tenant: Tenant
@@ -216,8 +209,7 @@ class TokenClasses(Protocol):
     reasoning: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Price:
+class Price(msgspec.Struct, frozen=True, eq=False):
     """Nano-units of money per token, before the tier's multiplier."""
 
     book: str
@@ -239,8 +231,7 @@ class Price:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tariff:
+class Tariff(msgspec.Struct, frozen=True, eq=False):
     """Nano-units of money per token, as one tier is billed."""
 
     uncached: int
@@ -266,8 +257,7 @@ class Tariff:
         return nano if self.multiplier == MILLION else nano * self.multiplier // MILLION
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reserve:
+class Reserve(msgspec.Struct, frozen=True, eq=False):
     """What of a pool's stocks reservations in force keep, and what of it they lend (R19)."""
 
     kept_ppm: Ppm
@@ -284,8 +274,7 @@ class Reserve:
         return kept
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PoolInForce:
+class PoolInForce(msgspec.Struct, frozen=True, eq=False):
     """What is reserved of one pool in a segment."""
 
     lanes: Mapping[tuple[str, str], tuple[Reservation, ...]]
@@ -307,8 +296,7 @@ class PoolInForce:
         return cls(dict(lanes), Reserve(kept, tuple(lent)) if lanes else None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Segment:
+class Segment(msgspec.Struct, frozen=True, eq=False):
     """What is in force in [start, end): nothing in it changes before its end.
 
     What is reserved is looked at pool by pool, as each is asked for: of thousands of reservations a moment
@@ -324,7 +312,7 @@ class Segment:
     """Quota -> its limits as they are now, for quotas of which one is ever changed."""
     pledges: Mapping[LimitKey, Pledge]
     """Of limits that tenants share, each one's part (R9)."""
-    _pools: dict[str, PoolInForce] = field(default_factory=dict)
+    _pools: dict[str, PoolInForce] = {}
 
     def limits_of(self, quota: Quota) -> tuple[LimitRecord, ...]:
         """The limits of a quota that hold now."""

@@ -238,7 +238,12 @@ def _report_duplicates(reading: _Reading) -> None:
     kept: list[Document] = []
     first: dict[tuple[str, str], list[Document]] = {}
     for document in reading.documents:
-        others = first.setdefault((document.kind, document.name), [])
+        key = document.kind, document.name
+        others = first.get(key)
+        if others is None:
+            first[key] = [document]
+            kept.append(document)
+            continue
         clash = next((o for o in others if _meet(o, document) is not None), None)
         others.append(document)
         if clash is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from coordination.program.guarantees import pledges
 from coordination.program.records import MILLION, ScheduledRecord
@@ -222,7 +221,7 @@ def test_what_is_kept_for_whom_is_as_if_the_policy_had_said_so(written, asked):
     program.follow({}, {name: per_minute(amount) for name, amount in asked.items()})
     segment = program.segment_at(START)
     expected = pledges(
-        [dataclasses.replace(quota, limits=segment.limits_of(quota)) for quota in program.quotas.values()]
+        [structs.replace(quota, limits=segment.limits_of(quota)) for quota in program.quotas.values()]
     )
     assert {key: told(one) for key, one in segment.pledges.items()} == {
         key: told(one) for key, one in expected.items()

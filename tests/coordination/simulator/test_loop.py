@@ -6,15 +6,16 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from coordination import scheduling
 from coordination.capacity import PROFILES, prefill_floor
 from coordination.program.index import load
+from coordination.program.records import Timeouts
 from coordination.simulator import Simulation, report
 from coordination.simulator.loop import Settings
 from coordination.simulator.promises import Promise, verdicts
@@ -230,10 +231,10 @@ def test_an_answer_that_takes_too_long_is_cut_off_and_one_that_never_begins_fail
     made = fleet(replicas=1)
     made.tier(max_wait=3600 * SECOND)
     made.tenant("acme")
-    policy = program(made)
-    record = policy.routes["all"].record
-    times = type(record.timeouts)(first_byte=1 * SECOND, total=5 * SECOND)
-    object.__setattr__(policy.routes["all"], "record", type(record)(**_fields(record) | {"timeouts": times}))
+    held = program(made).records
+    times = Timeouts(first_byte=1 * SECOND, total=5 * SECOND)
+    routes = tuple(structs.replace(route, timeouts=times) for route in held.routes)
+    policy = load(structs.replace(held, routes=routes))
     long_answer = arrival(0, output_tokens=5000)
     long_prompt = arrival(20, prompt_tokens=120_000)
     fine = arrival(40)
@@ -243,10 +244,6 @@ def test_an_answer_that_takes_too_long_is_cut_off_and_one_that_never_begins_fail
     assert total.refused == {"upstream_timeout": 2}
     assert 500 < sum(one.output_tokens for one in found.replicas.values()) < 5000
     assert found.live == 0
-
-
-def _fields(record) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def test_a_request_larger_than_the_cache_is_answered_by_the_engine_with_an_error():

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from coordination.compiler.catalogue import Catalogue, Entry
 from coordination.compiler.dividing import Portion, portions_of, whole_capacity
 from coordination.compiler.reporting import report, see
-from coordination.compiler.windows import Interval
+from coordination.compiler.windows import Interval, intervals
 from coordination.diagnostics import Diagnostic, Rule
 from coordination.program.records import MILLION, Micros
 from coordination.spec.kinds import Pool, Reservation
@@ -66,13 +66,14 @@ def _of_pool(
 ) -> tuple[Diagnostic, ...]:
     """A question for each pool, so that an edit has one of them swept over again."""
     inputs, outputs = whole_capacity(pool.spec)
+    at, horizon = catalogue.at, catalogue.horizon
     promises = [
-        Promise(r, catalogue.window_of(r), portion.input * outputs + portion.output * inputs)
+        Promise(r, intervals(r.spec.window, at, horizon), portion.input * outputs + portion.output * inputs)
         for r, portion in reservations
     ]
     whole = inputs * outputs
-    stretches = ((promise.windows, promise.parts) for promise in promises)
-    found = oversold(stretches, pool.spec.reservable * whole // MILLION, catalogue.at)
+    taken = ((promise.windows, promise.parts) for promise in promises)
+    found = oversold(taken, pool.spec.reservable * whole // MILLION, at)
     told: dict[tuple[str, ...], list[Oversold]] = {}
     for interval in found:
         active = tuple(p.reservation.name for p in promises if p.parts and p.holds(interval.worst))
@@ -80,8 +81,8 @@ def _of_pool(
             break
         told.setdefault(active, []).append(interval)
     return tuple(
-        _describe(pool, [p for p in promises if p.reservation.name in names], intervals, whole, catalogue.at)
-        for names, intervals in told.items()
+        _describe(pool, [p for p in promises if p.reservation.name in names], stretches, whole, at)
+        for names, stretches in told.items()
     )
 
 

@@ -1,13 +1,14 @@
 """How is JSON read: at the C decoder's speed, with its numbers exact and its repeated keys seen?
 
 A file is decoded in one call, and so is believed if encoding what came out gives its text again but for the
-blanks: then no key was repeated and no number rounded. Any other goes to the standard decoder, object by
-object, which knows where it is. Only when something must be shown is the text read again, by a small
-scanner that learns where everything stands.
+blanks and for how characters are escaped: then no key was repeated and no number rounded. Any other goes to
+the standard decoder, object by object, which knows where it is. Only when something must be shown is the text
+read again, by a small scanner that learns where everything stands.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 TOKEN = re.compile(r'[\s]*(?:([{}\[\],:])|("(?:[^"\\]|\\.)*")|([^\s{}\[\],:"]+))', re.DOTALL)
 
 
+ESCAPED = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
+"""A character that is escaped, be it in two halves."""
 NUMBER_TOO_LONG = b"0" * LONGEST_NUMBER
 DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 
@@ -45,11 +48,24 @@ def trees_of(data: bytes) -> list[Plain] | None:
     try:
         tree = _QUICK.decode(data)
         same = _EXACT.encode(tree)
-        if same != msgspec.json.format(data, indent=-1) or NUMBER_TOO_LONG in same.translate(DIGITS_ALIKE):
+        written = msgspec.json.format(data, indent=-1)
+        if same != written and (b"\\" not in written or same != ESCAPED.sub(_plainly, written)):
+            return None
+        if NUMBER_TOO_LONG in same.translate(DIGITS_ALIKE):
             return None
     except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, RecursionError):
         return None
     return tree if isinstance(tree, list) else [tree]
+
+
+def _plainly(escaped: re.Match[bytes]) -> bytes:
+    """A character in the one way in which we write it."""
+    return _plain_way(escaped[0])
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain_way(escaped: bytes) -> bytes:
+    return _EXACT.encode(_QUICK.decode(b'"%s"' % escaped))[1:-1]
 
 
 class Layout:
