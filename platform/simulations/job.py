@@ -14,7 +14,7 @@ import msgspec
 
 from coordination.capacity import Profile
 from coordination.program.records import ProgramRecords
-from coordination.simulator import Client, Mix, Settings, Study, carried_by, simulate
+from coordination.simulator import Client, Mix, Promise, Settings, Study, carried_by, simulate
 from coordination.simulator.searching import turned
 
 
@@ -34,6 +34,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     replicas: dict[str, int] = {}
     profiles: dict[str, Profile] = {}
     """By pool, where its replicas are not what the policy says."""
+    objectives: tuple[Promise, ...] | None = None
+    """What is promised of the policy; None is what its program carries."""
+    gates: tuple[Promise, ...] = ()
     knob: str = ""
     value: float | None = None
     memory_bytes: int = 0
@@ -49,7 +52,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             self.speed,
             self.limit,
             Settings(self.seed, self.host_tokens, profiles=tuple(sorted(self.profiles.items()))),
-            objectives=carried_by(self.policy),
+            objectives=carried_by(self.policy) if self.objectives is None else self.objectives,
+            gates=self.gates,
         )
         for pool, count in sorted(self.replicas.items()):
             study = turned(study, f"replicas:{pool}", count)

@@ -142,6 +142,9 @@ class Scenario(models.Model):
     against_label = models.CharField(max_length=LABEL_LENGTH, blank=True)
     against_revision = models.CharField(max_length=DIGEST_LENGTH, blank=True)
     trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="scenarios")
+    promises = models.JSONField(
+        default=dict, help_text="{policy or against: {objectives and gates: [...]}}; empty in old ones."
+    )
     model = models.CharField(max_length=200, help_text="The name clients ask for.")
     mix = models.JSONField(help_text="[[tenant, service tier or null, weight], ...]")
     speed = models.FloatField()

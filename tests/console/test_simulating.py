@@ -89,7 +89,11 @@ def test_a_report_says_what_the_result_says(asked, operator):
     assert result["inputs"]["digest"] in page
     assert [plot["key"] for plot in simulated.plots(result)][-3:] == ["tenants", "cached", "replicas"]
     assert f"{result['spend']:,.4g} USD" in page
-    assert result["objectives"][0]["says"] in page, "what the released policy promises"
+    assert result["objectives"][0]["says"] in page, "what the policy promises"
+    gate = result["gates"][0]
+    assert gate["says"] in page, "what its author expects of a simulation"
+    word = {"holds": "Every gate holds", "fails": "A gate fails"}[result["verdict"]]
+    assert word in page
     compared = operator.get(f"{BASE}/simulations/compare/?of={first}&of={second}").content.decode()
     assert "Time to first token, p99" in compared
     assert operator.get(f"{BASE}/simulations/compare/?of={first}").status_code == 400
@@ -149,26 +153,21 @@ def test_figures_carry_their_units(unit, value, text):
 def test_promises_of_a_class_stand_in_a_table_with_their_unit():
     length = {"min": 0, "max": 8000}
     says = "ttft p95 at most 2s, up to 8,000 uncached input tokens"
-    kept = {
-        "tier": "standard",
-        "uncached_input": length,
-        "says": says,
-        "kept": 80,
-        "given": 82,
-        "holds": True,
-    }
-    missed = {"tier": "batch", "says": "deadline", "value": 0.5, "kept": 1, "given": 2, "holds": False}
-    none = {"tier": "flex", "says": "e2e", "value": None, "kept": 0, "given": 0, "holds": None}
-    objectives = [
-        {"metric": "ttft", "value": 0.1339, **kept},
-        {"metric": "deadline", **missed},
-        {"metric": "e2e", **none},
+    kept = {"name": "standard", "tier": "standard", "uncached_input": length, "says": says}
+    missed = {"name": "batch", "tier": "batch", "says": "deadline", "value": 0.5}
+    gates = [
+        {"metric": "ttft", "value": 0.1339, "kept": 80, "given": 82, "holds": True, **kept},
+        {"metric": "deadline", "kept": 1, "given": 2, "holds": False, **missed},
+        {"metric": "e2e", "name": "day", "says": "e2e", "value": None, "kept": 0, "given": 0, "holds": None},
     ]
-    table = simulated._promises([("this policy", {"objectives": objectives}), ("the other", {})])
+    share = {"metric": "availability", "name": "day", "says": "availability at least 99%", "value": 1.0}
+    gates.append({**share, "kept": 3, "given": 3, "holds": True, "tenant": "acme", "pool": "chat"})
+    table = simulated._promises("Gates", "gates", [("this policy", {"gates": gates}), ("the other", {})])
     assert [(name, cells) for name, _, cells in table.rows] == [
-        ("standard", (says, "133.9 ms", "80", "82", "holds")),
-        ("batch", ("deadline", "50.0 %", "1", "2", "fails")),
-        ("flex", ("e2e", "–", "0", "0", "nothing counted")),
+        ("standard", ("tier standard", says, "133.9 ms", "80", "82", "holds")),
+        ("batch", ("tier batch", "deadline", "50.0 %", "1", "2", "fails")),
+        ("day", ("all", "e2e", "–", "0", "0", "nothing counted")),
+        ("day", ("tenant acme, pool chat", "availability at least 99%", "100.0 %", "3", "3", "holds")),
     ]
 
 

@@ -13,7 +13,7 @@ from policies import services as policy
 from simulations import leases, services, tasks, work
 from simulations.mapping.inputs import Ask
 from simulations.mapping.policies import Wanted
-from simulations.models import ReleasedRevision, Run, State
+from simulations.models import ReleasedRevision, Run, Scenario, State
 from simulations.services import starting
 from tests.policies.conftest import digest_of, put, text
 from tests.simulations.conftest import CURRENT, perform, start, upload
@@ -201,3 +201,54 @@ def test_a_sweep_s_points_are_gathered_in_their_order(dev):
     simulation.refresh_from_db()
     assert [each["value"] for each in simulation.result["tried"]] == [2.0, 1.0]
     assert simulation.result["sweep"] == "replicas"
+
+
+GATES = """\
+spec:
+  simulate:
+    gates:
+    - {{metric: ttft, percentile: 95, target: {target}}}
+    - {{metric: availability, target: 99%, tier: standard}}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "verdict", "state", "says"),
+    [
+        ("30s", "holds", "passed", "Every gate holds. 20 of 20 completed"),
+        ("1ms", "fails", "failed", "A gate fails (new-day: ttft p95 at most 1ms). 20 of 20 completed"),
+    ],
+)
+def test_gates_of_expectations_judge_a_change_set(dev, target, verdict, state, says):
+    made = change_set(GATES.format(target=target), "new-day", "Expectation")
+    simulation = perform(start(policy=Wanted("change_set", change_set=made.pk), against=CURRENT, seeds=2))
+    assert simulation.result["verdict"] == verdict
+    assert [gate["holds"] for gate in simulation.result["gates"]] == [verdict == "holds", True]
+    assert simulation.result["against"]["gates"] == [], "what is current expects nothing"
+    check = selectors.checks(made).get()
+    assert (check.state, check.summary.startswith(says)) == (state, True), check.summary
+
+
+@pytest.mark.slow
+def test_a_policy_without_gates_informs(dev):
+    made = change_set()
+    simulation = perform(start(policy=Wanted("change_set", change_set=made.pk)))
+    assert (simulation.result["verdict"], simulation.result["gates"]) == (None, [])
+    assert selectors.checks(made).get().state == "neutral"
+
+
+@pytest.mark.slow
+def test_every_objective_of_a_tier_is_told_though_gateways_count_only_some(dev):
+    objectives = (
+        "objectives: [{metric: itl, percentile: 95, target: 60ms}, {metric: availability, target: 99%}]"
+    )
+    put("standard", f"spec: {{service_tier: [default, standard], band: 200, {objectives}}}", base=...)
+    result = perform(start()).result
+    assert [one["metric"] for one in result["objectives"]] == ["itl", "availability"]
+
+
+@pytest.mark.slow
+def test_a_scenario_from_before_promises_were_kept_is_still_simulated(dev):
+    simulation = start()
+    Scenario.objects.update(promises={})
+    assert perform(simulation).result["verdict"] is None

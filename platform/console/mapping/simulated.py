@@ -163,7 +163,9 @@ def tables(result: Report) -> list[Table]:
     if any(report["reservations"] for _, report in both):
         made.insert(3, _reservations(both))
     if any(report.get("objectives") for _, report in both):
-        made.insert(2, _promises(both))
+        made.insert(2, _promises("Objectives of tiers", "objectives", both))
+    if any(report.get("gates") for _, report in both):
+        made.insert(1, _promises("Gates of expectations", "gates", both))
     if any(report.get("share_lag") for _, report in both):
         made.append(_lags(both))
     return made
@@ -222,17 +224,18 @@ def _groups(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
     return Table(title, heads, tuple(rows), len(both) > 1)
 
 
-def _promises(both: Sequence[tuple[str, Report]]) -> Table:
-    """What a program knows of its tiers' promises; simulations made before they were counted have none."""
+def _promises(title: str, part: str, both: Sequence[tuple[str, Report]]) -> Table:
+    """What was promised and what came of it; simulations made before they were counted have none."""
     rows = []
     for side, report in both:
-        for one in report.get("objectives") or ():
-            found = (_share if one["metric"] == "deadline" else _time)(one["value"]).text
+        for one in report.get(part) or ():
+            share = one["metric"] == "deadline" or " at least " in one["says"]
+            found = (_share if share else _time)(one["value"]).text
             word = {None: "nothing counted", True: "holds", False: "fails"}[one["holds"]]
             counts = (f"{one['kept']:,}", f"{one['given']:,}")
-            rows.append((one["tier"], side, (one["says"], found, *counts, word)))
-    title = "Promises: first tokens, classes, deadlines"
-    return Table(title, ("Promise", "Found", "Kept", "Of", "Verdict"), tuple(rows), len(both) > 1)
+            scope = ", ".join(f"{each} {one[each]}" for each in ("tier", "tenant", "pool") if each in one)
+            rows.append((one["name"], side, (scope or "all", one["says"], found, *counts, word)))
+    return Table(title, ("Whose", "Promise", "Found", "Kept", "Of", "Verdict"), tuple(rows), len(both) > 1)
 
 
 def _reservations(both: Sequence[tuple[str, Report]]) -> Table:

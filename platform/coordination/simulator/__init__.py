@@ -4,7 +4,7 @@ from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Settings, Simulation
 from coordination.simulator.made_of import MadeOfError, made_of
-from coordination.simulator.promises import Promise, carried_by, gates_of, objectives_of
+from coordination.simulator.promises import Promise, carried_by, gates_of, objectives_of, verdict_of
 from coordination.simulator.report import report
 from coordination.simulator.study import Study, simulate
 from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from_trace
@@ -32,4 +32,5 @@ __all__ = [
     "objectives_of",
     "report",
     "simulate",
+    "verdict_of",
 ]

@@ -93,6 +93,15 @@ def carried_by(records: ProgramRecords) -> tuple[Promise, ...]:
     )
 
 
+def verdict_of(reports: Iterable[dict[str, Any]]) -> str | None:
+    """``holds`` when every gate does in every report (one that nothing was counted for does not), else
+    ``fails``; None without gates."""
+    gates = [gate["holds"] for one in reports for gate in one.get("gates", ())]
+    if not gates:
+        return None
+    return "holds" if all(gates) else "fails"
+
+
 def verdicts(promises: Iterable[Promise], tally: Tally, program: Program) -> list[dict[str, Any]]:
     """Each promise with what was counted. ``holds`` is None where nothing was."""
     return [_verdict(promise, tally, program) for promise in promises]

@@ -38,6 +38,7 @@ from coordination.simulator import (
     made_of,
     objectives_of,
     simulate,
+    verdict_of,
 )
 from coordination.simulator.comparing import FIGURES
 from coordination.simulator.searching import SearchError, find, read_objective, sweep
@@ -146,22 +147,13 @@ def _where(trace: Path, problem: Exception) -> str:
 def _told(ours: list[dict[str, Any]], others: list[dict[str, Any]], wall: float) -> dict[str, Any]:
     """The first seed's report, and beside it what other seeds and the other policy came to."""
     told = {**ours[0], "wall_seconds": round(wall, 3)}
-    told["verdict"] = _verdict(ours)
+    told["verdict"] = verdict_of(ours)
     if len(ours) > 1:
         told["seeds"] = _spread(ours)
     if others:
         told["against"] = others[0]
         told["difference"] = compare(ours, others)
     return told
-
-
-def _verdict(reports: list[dict[str, Any]]) -> str | None:
-    """``holds`` when every gate does under every seed (one that nothing was counted for does not); None
-    without gates."""
-    gates = [gate["holds"] for one in reports for gate in one["gates"]]
-    if not gates:
-        return None
-    return "holds" if all(gates) else "fails"
 
 
 def _spread(reports: list[dict[str, Any]]) -> dict[str, Any]:

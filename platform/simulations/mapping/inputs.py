@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -14,7 +15,7 @@ from coordination.capacity import Profile
 from coordination.capacity.profile_file import read_profile
 from coordination.program.index import Program, load
 from coordination.program.records import ProgramRecords
-from coordination.simulator import Client, MadeOfError, Mix, Study, even_mix, made_of
+from coordination.simulator import Client, MadeOfError, Mix, Promise, Study, even_mix, made_of
 from coordination.simulator.searching import SearchError, turned
 from foundation.http import FieldError, Invalid
 from simulations import store
@@ -182,6 +183,21 @@ def runs_of(ask: Ask, requests: int) -> list[Run]:
     return made
 
 
+def promises_of(policy: Chosen, against: Chosen | None) -> dict[str, Any]:
+    """As a scenario keeps them: a compiled policy carries no gates."""
+    sides = [(Run.Side.POLICY, policy), *([(Run.Side.AGAINST, against)] if against else [])]
+    return {
+        side.value: msgspec.to_builtins({"objectives": one.objectives, "gates": one.gates})
+        for side, one in sides
+    }
+
+
+def _promised(scenario: Scenario, side: str, which: str) -> tuple[Promise, ...] | None:
+    """None in scenarios from before they were kept."""
+    kept = scenario.promises.get(side)
+    return None if kept is None else msgspec.convert(kept[which], tuple[Promise, ...])
+
+
 def job_of(run: Run, scenario: Scenario) -> Job:
     """What a child is to do."""
     of = scenario.policy if run.side == Run.Side.POLICY else scenario.against
@@ -199,6 +215,8 @@ def job_of(run: Run, scenario: Scenario) -> Job:
         limit=scenario.limit,
         host_tokens=scenario.host_tokens,
         replicas=scenario.replicas,
+        objectives=_promised(scenario, run.side, "objectives"),
+        gates=_promised(scenario, run.side, "gates") or (),
         profiles=made_of(records, [(one.pool, read_profile(bytes(one.profile.body))) for one in made]),
         knob=scenario.knob,
         value=run.value,

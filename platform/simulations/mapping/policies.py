@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from coordination.bundle.tree import EMPTY
-from coordination.diagnostics import Diagnostic, has_errors
+from coordination.diagnostics import has_errors
 from coordination.program.records import ProgramRecords
+from coordination.simulator import Promise
 from coordination.simulator.study import digest_of
 from coordination.spec import SourceFile
 from foundation.http import FieldError, Invalid, NotFound
@@ -18,7 +19,7 @@ from policies.mapping import findings, sets
 from policies.mapping.proposals import edits_of, outstanding
 from policies.models import ChangeSet, Revision
 from simulations import selectors
-from simulations.compiling import compile_bodies, compile_files
+from simulations.compiling import Compiled, compile_bodies, compile_files
 
 IN_PROCESS = 500
 """Documents that are compiled in this process: above, the event loop would feel it."""
@@ -47,6 +48,8 @@ class Chosen:
     """What it is, or what it was put on top of."""
     change_set: ChangeSet | None = None
     head_digest: str = ""
+    objectives: tuple[Promise, ...] = ()
+    gates: tuple[Promise, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -96,7 +99,7 @@ def _revision(wanted: Wanted, environment: str, pointer: str) -> Revision:
 def _of_revision(revision: Revision, environment: str, at: int, source: str) -> Chosen:
     stored = sets.stored_set(revision.root_tree_id)
     label = f"revision {revision.number}" + ("" if source == "revision" else f" ({source})")
-    return Chosen(_compiled(stored, environment, at), source, label, revision.digest)
+    return _chosen(_compiled(stored, environment, at), source, label, revision.digest)
 
 
 def _of_change_set(number: int | None, environment: str, at: int) -> Chosen:
@@ -112,39 +115,49 @@ def _of_change_set(number: int | None, environment: str, at: int) -> Chosen:
     label = f"change set {found.pk}"
     made = found.revisions.order_by("number").last() if found.state == ChangeSet.State.MERGED else None
     if made is not None:
-        records = _compiled(sets.stored_set(made.root_tree_id), environment, at)
-        return Chosen(records, "change_set", label, made.digest, found, found.head_digest)
+        compiled = _compiled(sets.stored_set(made.root_tree_id), environment, at)
+        return _chosen(compiled, "change_set", label, made.digest, found, found.head_digest)
     base = policy.current_revision(environment)
     edits = edits_of(found)
     todo = outstanding(edits, policy.digests(environment, [edit.key for edit in edits]))
     stored = sets.stored_set(base.root_tree_id if base else EMPTY)
     after = stored.with_edits({edit.key: edit.document for edit in todo})
     digest = base.digest if base else ""
-    records = _compiled(after, environment, at)
-    return Chosen(records, "change_set", label, digest, found, found.head_digest)
+    compiled = _compiled(after, environment, at)
+    return _chosen(compiled, "change_set", label, digest, found, found.head_digest)
 
 
 def _of_files(files: tuple[SourceFile, ...], environment: str, at: int) -> Chosen:
     large = sum(len(file.text) for file in files) > IN_PROCESS * 1000
     run = OFFLOAD.run if large else lambda function, *given: function(*given)
-    records, found = run(compile_files, list(files), environment, at)
+    compiled = run(compile_files, list(files), environment, at)
     count = len(files)
-    return Chosen(_sound(records, found), "documents", f"{count} file{'' if count == 1 else 's'} as sent")
+    return _chosen(compiled, "documents", f"{count} file{'' if count == 1 else 's'} as sent")
 
 
-def _compiled(stored: sets.Stored, environment: str, at: int) -> ProgramRecords:
+def _compiled(stored: sets.Stored, environment: str, at: int) -> Compiled:
     if stored.broken:
         raise findings.unsound([each for broken in stored.broken.values() for each in broken], {})
     bodies = [document.canonical() for document in stored.documents.values()]
     if len(bodies) > IN_PROCESS:
-        return _sound(*OFFLOAD.run(compile_bodies, bodies, environment, at))
-    return _sound(*compile_bodies(bodies, environment, at))
+        return OFFLOAD.run(compile_bodies, bodies, environment, at)
+    return compile_bodies(bodies, environment, at)
 
 
-def _sound(records: ProgramRecords | None, found: list[Diagnostic]) -> ProgramRecords:
+def _chosen(
+    compiled: Compiled,
+    source: str,
+    label: str,
+    revision: str = "",
+    change_set: ChangeSet | None = None,
+    head_digest: str = "",
+) -> Chosen:
+    """Raises ``Invalid`` (``unsound_policy``)."""
+    records, found = compiled.records, list(compiled.found)
     if records is None or has_errors(found):
         raise findings.unsound(found, {})
-    return records
+    promises = (compiled.objectives, compiled.gates)
+    return Chosen(records, source, label, revision, change_set, head_digest, *promises)
 
 
 def _unknown(pointer: str, says: str) -> Invalid:

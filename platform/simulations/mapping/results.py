@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from coordination.simulator import compare, interval
+from coordination.simulator import compare, interval, verdict_of
 from coordination.simulator.comparing import FIGURES
 from foundation.http import Conflict, FieldError, Malformed, NotFound
 from simulations import selectors
@@ -24,7 +24,7 @@ def result_of(scenario: Scenario, runs: Sequence[Run]) -> dict[str, Any]:
         return {"sweep": scenario.knob, "tried": tried, "wall_seconds": wall}
     ours = [run.report or {} for run in runs if run.side == Run.Side.POLICY]
     others = [run.report or {} for run in runs if run.side == Run.Side.AGAINST]
-    told = {**ours[0], "wall_seconds": wall}
+    told = {**ours[0], "wall_seconds": wall, "verdict": verdict_of(ours)}
     if len(ours) > 1:
         told["seeds"] = _spread(ours)
     if others:
@@ -62,6 +62,12 @@ def summary_of(result: dict[str, Any]) -> str:
     refused = sum(result["refused"].values())
     said = f"{result['completed']:,} of {result['requests']:,} completed, {refused:,} refused"
     said += f", TTFT p95 {_seconds(result['ttft']['p95'])}"
+    broken = [gate for gate in result.get("gates", ()) if not gate["holds"]]
+    if result.get("verdict") == "fails":
+        first = f"{broken[0]['name']}: {broken[0]['says']}" if broken else "under another seed"
+        said = f"A gate fails ({first}). {said}"
+    elif result.get("verdict") == "holds":
+        said = f"Every gate holds. {said}"
     other = result.get("against")
     if other is None:
         return said

@@ -9,6 +9,8 @@ from simulations import selectors
 from simulations.mapping.results import summary_of
 from simulations.models import Simulation, State
 
+VERDICTS = {"holds": Check.State.PASSED, "fails": Check.State.FAILED, None: Check.State.NEUTRAL}
+
 
 def started(simulation: Simulation) -> None:
     """In the transaction that begins it."""
@@ -18,9 +20,10 @@ def started(simulation: Simulation) -> None:
 
 
 def ended(simulation: Simulation) -> None:
-    """In the transaction that ends it. What would have been is for people to judge: it informs."""
+    """In the transaction that ends it. Gates judge, and fail the check; without them it informs people."""
     if simulation.state == State.DONE:
-        _say(simulation, Check.State.NEUTRAL, summary_of(simulation.result or {}))
+        result = simulation.result or {}
+        _say(simulation, VERDICTS[result.get("verdict")], summary_of(result))
     elif simulation.state == State.FAILED:
         _say(simulation, Check.State.FAILED, f"Not simulated: {simulation.error_detail}")
     else:

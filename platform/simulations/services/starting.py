@@ -13,7 +13,7 @@ from foundation.locking import locked
 from policies.services import clock
 from policies.services.environments import require_environment
 from simulations import events, selectors, store
-from simulations.mapping.inputs import Ask, fit, runs_of
+from simulations.mapping.inputs import Ask, fit, promises_of, runs_of
 from simulations.mapping.policies import Chosen, choose
 from simulations.models import CompiledPolicy, MadeOf, Run, Scenario, Simulation, StoredProfile, Trace
 from simulations.permissions import require_simulator
@@ -58,6 +58,7 @@ def start(*, actor: Actor, environment: str, ask: Ask) -> Simulation:
             against_source="" if against is None else against.source,
             against_label="" if against is None else against.label,
             against_revision="" if against is None else against.revision,
+            promises=promises_of(policy, against),
             trace=trace,
             model=fitted.model,
             mix=[list(each) for each in fitted.mix],
