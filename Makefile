@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fmt bench fuzz soak docs lock
+.PHONY: run compiled test check fmt bench fuzz soak docs lock
 run: $(VENV)/.installed
 	@exec $(BIN)/headway up $(ARGS)
+
+compiled: $(VENV)/.installed-dev
+	@PYTHONPATH=platform $(BIN)/python -m compiled.build
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.run $(ARGS)

@@ -11,6 +11,8 @@ import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 
+import compiled
+
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("uvloop", "httptools", "orjson", "msgspec", "xxhash")
 
@@ -24,6 +26,7 @@ def banner() -> str:
             f"at        {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}",
             f"machine   {processor()}, {len(os.sched_getaffinity(0))} cores, {platform.platform()}",
             f"versions  Python {platform.python_version()} ({build()}) {versions}",
+            f"headway   rules, data path and simulator {compiled.standing()}",
         )
     )
 

@@ -17,6 +17,10 @@ from typing import BinaryIO
 
 import msgspec
 
+import compiled
+
+compiled.stand_in()  # before any module that was compiled is imported
+
 from coordination.simulator import WorkloadError
 from coordination.simulator.searching import SearchError
 from coordination.traces import TraceError

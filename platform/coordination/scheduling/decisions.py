@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-import msgspec
-
 from coordination.program.index import Reservation, Route
 from coordination.program.records import Micros
 from coordination.scheduling.prefix_index import matched_tokens
@@ -135,21 +133,45 @@ def considered(seen: LookedTuple | tuple[()]) -> tuple[Considered, ...]:
     return Looked(*seen).spelled_out() if seen else ()
 
 
-class Dispatch(msgspec.Struct, eq=False):
+class Dispatch:
     """One attempt to serve a request on one replica."""
 
-    decision: Decision
-    request: Request
-    pool: str
-    replica: str
-    """Base URL."""
-    attempt: int
-    """1 for the first."""
-    queue_us: Micros
-    sent_at: Micros
-    seen: LookedTuple | tuple[()]
-    ticket: Ticket
-    charge: Charge | None = None
+    __slots__ = (
+        "attempt",
+        "charge",
+        "decision",
+        "pool",
+        "queue_us",
+        "replica",
+        "request",
+        "seen",
+        "sent_at",
+        "ticket",
+    )
+
+    def __init__(
+        self,
+        decision: Decision,
+        request: Request,
+        pool: str,
+        replica: str,
+        attempt: int,
+        queue_us: Micros,
+        sent_at: Micros,
+        seen: LookedTuple | tuple[()],
+        ticket: Ticket,
+    ) -> None:
+        """``replica``: its base URL; ``attempt``: 1 for the first."""
+        self.decision = decision
+        self.request = request
+        self.pool = pool
+        self.replica = replica
+        self.attempt = attempt
+        self.queue_us = queue_us
+        self.sent_at = sent_at
+        self.seen = seen
+        self.ticket = ticket
+        self.charge: Charge | None = None
 
     @property
     def considered(self) -> tuple[Considered, ...]:

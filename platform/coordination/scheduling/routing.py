@@ -75,7 +75,8 @@ def _what_is_left(
         found = [instead, *(name for name in record.fallback if name != instead and name not in gone)]
     if not state.draining:
         return found
-    others = [arm.pool for arm in record.targets if arm.weight and arm.pool not in (*found, *gone)]
+    known = {*found, *gone}
+    others = [arm.pool for arm in record.targets if arm.weight and arm.pool not in known]
     return _open_to_new(state, [*found, *others] if found[0] in state.draining else found, trace)
 
 

@@ -70,7 +70,7 @@ class Switch:
                 held.popitem()
                 yield LIGHT
         parts: list[Any] = old.parts() if old is not None else []
-        del old
+        old = None
         within: list[object] = []
         for part in parts:
             within += part

@@ -13,7 +13,7 @@ from coordination.program.records import MILLION
 from coordination.scheduling import Dispatch, explain
 from coordination.simulator.loop import Simulation
 from coordination.simulator.replica import Replica
-from coordination.simulator.tally import Cell, Tally, Window, total_of
+from coordination.simulator.tally import COLUMNS, Cell, Tally, total_of
 from coordination.sketch import Sketch
 
 NANO = 1_000_000_000
@@ -234,9 +234,7 @@ def _spread(replicas: list[Replica]) -> dict[str, float]:
 def _timeline(tally: Tally) -> dict[str, Any]:
     """Columns, one entry for each window."""
     windows = tally.timeline.windows
-    columns: dict[str, list[Any]] = {
-        name: [getattr(window, name) for window in windows] for name in Window.__slots__ if name != "ttft_us"
-    }
+    columns: dict[str, list[Any]] = {name: [getattr(window, name) for window in windows] for name in COLUMNS}
     columns["ttft_mean"] = [
         round(window.ttft_us / window.firsts / MILLION, 6) if window.firsts else None for window in windows
     ]

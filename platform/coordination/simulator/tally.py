@@ -138,11 +138,14 @@ class Window:
     most_waiting: int = 0
 
     def merge(self, other: Window) -> None:
-        for name in ("arrived", "completed", "refused", "input_tokens", "computed_tokens"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("output_tokens", "ttft_us", "firsts"):
+        for name in (*SUMS, "ttft_us", "firsts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.most_waiting = max(self.most_waiting, other.most_waiting)
+
+
+SUMS: Final = ("arrived", "completed", "refused", "input_tokens", "computed_tokens", "output_tokens")
+COLUMNS: Final = (*SUMS, "firsts", "most_waiting")
+"""Of a window, what reports show as it is."""
 
 
 class Timeline:

@@ -15,6 +15,10 @@ import threading
 
 import uvloop
 
+import compiled
+
+compiled.stand_in()  # before any module that was compiled is imported
+
 from gateway.log import log
 from gateway.main import settle_down
 from gateway.tls import TlsUnusable

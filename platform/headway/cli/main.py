@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 
+import compiled
 from headway.cli import plain
 
 # name -> (module, what it is for). A module offers `command` (a function) or `app` (a typer.Typer).
@@ -42,6 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 SHORT = frozenset({"check", "test", "diff", "explain", "fmt", "schema", "build", "sign", "inspect", "verify"})
 """Commands that read, answer and end."""
+LASTING = frozenset({"gateway", "simulate"})
+"""Commands that live from the speed of a decision."""
 COMPLETION = "_HEADWAY_COMPLETE"
 """Set by a shell that asks what could come next."""
 
@@ -57,6 +60,8 @@ def main() -> None:
         return
     if words and words[0] in SHORT:
         gc.disable()  # nothing worth collecting before it ends; on a large policy a third of the time
+    if words and words[0] in LASTING and compiled.stand_in() == "outdated":
+        print("headway: sources changed since `make compiled`; running them interpreted", file=sys.stderr)
     module = COMMANDS[words[0]][0] if words and words[0] in COMMANDS else ""
     command = getattr(importlib.import_module(module), "command", None) if module else None
     if command is not None and COMPLETION not in os.environ:
@@ -67,5 +72,6 @@ def main() -> None:
 
 
 def print_version() -> None:
-    """The version of what is installed."""
-    print(f"headway {importlib.import_module('importlib.metadata').version('headway')}")
+    """The version of what is installed, and how its decisions run."""
+    version = importlib.import_module("importlib.metadata").version("headway")
+    print(f"headway {version} ({compiled.standing()})")
