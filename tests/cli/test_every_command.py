@@ -79,6 +79,7 @@ AT = "--at 2026-11-20T00:00:00Z"
 TIER = written("Tier/t", "spec: {band: 7}")
 UNTIDY = "{kind: Tier, apiVersion: headway/v1, metadata: {name: t}, spec: {band: 7}}"
 ASKED = written("Expectation/e", "spec: {given: {tenant: a, model: m}, expect: {verdict: admit}}")
+MISSPELT = "chekc"
 NOT_RUN: dict[str, Any] = {"code": 2, "silent": False}
 
 LINES = [
@@ -88,6 +89,8 @@ LINES = [
     Line("check {}/broken --format github", 1, r"^::error .*SPEC005"),
     Line("check {}/broken", 1, r"^error\[SPEC005\]"),
     Line("check -", stdin=TIER, says=r"REF106"),
+    Line("check -", says="^0 objects in 1 file$"),
+    Line(f"{MISSPELT} x", says="Did you mean 'check'", loads=TYPER, **NOT_RUN),
     Line("check - --strict", 1, r"REF106", stdin=TIER),
     Line("check {}/nowhere", says="no such file", **NOT_RUN),
     Line(f"check {QUICK} --at noon", says="--at noon", **NOT_RUN),
@@ -250,7 +253,7 @@ def test_every_command_answers_as_the_table_says(runs, line):
 
 
 def test_the_table_leaves_no_command_out():
-    assert {line.words.split()[0] for line in LINES} | NEED_MORE == set(COMMANDS)
+    assert {line.words.split()[0] for line in LINES} | NEED_MORE == {*COMMANDS, MISSPELT}
 
 
 def test_each_offline_command_is_seen_to_succeed_and_to_be_unable_to_run():

@@ -49,7 +49,7 @@ def _lines(difference: Difference, colour: bool) -> Iterator[str]:
     if difference.guarantees is None:
         yield "guarantees: one side has errors, so nothing can be promised"
     elif difference.guarantees:
-        yield "guarantees, when everybody asks for everything at once:"
+        yield "guarantees, when everybody asks for everything at once, each in its default tier:"
         for name, (before, after) in list(difference.guarantees.items())[:MOST]:
             yield f"  {name}: {_guarantee(before)} -> {_guarantee(after)}"
         if len(difference.guarantees) > MOST:

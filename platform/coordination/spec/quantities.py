@@ -133,11 +133,12 @@ def read_ppm(value: Plain, least: int, most: int) -> int:
     if unit not in ("", "%"):
         raise SPEC007_unit.wrong(text_of(value), "a plain number or %", "10%")
     exact = number * (10_000 if unit else MILLION)
+    write = write_percent if unit else write_ppm
     if exact < least:
-        raise SPEC008_out_of_range.below(text_of(value), write_ppm(least))
+        raise SPEC008_out_of_range.below(text_of(value), write(least))
     if exact > most:
-        raise SPEC008_out_of_range.above(text_of(value), write_ppm(most))
-    return whole(exact, value, least, most, "0.000001")
+        raise SPEC008_out_of_range.above(text_of(value), write(most))
+    return whole(exact, value, least, most, write(1))
 
 
 def read_money(value: Plain) -> Money:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -41,6 +43,8 @@ MOST_DOCUMENTS = 200_000
 MOST_IN_A_FILE = 1_000
 """Problems; what follows in the file is then not read."""
 NAME, TENANT_NAME = Name(), Name(path=True)
+NAMED = re.compile(r"""\bname["']?\s{0,9}:\s{0,9}["']?([a-z0-9][a-z0-9./-]{0,599})""")
+"""A name as documents give it, in YAML or JSON."""
 ENVELOPE = {
     "apiVersion": "Which language it is written in: headway/v1.",
     "kind": "What it describes.",
@@ -130,6 +134,7 @@ def _yaml_drafts(name: str, text: str, reading: _Reading) -> Iterator[Draft | No
             tree: Any = yaml_text.compose(stretch, slips)
         except Broken as broken:
             slips.append(broken.slip)
+            reading.broken.update(_seem_named(stretch))
             tree = yaml_text.NOTHING
         _report_slips(slips, positions, reading)
         blank = tree is None or isinstance(tree, yaml_text.Nothing)
@@ -149,6 +154,7 @@ def _json_drafts(file: SourceFile, text: str, reading: _Reading) -> Iterator[Dra
             yield Draft(item.tree, Positions(file.name, item.text, item.line, item.column, is_json=True))
     except Broken as broken:
         slips.append(broken.slip)
+        reading.broken.update(_seem_named(text))
     _report_slips(slips, Positions(file.name, text), reading)
 
 
@@ -178,8 +184,18 @@ def _document(draft: Draft, reading: _Reading) -> None:
         return
     ref = _named(tree)
     if ref is not None:
-        reading.broken.add(ref)
-    _report(found, draft, ref, reading)
+        reading.broken.update([ref] if ref.kind in KINDS else _of_any_kind(ref.name))
+    _report(found, draft, ref if ref is not None and ref.kind else None, reading)
+
+
+def _of_any_kind(name: str) -> Iterator[ObjectRef]:
+    return (ObjectRef(kind, name) for kind in KINDS)
+
+
+def _seem_named(text: str) -> Iterator[ObjectRef]:
+    """What a text that makes no sense may well define: what is said of its mistake is enough."""
+    for match in islice(NAMED.finditer(text), MOST_FINDINGS):
+        yield from _of_any_kind(match[1])
 
 
 def _envelope(tree: dict[str, Plain], found: list[Finding]) -> None:
@@ -216,10 +232,10 @@ def _metadata(tree: dict[str, Plain], kind: Plain, found: list[Finding]) -> Any:
 
 
 def _named(tree: dict[str, Plain]) -> ObjectRef | None:
-    """The object a tree means, however wrong the rest of it is."""
+    """The object a tree means, however wrong the rest of it is; its kind may be none of ours."""
     kind, metadata = tree.get("kind"), tree.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    return ObjectRef(kind, name) if isinstance(kind, str) and isinstance(name, str) else None
+    return ObjectRef(kind if isinstance(kind, str) else "", name) if isinstance(name, str) else None
 
 
 def _report(found: list[Finding], draft: Draft, ref: ObjectRef | None, reading: _Reading) -> None:

@@ -62,13 +62,18 @@ def command(
     except CouldNotRun as problem:
         print(f"headway check: {problem}", file=sys.stderr)
         raise SystemExit(COULD_NOT_RUN) from None
-    with working(f"checking {len(files)} files"):
+    with working(f"checking {counted(len(files), 'file')}"):
         policy_set, diagnostics = diagnose(files, instant)
     ok = is_ok(diagnostics, strict=strict)
     print(rendered(output, diagnostics, policy_set, ok=ok), end="")
     if output is OutputFormat.text and not diagnostics:
-        print(f"{len(policy_set.documents)} objects in {len(files)} files")
+        print(f"{counted(len(policy_set.documents), 'object')} in {counted(len(files), 'file')}")
     raise SystemExit(0 if ok else 1)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def diagnose(files: list[SourceFile], instant: int) -> tuple[PolicySet, list[Diagnostic]]:
@@ -90,8 +95,10 @@ def mended(path: str, files: list[SourceFile], instant: int) -> list[SourceFile]
             except OSError as error:
                 raise CouldNotRun(f"{file.name}: {(error.strerror or str(error)).lower()}") from None
     if outcome.applied:
-        problems = "1 problem" if outcome.applied == 1 else f"{outcome.applied} problems"
-        print(f"mended {problems} in {', '.join(sorted(outcome.changed))}", file=sys.stderr)
+        print(
+            f"mended {counted(outcome.applied, 'problem')} in {', '.join(sorted(outcome.changed))}",
+            file=sys.stderr,
+        )
     return outcome.files
 
 

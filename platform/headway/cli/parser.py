@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperGroup
 
+from coordination.diagnostics import Nearest
 from headway.cli.main import COMMANDS, print_version
 from headway.cli.words import Argument, Option
 
@@ -39,6 +40,13 @@ class LazyCommands(TyperGroup):
         found: Any = typer.main.get_command(app)
         found.name = cmd_name
         return found
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Click does, but for a word that is nearly a command."""
+        near = Nearest(COMMANDS).to(args[0]) if args[0] not in COMMANDS else None
+        if near is not None and not ctx.resilient_parsing:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from coordination.compiler import check
 from coordination.diagnostics import Location
 from coordination.spec import SourceFile, read
 from coordination.spec.source import json_text, yaml_text
 from coordination.spec.source.marks import Slip
-from tests.support.policies import quickstart_files
+from tests.support.policies import NEW_YEAR_2026, quickstart_files
 
 TENANT = """\
 apiVersion: headway/v1
@@ -161,6 +162,24 @@ def test_every_part_of_a_json_document_has_its_place(layout: dict[str, Any]):
 def test_positions_are_found_only_when_they_are_asked_for():
     policy_set, _ = read(quickstart_files())
     assert not any("marks" in document.positions.__dict__ for document in policy_set.documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "tenants"),
+    [
+        ("t.yaml", TENANT.replace("kind: Tenant", "kind: tenant") % "a"),
+        ("t.yaml", TENANT.replace("kind: Tenant", "kind: Customer") % "a"),
+        ("t.yaml", TENANT.replace("kind: Tenant", "") % "a"),
+        ("t.yaml", (TENANT % "a").replace("kind: Tenant", "kind: [Tenant")),
+        ("t.json", '[{"kind": "Tenant", "metadata": {"name" : "a"}, "spec": {]'),
+    ],
+)
+def test_what_refers_to_an_object_that_makes_no_sense_is_not_called_wrong_too(name, tenants):
+    """One mistake is told once: the references are looked at when the object can be read."""
+    quota = "apiVersion: headway/v1\nkind: Quota\nmetadata: {name: a}\nspec: {tenant: a}\n"
+    policy_set, diagnostics = read([SourceFile(name, tenants.encode()), SourceFile("q.yaml", quota.encode())])
+    assert [(d.code, d.location and d.location.file) for d in diagnostics] == [(diagnostics[0].code, name)]
+    assert [d.code for d in check(policy_set, NEW_YEAR_2026)] == []
 
 
 def test_what_cannot_be_read_is_remembered_by_name():

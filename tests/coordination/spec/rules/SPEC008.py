@@ -20,11 +20,13 @@ CASES = [
     Case("too large", TIER % "1001", (("4:14", "the most allowed is 1,000"),)),
     Case("negative", TIER % "-1", (("4:14", "the least allowed is 0"),)),
     Case("half a band", TIER % "1.5", (("4:14", "finer than 1"),)),
-    Case("more than all of it", POOL % (URLS, "1M tokens/min", "101%"), (("9:15", "the most allowed is 1"),)),
+    Case(
+        "more than all of it", POOL % (URLS, "1M tokens/min", "101%"), (("9:15", "the most allowed is 100%"),)
+    ),
     Case(
         "finer than a millionth",
         POOL % (URLS, "1M tokens/min", "1.00001%"),
-        (("9:15", "finer than 0.000001"),),
+        (("9:15", "finer than 0.0001%"),),
     ),
     Case("a capacity of nothing", POOL % (URLS, "0 tokens/min", "1%"), (("8:21", "the least allowed is 1"),)),
     Case("beyond 2^53", POOL % (URLS, "99999T tokens/min", "1%"), (("8:21", "too large"),)),
