@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, TraceError, TraceRequest
+from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, TraceError, TraceRequest, told
 
 _Tokens = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
 _Id = Annotated[int, msgspec.Meta(ge=0)]
@@ -32,7 +32,7 @@ def parse(file: str, number: int, text: str) -> TraceRequest:
     try:
         line = _decoder.decode(text)
     except msgspec.DecodeError as problem:
-        raise TraceError(file, number, str(problem)) from problem
+        raise TraceError(file, number, told(problem)) from problem
     expected = -(-line.input_length // BLOCK_TOKENS)
     if len(line.hash_ids) != expected:
         raise TraceError(

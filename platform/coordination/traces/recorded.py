@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, Sender, TraceError, TraceRequest
+from coordination.traces.records import BLOCK_TOKENS, MAX_TOKENS, Sender, TraceError, TraceRequest, told
 
 T = TypeVar("T")
 FORMAT: Final = "recording/1"
@@ -145,7 +145,7 @@ def _decoded(file: str, number: int, text: str, decoder: msgspec.json.Decoder[T]
     try:
         return decoder.decode(text)
     except msgspec.DecodeError as problem:
-        raise TraceError(file, number, str(problem)) from problem
+        raise TraceError(file, number, told(problem)) from problem
 
 
 _opening = msgspec.json.Decoder(Opening)

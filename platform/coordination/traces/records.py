@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 BLOCK_TOKENS = 512
@@ -52,3 +54,27 @@ class TraceError(Exception):
         self.file = file
         self.line = line
         self.message = message
+
+
+_WORDS: Final = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def told(problem: msgspec.DecodeError) -> str:
+    """What is wrong with a line of JSON, for whoever wrote the file: the field first, and no type's name."""
+    if not isinstance(problem, msgspec.ValidationError):
+        return f"not JSON: {_lowered(str(problem).removeprefix('JSON is malformed: '))}"
+    says, _, at = str(problem).partition(" - at `$")
+    for name, words in _WORDS.items():
+        says = says.replace(f"`{name}`", words)
+    at = at.rstrip("`").lstrip(".")
+    return f"{at}: {_lowered(says)}" if at else _lowered(says)
+
+
+def _lowered(says: str) -> str:
+    return says[:1].lower() + says[1:]

@@ -48,10 +48,15 @@ def test_an_azure_record_gives_arrival_and_lengths_and_no_blocks(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "line", "says"),
     [
-        pytest.param([GOOD, GOOD[:-3]], 2, "truncated", id="a record cut short"),
-        pytest.param([GOOD, "[]"], 2, "Expected `object`", id="a record of another shape"),
+        pytest.param([GOOD, GOOD[:-3]], 2, "not JSON: input data was truncated", id="a record cut short"),
+        pytest.param([GOOD, "[]"], 2, "expected an object, got a list", id="a record of another shape"),
         pytest.param([GOOD, '{"timestamp": 12}'], 2, "input_length", id="a missing member"),
-        pytest.param([GOOD.replace("600", '"600"')], 1, "Expected `int`", id="a number in quotes"),
+        pytest.param(
+            [GOOD.replace("600", '"600"')],
+            1,
+            "input_length: expected a whole number, got text",
+            id="a number in quotes",
+        ),
         pytest.param([GOOD.replace("600", "0")], 1, ">= 1", id="an empty prompt"),
         pytest.param([GOOD.replace("600", "99999999999")], 1, "<= 4194304", id="an absurd prompt"),
         pytest.param([GOOD.replace("[0, 7]", "[0]")], 1, "make 2 blocks", id="a block missing"),
