@@ -159,7 +159,7 @@ def test_a_served_request_is_explained_to_its_last_token(operator):
         "first byte 41000 us later",  # why not the next
         "route chat-priority, pool chat-a",
         "R6",
-        "18446744073709551616",
+        "18,446,744,073,709,551,616",
         "2.14 s",  # in the queue
         "acme-chat",
         "0.0004725 USD",  # charged

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from coordination.scheduling.figures import figure, named
 from coordination.spec.kinds.objective import TIMES, Bound, Length, Objective
 from telemetry.objectives import says
 
@@ -53,7 +54,8 @@ class Compared:
 class Rule:
     rule: str
     says: str
-    facts: list[tuple[str, Any]] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    """(what, how much), in words."""
 
 
 def course(document: Document) -> list[Step]:
@@ -157,8 +159,8 @@ def _held(one: object) -> Held | None:
     return Held(says(objective), kept or 0, given or 0)
 
 
-def _facts(step: Document) -> list[tuple[str, Any]]:
-    return [(str(name), value) for name, value in part(step, "facts").items()]
+def _facts(step: Document) -> list[tuple[str, str]]:
+    return [(named(str(name)), figure(str(name), value)) for name, value in part(step, "facts").items()]
 
 
 def part(document: Document, name: str) -> Document:

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from coordination.scheduling import figures
+
 register = template.Library()
 UNKNOWN = "–"
 SHORT = 12
@@ -127,9 +129,7 @@ def micros(value: int | None) -> str:
     """``850 µs``, ``12.4 ms``, ``1.25 s``."""
     if value is None:
         return UNKNOWN
-    if abs(value) < 1000:
-        return f"{value} µs"
-    return f"{value / 1000:.1f} ms" if abs(value) < 1_000_000 else f"{value / 1_000_000:.2f} s"
+    return figures.duration(value)
 
 
 @register.filter

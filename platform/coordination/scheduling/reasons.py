@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from coordination.scheduling.figures import figure
 from coordination.scheduling.values import Step
 
 
@@ -25,16 +26,23 @@ TraceLine = tuple[Any, ...]
 def render(line: TraceLine) -> Step:
     reason: Reason = line[0]
     facts = dict(zip(reason.names, line[1:], strict=True))
-    return Step(rule=reason.rule, says=reason.says.format(**facts), facts=facts)
+    read = {name: figure(name, value) for name, value in facts.items()}
+    return Step(rule=reason.rule, says=reason.says.format(**read), facts=facts)
 
 
 SEGMENT: Final = Reason("R1", "timeline segment pinned", ("start", "end"))
 NO_ROUTE: Final = Reason("R4", "no route matches", ("tenant", "tier", "model", "prompt_tokens"))
 ROUTE: Final = Reason("R4", "route {route}, pool {pool}", ("route", "pool", "point", "arms"))
-GIVEN_UP: Final = Reason(
+GIVEN_UP_ERRORS: Final = Reason(
     "R4",
-    "canary {canary} is given up ({why}: {figure} against {others}): pool {pool} instead",
-    ("canary", "why", "figure", "others", "pool"),
+    "canary {canary} is given up ({errors_ppm} of its requests failed, of others {others_ppm}): "
+    "pool {pool} instead",
+    ("canary", "errors_ppm", "others_ppm", "pool"),
+)
+GIVEN_UP_TIME: Final = Reason(
+    "R4",
+    "canary {canary} is given up (first token after {ttft_us}, of others {others_us}): pool {pool} instead",
+    ("canary", "ttft_us", "others_us", "pool"),
 )
 LANE_POOL: Final = Reason("R4", "route {route}, pool {pool}: where the reservation is", ("route", "pool"))
 CONTEXT: Final = Reason(
@@ -55,7 +63,7 @@ SPEND: Final = Reason(
 )
 SHORTFALL: Final = Reason(
     "R8",
-    "reservation {reservation}: conforming, but lost capacity leaves {left_ppm} ppm; overflow {overflow}",
+    "reservation {reservation}: conforming, but lost capacity leaves {left_ppm}; overflow {overflow}",
     ("reservation", "left_ppm", "wait_us", "overflow"),
 )
 RUN: Final = Reason(
@@ -68,7 +76,7 @@ LOOP: Final = Reason(
     "{kind} under quota {quota}: the same last call {repeats} times in a row",
     ("kind", "quota", "repeats"),
 )
-SLOWED: Final = Reason("R7", "its run seems to go in a circle: waits {wait_us} us", ("wait_us",))
+SLOWED: Final = Reason("R7", "its run seems to go in a circle: waits {wait_us}", ("wait_us",))
 NO_LANE: Final = Reason("R8", "no reservation in force for this tenant, tier and pool", ("pool",))
 LANE: Final = Reason(
     "R8",
@@ -77,16 +85,16 @@ LANE: Final = Reason(
 )
 PROMISED: Final = Reason(
     "R8",
-    "reservation {reservation}: within what it promises, first byte in {objective_us} us",
+    "reservation {reservation}: within what it promises, first byte in {objective_us}",
     ("reservation", "objective_us", "slack_us"),
 )
 LANE_FULL: Final = Reason(
     "R8",
-    "reservation {reservation}: over its rate by {wait_us} us, overflow {overflow}",
+    "reservation {reservation}: over its rate by {wait_us}, overflow {overflow}",
     ("reservation", "wait_us", "overflow"),
 )
 LANE_LATER: Final = Reason(
-    "R8", "reservation {reservation}: conforms in {wait_us} us, waits in the lane", ("reservation", "wait_us")
+    "R8", "reservation {reservation}: conforms in {wait_us}, waits in the lane", ("reservation", "wait_us")
 )
 RESERVED_ONLY: Final = Reason("R8", "pool {pool} serves only what is reserved", ("pool",))
 LIMITS: Final = Reason("R9", "room in every limit on the path", ("meters", "remaining"))
@@ -133,13 +141,13 @@ RAMPED: Final = Reason(
 LIMITS_SKIPPED: Final = Reason("R8", "lane requests skip the rate limits", ())
 WAIT: Final = Reason(
     "R11",
-    "expected wait {wait_us} us of at most {most_us} us",
+    "expected wait {wait_us} of at most {most_us}",
     ("wait_us", "most_us", "cost_ahead", "share_ppm", "capacity"),
 )
 UNHEALTHY_POOL: Final = Reason("R11", "pool {pool} has no healthy replica", ("pool",))
 DRAINED: Final = Reason("R12", "pool {pool} takes nothing new: {why}", ("pool", "why"))
 MOVED_ON: Final = Reason(
-    "R12", "leaves pool {pool} after {queue_us} us, to be let in anew: {why}", ("pool", "why", "queue_us")
+    "R12", "leaves pool {pool} after {queue_us}, to be let in anew: {why}", ("pool", "why", "queue_us")
 )
 SPILL: Final = Reason("R12", "spill to pool {pool}", ("pool",))
 DOWNGRADE: Final = Reason("R12", "downgrade from {tier} to {to}", ("tier", "to"))
@@ -175,12 +183,12 @@ NO_MEMORY: Final = Reason(
 )
 HOME: Final = Reason(
     "R20",
-    "home {replica}: estimated first byte in {estimate_us} us",
+    "home {replica}: estimated first byte in {estimate_us}",
     ("replica", "estimate_us", "matched_blocks"),
 )
 MOVED: Final = Reason(
     "R20",
-    "taken from home {home}: {wait_us} us there against {cost_us} us here",
+    "taken from home {home}: {wait_us} there against {cost_us} here",
     ("home", "wait_us", "cost_us"),
 )
 OWED: Final = Reason(
@@ -190,7 +198,7 @@ OWED: Final = Reason(
 )
 SENT: Final = Reason(
     "R15",
-    "dispatched to {replica}, attempt {attempt}, after {queue_us} us",
+    "dispatched to {replica}, attempt {attempt}, after {queue_us}",
     ("replica", "attempt", "queue_us", "cost", "tag", "least_tag"),
 )
 FAILED: Final = Reason(
@@ -198,12 +206,12 @@ FAILED: Final = Reason(
 )
 HEDGED: Final = Reason(
     "R22",
-    "attempt {attempt} on {replica} beside attempt {slow}, which sent nothing for {silent_us} us",
+    "attempt {attempt} on {replica} beside attempt {slow}, which sent nothing for {silent_us}",
     ("attempt", "replica", "slow", "silent_us", "cost"),
 )
 NOT_HEDGED: Final = Reason(
     "R22",
-    "attempt {slow} sent nothing for {silent_us} us, no second one: {why}",
+    "attempt {slow} sent nothing for {silent_us}, no second one: {why}",
     ("slow", "silent_us", "why"),
 )
 LOST: Final = Reason(
@@ -213,7 +221,7 @@ LOST: Final = Reason(
 )
 MIRRORED: Final = Reason("R4", "a copy goes to {replica} of pool {pool}", ("pool", "replica"))
 NOT_MIRRORED: Final = Reason("R4", "no copy goes to pool {pool}: {why}", ("pool", "why"))
-EXPIRED: Final = Reason("R11", "waited {queue_us} us, as long as it may", ("queue_us",))
+EXPIRED: Final = Reason("R11", "waited {queue_us}, as long as it may", ("queue_us",))
 CANCELLED: Final = Reason("R6", "client left while waiting: full refund", ("queue_us",))
 SETTLED: Final = Reason(
     "R22",

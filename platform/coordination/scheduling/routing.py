@@ -71,7 +71,8 @@ def _what_is_left(
         instead = arm_instead(route, at, gone)
         verdict = trials.trials[pool].given_up if pool != instead else None
         if verdict is not None:
-            trace.append((reasons.GIVEN_UP, pool, verdict.why, verdict.figure, verdict.others, instead))
+            reason = reasons.GIVEN_UP_ERRORS if verdict.why == "errors" else reasons.GIVEN_UP_TIME
+            trace.append((reason, pool, verdict.figure, verdict.others, instead))
         found = [instead, *(name for name in record.fallback if name != instead and name not in gone)]
     if not state.draining:
         return found

@@ -164,7 +164,7 @@ def test_whoever_fell_to_it_goes_to_the_others_and_nobody_else_moves():
     assert 0.65 < moved.count("a") / len(moved) < 0.85
     decision = bench.ask(next(s for s in before if before[s] == "canary"))
     assert any(
-        step.says.startswith("canary canary is given up (errors: 1000000 against 0)")
+        step.says.startswith("canary canary is given up (100 % of its requests failed, of others 0 %)")
         for step in decision.steps
     )
 
