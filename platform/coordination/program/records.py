@@ -29,8 +29,13 @@ PlacementStrategy = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False, gc=False
+):
     """Base of every record: immutable, keyword-only, unknown fields refused.
+
+    Nothing below one leads back to it, so the collector has no business there (``gc``): a policy holds some
+    hundred thousand.
 
     A field that joins a record later has a default and is left out where it has it (``omit_defaults``): so a
     policy that does not use it keeps its bytes and its name, and a gateway that does not know it refuses.

@@ -1,6 +1,7 @@
 """What does a program say of one model, pool, tenant, request or instant? Objects that point at each other.
 
 Made by ``coordination.program.tables`` and ``.index`` from records; read only, and equal to none but itself.
+What stands for a record leads back to nothing, so the collector leaves it alone (``gc``).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from coordination.program.records import (
 from coordination.program.timeline import holds
 
 
-class Model(msgspec.Struct, frozen=True, eq=False):
+class Model(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     served_name: str
@@ -46,7 +47,7 @@ class Model(msgspec.Struct, frozen=True, eq=False):
         return uncached * self.uncached_ppm + cached * self.cached_ppm + output * self.output_ppm
 
 
-class Pool(msgspec.Struct, frozen=True, eq=False):
+class Pool(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     model: Model
@@ -78,7 +79,7 @@ class Pool(msgspec.Struct, frozen=True, eq=False):
         ) + output_per_minute * MILLION // (self.output_per_minute * count)
 
 
-class Tier(msgspec.Struct, frozen=True, eq=False):
+class Tier(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     service_tier: tuple[str, ...]
@@ -97,7 +98,7 @@ class Tier(msgspec.Struct, frozen=True, eq=False):
     """Times between tokens that some of them are about."""
 
 
-class Tenant(msgspec.Struct, frozen=True, eq=False):
+class Tenant(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     path: tuple[str, ...]
@@ -109,7 +110,7 @@ class Tenant(msgspec.Struct, frozen=True, eq=False):
     """Has children, so its own traffic is an implicit leaf beside them."""
 
 
-class Quota(msgspec.Struct, frozen=True, eq=False):
+class Quota(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     tenant: str
@@ -138,7 +139,7 @@ class Quota(msgspec.Struct, frozen=True, eq=False):
         return (bool(self.models), bool(self.tiers), -self.index)
 
 
-class Reservation(msgspec.Struct, frozen=True, eq=False):
+class Reservation(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A reservation on one pool. One that is divided over pools has one of these on each."""
 
     index: int
@@ -159,7 +160,7 @@ class Reservation(msgspec.Struct, frozen=True, eq=False):
     record: ReservationRecord
 
 
-class Route(msgspec.Struct, frozen=True, eq=False):
+class Route(msgspec.Struct, frozen=True, eq=False, gc=False):
     index: int
     name: str
     record: RouteRecord

@@ -163,12 +163,13 @@ def tenants_of(records: Sequence[TenantRecord]) -> dict[str, Tenant]:
         path = paths.get(above, ())
         paths[name] = (*path, name)
         inner.update(path)
+    entitled = {tiers: frozenset(tiers) for tiers in {r.tiers for r in records}}  # few lists of many tenants
     return {
         r.name: Tenant(
             index=i,
             name=r.name,
             path=paths[r.name],
-            tiers=frozenset(r.tiers),
+            tiers=entitled[r.tiers],
             default_tier=r.default_tier,
             zone=r.zone,
             inner=r.name in inner,

@@ -43,8 +43,11 @@ from coordination.spec.rules import (
 )
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every part of the language that is a mapping with fixed fields."""
+class Block(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of every part of the language that is a mapping with fixed fields.
+
+    Values are trees, and the collector need not look for circles in them (``gc``).
+    """
 
     @classmethod
     def review(cls, values: dict[str, Any], path: Path, found: list[Finding]) -> None:
