@@ -81,7 +81,7 @@ def document(request: str, *, refused: bool) -> dict[str, object]:
             if n == 1
             else "unhealthy"
             if n == 4
-            else f"first byte {41_000 * (n - 1)} us later",
+            else f"first byte {41.0 * (n - 1)} ms later",
         }
         for n in (1, 2, 3, 4)
     ]

@@ -156,10 +156,10 @@ def test_a_served_request_is_explained_to_its_last_token(operator):
     html = explained(operator, SERVED)
     for said in (
         "http://10.0.0.1:8000",  # the one chosen
-        "first byte 41000 us later",  # why not the next
+        "first byte 41.0 ms later",  # why not the next
         "route chat-priority, pool chat-a",
         "R6",
-        "18,446,744,073,709,551,616",
+        "point 50 % · arms 100 %",
         "2.14 s",  # in the queue
         "acme-chat",
         "0.0004725 USD",  # charged

@@ -334,8 +334,8 @@ def _reserve(state: State, place: Place, ticket: Ticket, now: Micros) -> str | N
             continue
         ticket.lane, ticket.reservation = buckets, reservation
         decision.reservation = "used"
-        left = buckets.input.remaining(now), buckets.output.remaining(now)
-        trace.append((reasons.LANE, reservation.name, *left))
+        left, left_out = buckets.input.remaining(now), buckets.output.remaining(now)
+        trace.append((reasons.LANE, reservation.name, left // MILLION, left_out // MILLION))
         if reservation.ttft:
             promise(state, pool, reservation, buckets, burnt, decision, now)
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coordination.scheduling.decisions import Considered, Decision, Dispatch
+from coordination.scheduling.figures import duration
 from coordination.scheduling.values import Step
 
 
@@ -84,7 +85,7 @@ def _rejected(one: Considered, chosen: Considered | None) -> str:
         return "busy longer than release_after allows: the request was taken from its home"
     gap = one.load_us + one.prefill_us - chosen.load_us - chosen.prefill_us
     if gap > 0:
-        return f"first byte {gap} us later"
+        return f"first byte {duration(gap)} later"
     if one.matched_blocks < chosen.matched_blocks:
         fewer = chosen.matched_blocks - one.matched_blocks
         return f"holds {fewer} blocks fewer; the wait is within release_after"

@@ -11,6 +11,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANTS: Final = frozenset({"start", "end", "expires"})
 COSTS: Final = frozenset({"cost", "cost_ahead"})
 """Fairness cost, in millionths of an uncached input token (R5)."""
+SHARES: Final = frozenset({"point", "arms"})
+"""Where a request falls among the arms of a route, and where each ends: of 2**64 (R4)."""
 ENDINGS: Final = ("_us", "_ppm", "_nano")
 
 
@@ -49,6 +51,8 @@ def figure(name: str, value: Any) -> str:
         return f"{value / 1000 / MILLION:.9f}".rstrip("0").rstrip(".")
     if name in INSTANTS:
         return f"{EPOCH + timedelta(microseconds=value):%-d %b %Y, %H:%M:%S} UTC"
+    if name in SHARES:
+        return f"{100 * value / 2**64:.4g} %"
     if name in COSTS:
         return f"{value // MILLION:,} tokens"
     return f"{value:,}"

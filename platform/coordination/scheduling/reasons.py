@@ -81,7 +81,7 @@ NO_LANE: Final = Reason("R8", "no reservation in force for this tenant, tier and
 LANE: Final = Reason(
     "R8",
     "reservation {reservation}: conforming, goes by the lane",
-    ("reservation", "input_left_ppm", "output_left_ppm"),
+    ("reservation", "input_left", "output_left"),
 )
 PROMISED: Final = Reason(
     "R8",

@@ -44,6 +44,7 @@ def test_a_part_has_no_digit_that_says_nothing(part, reads):
         ("expires", 1_764_236_105_000_000, "27 Nov 2025, 09:35:05 UTC"),
         ("cost", 1_234_567_890, "1,234 tokens"),
         ("remaining", [1000, 20], "1,000, 20"),
+        ("arms", (2**63, 2**64), "50 %, 100 %"),
         ("quota", "gold", "gold"),
         ("streamed", True, "True"),
     ],
