@@ -123,6 +123,8 @@ def test_short_commands_are_commands():
         ("headway che", {"check"}),
         ("headway check --form", {"--format"}),
         ("headway check --format ", {"text", "json", "sarif", "github"}),
+        ("headway schema T", {"Tenant", "Tier"}),
+        ("headway explain CAP20", {"CAP201", "CAP209"}),
     ],
 )
 def test_completion_offers_what_could_come_next(typed, offered):

@@ -20,15 +20,28 @@ PAGES = (
 CODE = re.compile(r"[A-Z]+[0-9]+")
 
 
+def codes_of(folder: Path | None) -> list[str]:
+    """Every code with a page; none where there are no pages."""
+    return sorted(page.stem for page in folder.glob("*.md") if CODE.fullmatch(page.stem)) if folder else []
+
+
+def pages() -> Path | None:
+    """The folder of the pages, if they are installed."""
+    return next((folder for folder in PAGES if folder.is_dir()), None)
+
+
 def command(
-    code: Annotated[str, Argument(help="A code such as CAP201; without one, all are listed.")] = "",
+    code: Annotated[
+        str,
+        Argument(help="A code such as CAP201; without one, all are listed.", among=lambda: codes_of(pages())),
+    ] = "",
 ) -> None:
     """Explain a diagnostic's code: what is wrong, an example, and what to do. Exit 0, or 2 without a page."""
-    folder = next((pages for pages in PAGES if pages.is_dir()), None)
+    folder = pages()
     if folder is None:
         print("headway explain: the pages are not installed", file=sys.stderr)
         raise SystemExit(COULD_NOT_RUN)
-    codes = sorted(page.stem for page in folder.glob("*.md") if CODE.fullmatch(page.stem))
+    codes = codes_of(folder)
     wanted = code.strip().upper()
     if wanted and wanted not in codes:
         near = Nearest(codes).to(wanted)

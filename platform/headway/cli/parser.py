@@ -102,4 +102,18 @@ def _typed(hint: Any) -> Any:
     common = {"help": said.help, "metavar": said.metavar, "envvar": said.envvar}
     if isinstance(said, Option):
         return Annotated[kind, typer.Option(*said.spelled, min=said.min, max=said.max, **common)]
-    return Annotated[kind, typer.Argument(**common)] if isinstance(said, Argument) else hint
+    if not isinstance(said, Argument):
+        return hint
+    return Annotated[kind, typer.Argument(**common, autocompletion=_completing(said))]
+
+
+def _completing(said: Argument) -> Callable[[str], list[str]] | None:
+    """What a shell may offer in the place of a word that is one of a few."""
+    among = said.among
+    if among is None:
+        return None
+
+    def begin(incomplete: str) -> list[str]:
+        return [word for word in among() if word.startswith(incomplete)]
+
+    return begin

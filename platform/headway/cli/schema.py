@@ -16,7 +16,9 @@ from headway.cli.words import Argument, Option
 
 
 def command(
-    kind: Annotated[str | None, Argument(help="One kind, such as Tier; by default all.")] = None,
+    kind: Annotated[
+        str | None, Argument(help="One kind, such as Tier; by default all.", among=lambda: KINDS)
+    ] = None,
     folder: Annotated[Path | None, Option("--pages", help="Write the reference pages there instead.")] = None,
     examples: Annotated[
         str, Option(help="With --pages: a policy set to take the examples from.")

@@ -11,16 +11,27 @@ completion or a mistake has to be told. A command ends by ``raise SystemExit(cod
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 
 class Argument:
     """A word by its place."""
 
-    __slots__ = ("envvar", "help", "metavar")
+    __slots__ = ("among", "envvar", "help", "metavar")
 
-    def __init__(self, *, help: str, metavar: str | None = None, envvar: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        help: str,
+        metavar: str | None = None,
+        envvar: str | None = None,
+        among: Callable[[], Iterable[str]] | None = None,
+    ) -> None:
         self.help = help
         self.metavar = metavar
         self.envvar = envvar
+        self.among = among
+        """The words it can be, for a shell that completes it."""
 
 
 class Option(Argument):
