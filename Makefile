@@ -20,6 +20,7 @@ fmt: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev
+	@PYTHONPATH=platform $(BIN)/python -m compiled.build || true # it says why there is none
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: $(VENV)/.installed-dev

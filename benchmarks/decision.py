@@ -12,11 +12,9 @@ from __future__ import annotations
 import argparse
 import cProfile
 import gc
-import platform as machine
 import pstats
 import random
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from typing import TypeVar
 import orjson
 from msgspec.structs import replace
 
+from benchmarks.machine import banner
 from coordination.program.index import Program, load
 from coordination.scheduling import (
     Dispatch,
@@ -163,7 +162,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=BLOCKS)
     parser.add_argument("--profile", action="store_true")
     chosen = parser.parse_args()
-    print(f"python {sys.version.split()[0]}, {machine.processor() or machine.machine()}")
+    print(banner())
     print(f"{chosen.replicas} replicas, {chosen.tenants} tenants, prompts of {chosen.blocks} blocks")
     program = policy(chosen.tenants, chosen.replicas)
     for name, in_flight in (("open", chosen.replicas // 2), ("queued", chosen.replicas * 8)):

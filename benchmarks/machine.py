@@ -26,9 +26,15 @@ def banner() -> str:
             f"at        {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}",
             f"machine   {processor()}, {len(os.sched_getaffinity(0))} cores, {platform.platform()}",
             f"versions  Python {platform.python_version()} ({build()}) {versions}",
-            f"headway   rules, data path and simulator {compiled.standing()}",
+            f"headway   rules, data path and simulator {running()}",
         )
     )
+
+
+def running() -> str:
+    """What a benchmark's process and those it starts run of them."""
+    standing = compiled.standing()
+    return "interpreted (the sources changed since `make compiled`)" if standing == "outdated" else standing
 
 
 def build() -> str:

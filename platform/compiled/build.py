@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 PACKAGES: Final = {
     "coordination/capacity": "block_cache chain_lru steps",
     "coordination/scheduling": "*",
-    "coordination/simulator": "bounds loop promises replica share_lag tally workload",
+    "coordination/simulator": "bounds loop replica share_lag tally workload",
     "coordination/sketch": "histogram",
     "gateway": "accounts blocks books clock coordinator data_plane ended errors exchange explanations heads "
     "identifiers json_member limit_fields metrics racing recording rules sse",
@@ -38,9 +39,11 @@ def main() -> int:
     if standing() == "compiled":
         print(f"headway: the compiled twin in {TWIN} is up to date", file=sys.stderr)
         return 0
-    if shutil.which(os.environ.get("CC", "cc")) is None:
+    missing = lacking()
+    if missing:
         print(
-            "headway: no C compiler (cc) on PATH; Headway runs interpreted, at half the speed",
+            f"headway: no {missing}; install it and run `make compiled` again. "
+            "Until then Headway runs interpreted, at half the speed",
             file=sys.stderr,
         )
         return 1
@@ -48,6 +51,16 @@ def main() -> int:
     build(sources())
     print(f"headway: compiled into {TWIN}; HEADWAY_COMPILED=0 runs the sources", file=sys.stderr)
     return 0
+
+
+def lacking() -> str:
+    """What this machine must have to compile and has not; empty when nothing is missing."""
+    compiler = os.environ.get("CC", "cc").split()[0]
+    if shutil.which(compiler) is None:
+        return f"C compiler ({compiler}) on PATH, which a package like gcc brings"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "header files of Python (Python.h), which a package like python3-dev brings"
+    return ""
 
 
 def sources() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from coordination.simulator.workload import Client, Mix, from_trace
+from coordination.simulator import Client, Mix, from_trace
 from coordination.traces import read_trace
 from coordination.traces.recorded import Recorded
 from gateway import recording

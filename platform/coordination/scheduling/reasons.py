@@ -138,7 +138,6 @@ RAMPED: Final = Reason(
     "use of tier {tier} may be {limit} tokens a minute now: {remaining} left, {hold} needed",
     ("tier", "limit", "remaining", "hold"),
 )
-LIMITS_SKIPPED: Final = Reason("R8", "lane requests skip the rate limits", ())
 WAIT: Final = Reason(
     "R11",
     "expected wait {wait_us} of at most {most_us}",
@@ -180,11 +179,6 @@ NO_MEMORY: Final = Reason(
     "R18",
     "what waits for pool {pool} fills the memory for it; last of the heaviest leaf {leaf} in band {band}",
     ("pool", "band", "depth", "leaf"),
-)
-HOME: Final = Reason(
-    "R20",
-    "home {replica}: estimated first byte in {estimate_us}",
-    ("replica", "estimate_us", "matched_blocks"),
 )
 MOVED: Final = Reason(
     "R20",

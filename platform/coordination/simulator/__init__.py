@@ -2,12 +2,13 @@
 
 from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
-from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.loop import Simulation
 from coordination.simulator.made_of import MadeOfError, made_of
 from coordination.simulator.promises import Promise, carried_by, gates_of, objectives_of, verdict_of
 from coordination.simulator.report import report
+from coordination.simulator.settings import Client, Mix, Settings, even_mix
 from coordination.simulator.study import Study, simulate
-from coordination.simulator.workload import Arrival, Client, Mix, even_mix, from_trace
+from coordination.simulator.workload import Arrival, from_trace
 
 __all__ = [
     "Arrival",

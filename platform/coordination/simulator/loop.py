@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil
 from typing import Final
@@ -18,13 +17,14 @@ from typing import Final
 import xxhash
 
 from coordination import scheduling
-from coordination.capacity import PROFILES, Profile
+from coordination.capacity import PROFILES
 from coordination.program.index import Program
 from coordination.program.records import Micros
 from coordination.scheduling import Classified, Decision, Dispatch, Lost, Refusal, Request, Task, Usage
 from coordination.scheduling.prefix_index import TOKENS_PER_BLOCK
 from coordination.simulator.bounds import Bounds
 from coordination.simulator.replica import EngineLimits, Replica, Sequence
+from coordination.simulator.settings import Settings
 from coordination.simulator.tally import Tally
 from coordination.simulator.workload import Arrival
 from coordination.spec.kinds.objective import Length
@@ -35,19 +35,6 @@ TRIM: Final = 64
 """Deadlines that may be kept beyond those that still matter."""
 TELL_EVERY: Final = 500
 """Arrivals between two calls of ``progress``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a simulation depends on besides policy and arrivals."""
-
-    seed: int = 1
-    host_tokens: int = 0
-    """Tokens of KV cache each replica's host memory tier holds."""
-    start: Micros | None = None
-    """Instant of the first arrival; by default the start of the policy's timeline."""
-    profiles: tuple[tuple[str, Profile], ...] = ()
-    """(pool, what its replicas are), where it is not the profile the policy names."""
 
 
 class Flight:

@@ -17,10 +17,11 @@ from coordination.program.canonical import canonical_bytes
 from coordination.program.index import load
 from coordination.program.records import Micros, ProgramRecords
 from coordination.simulator.generator import generate, read_workload
-from coordination.simulator.loop import Settings, Simulation
+from coordination.simulator.loop import Simulation
 from coordination.simulator.promises import Promise, verdicts
 from coordination.simulator.report import report
-from coordination.simulator.workload import Arrival, Mix, from_trace
+from coordination.simulator.settings import Mix, Settings
+from coordination.simulator.workload import Arrival, from_trace
 from coordination.traces import read_trace
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 
 import msgspec
 import xxhash
 
-from coordination.program.index import Program
+from coordination.simulator.settings import Mix
 from coordination.traces import BLOCK_TOKENS, Sender, TraceRequest
 
 _hash: Callable[[bytes, int], int] = xxhash.xxh3_64_intdigest
@@ -42,33 +41,6 @@ class Arrival(msgspec.Struct):
     """Of an agent whose step it is."""
     deadline_us: int | None = None
     """Of its own, after its arrival."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A part of the traffic."""
-
-    tenant: str
-    service_tier: str | None = None
-    weight: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Mix:
-    """To whom the conversations of a trace belong, by weight, and which model they ask for."""
-
-    clients: tuple[Client, ...]
-    model: str
-
-    def __post_init__(self) -> None:
-        if not any(client.weight > 0 for client in self.clients):
-            raise ValueError("a mix needs a client of a weight above 0")
-
-
-def even_mix(program: Program, model: str | None = None) -> Mix:
-    """Every tenant alike, each in its default tier, asking for the first model the policy knows."""
-    served = model or next(iter(program.models.values())).served_name
-    return Mix(tuple(Client(name) for name in program.tenants), served)
 
 
 def from_trace(requests: Iterable[TraceRequest], mix: Mix, *, speed: float, seed: int) -> Iterator[Arrival]:

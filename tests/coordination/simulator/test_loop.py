@@ -16,8 +16,7 @@ from coordination import scheduling
 from coordination.capacity import PROFILES, prefill_floor
 from coordination.program.index import load
 from coordination.program.records import Timeouts
-from coordination.simulator import Simulation, report
-from coordination.simulator.loop import Settings
+from coordination.simulator import Settings, Simulation, report
 from coordination.simulator.promises import Promise, verdicts
 from coordination.simulator.tally import Tally
 from tests.coordination.simulator.policies import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordination.simulator.workload import Client, Mix, from_trace
+from coordination.simulator import Client, Mix, from_trace
 from coordination.traces import TraceError, inspect, read_trace
 from coordination.traces.recorded import Recorded, ids_of, line, opening
 
