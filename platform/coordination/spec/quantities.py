@@ -54,6 +54,8 @@ def number_and_rest(value: Plain, what: str) -> tuple[Decimal, str]:
     if isinstance(value, str):
         match = NUMBER.fullmatch(value.strip())
         if match:
+            if match[2][:1].isdigit() and match.end(1) == match.start(2):
+                raise SPEC008_out_of_range.too_long(value)
             return Decimal(match[1]), match[2].strip()
     raise SPEC006_wrong_type.expected(what, value)
 

@@ -21,6 +21,10 @@ def too_fine(written: str, grain: str) -> Misread:
     return Misread(RULE, f"{quoted(written)} is finer than {grain}, the smallest step of this field")
 
 
+def too_long(written: str) -> Misread:
+    return Misread(RULE, f"{quoted(written)} has more digits than a number here may have")
+
+
 def too_few(count: int, least: int, what: str) -> Misread:
     return Misread(RULE, f"{count or 'no'} {what}; at least {least} must be given")
 

@@ -29,6 +29,9 @@ CASES = [
         (("9:15", "finer than 0.0001%"),),
     ),
     Case("a capacity of nothing", POOL % (URLS, "0 tokens/min", "1%"), (("8:21", "the least allowed is 1"),)),
+    Case(
+        "more digits than a number has", POOL % (URLS, "9" * 25 + "k tokens/min", "1%"), (("8:21", "digits"),)
+    ),
     Case("beyond 2^53", POOL % (URLS, "99999T tokens/min", "1%"), (("8:21", "too large"),)),
     Case(
         "no tier",
