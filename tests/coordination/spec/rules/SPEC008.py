@@ -32,6 +32,7 @@ CASES = [
     Case(
         "more digits than a number has", POOL % (URLS, "9" * 25 + "k tokens/min", "1%"), (("8:21", "digits"),)
     ),
+    Case("a number beyond all sense", TIER % ("9" * 5000), (("4:14", "digits"),)),
     Case("beyond 2^53", POOL % (URLS, "99999T tokens/min", "1%"), (("8:21", "too large"),)),
     Case(
         "no tier",
