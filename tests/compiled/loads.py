@@ -35,7 +35,7 @@ from coordination.scheduling import (
 from coordination.scheduling.scorers import SCORERS
 from coordination.simulator import Arrival, Settings, Simulation, report
 from tests.support import stories
-from tests.support.programs import SECOND, a_policy
+from tests.support.programs import MINUTE, SECOND, a_policy
 from tests.support.virtual_fleet import VirtualFleet
 
 STRATEGIES = ("balanced", "cache_first", "latency_first", "spread", "round_robin", "least_outstanding")
@@ -153,12 +153,12 @@ def placed(seed: int, strategy: str) -> list[Any]:
     fleet = Crowded(_crowded(draw, strategy), seed=seed, output_of=lambda one: one.max_tokens or 9)
     urls = list(fleet.program.pools["p"].replicas)
     at = 0
-    for number in range(200):
+    for number in range(300):
         at += draw.choice([0, 500, 20_000, 200_000])
         conversation = draw.randint(1, 9)
         blocks = (1, *(conversation * 1_000 + depth for depth in range(draw.randint(0, 40))))
         fleet.request(
-            draw.choice(["a", "b", "c", "d"]),
+            draw.choice(["a", "b", "c", "c", "d"]),
             at=at,
             prompt=len(blocks) * 128 + 7,
             blocks=draw.choice([blocks, blocks, ()]),
@@ -211,7 +211,7 @@ def _crowded(draw: random.Random, strategy: str) -> Program:
         "scorers": {**drawn.scorers, "adapter": 2 * MILLION} if drawn.scorers else {},
         "sticky_for": drawn.sticky_for,
     }
-    canary = GuardRecord(errors_ppm=50_000, slower_ppm=500_000, over=10 * SECOND)
-    arms = ("p", 3), ("spare", 1)
+    canary = GuardRecord(errors_ppm=50_000, slower_ppm=500_000, over=MINUTE)
+    arms = ("p", 1), ("spare", 1)
     built.route("trial", *arms, rank=5, tenants=("c",), guards={"spare": canary}, **placing)
     return built.route("all", ("p", 1), ("spare", 0), mirrors={"spare": MILLION // 2}, **placing).load()
