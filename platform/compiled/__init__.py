@@ -72,7 +72,7 @@ def standing() -> Standing:
     if os.environ.get(SWITCH) == "0" or not (TWIN / MANIFEST).is_file():
         return "interpreted"
     made = _manifest()
-    return "compiled" if made["suffix"] == SUFFIX and made["sources"] == digest() else "outdated"
+    return "compiled" if made.get("suffix") == SUFFIX and made.get("sources") == digest() else "outdated"
 
 
 def digest() -> str:
@@ -89,6 +89,10 @@ def digest() -> str:
 
 
 def _manifest() -> Mapping[str, Any]:
-    """``modules``: names the twin has libraries for; ``sources``: what ``digest`` said of theirs."""
-    read: Mapping[str, Any] = json.loads((TWIN / MANIFEST).read_bytes())
-    return read
+    """``modules``: names the twin has libraries for; ``sources``: what ``digest`` said of theirs. Empty when
+    it cannot be read: what only makes things faster keeps nothing from starting."""
+    try:
+        read = json.loads((TWIN / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -125,6 +125,13 @@ def test_what_was_compiled_for_another_interpreter_or_machine_is_outdated(fresh)
     assert finders(fresh) == []
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"modules": []}'])
+def test_a_manifest_that_says_nothing_keeps_nothing_from_starting(fresh, text):
+    (fresh.TWIN / fresh.MANIFEST).write_text(text)
+    assert fresh.stand_in() == "outdated"
+    assert finders(fresh) == []
+
+
 # Making it
 
 
