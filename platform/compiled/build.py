@@ -23,12 +23,15 @@ PACKAGES: Final = {
     "coordination/scheduling": "*",
     "coordination/simulator": "bounds loop replica share_lag tally workload",
     "coordination/sketch": "histogram",
-    "gateway": "accounts blocks books clock coordinator data_plane ended errors exchange explanations heads "
-    "identifiers json_member limit_fields metrics racing recording rules sse",
+    "gateway": "accounts blocks books clock coordinator data_plane ended errors exchange "
+    "explanations genai heads identifiers json_member limit_fields metrics mirrors prompt racing recording "
+    "rules sse telling trials",
     "gateway/downstream": "connection heads listener reader request strictness",
+    "gateway/endpoints": "responses table texts",
     "gateway/telemetry": "meter",
     "gateway/upstream": "answers connection pool",
-    "gateway/wal": "journal",
+    "gateway/wal": "journal segments",
+    "gateway/workers": "desk remote",
 }
 """Folder -> modules: what every request passes through, and nothing that only starts, reads or reports."""
 STRUCTS: Final = ("coordination/scheduling/values.py",)

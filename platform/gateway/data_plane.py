@@ -9,7 +9,7 @@ import orjson
 
 from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
-from coordination.program.records import Timeouts
+from coordination.program.resolved import Route
 from coordination.scheduling import Decision, Dispatch, Refusal
 from coordination.scheduling.values import NO_TRAITS, Request, Traits
 from gateway.accounts import Accounts, NoAccounts
@@ -40,8 +40,6 @@ SWEEP_SECONDS = 0.1
 REMEMBERED_KEYS = 10_000
 SESSION_LIMIT = 256
 """Characters of a client's own names that are kept."""
-DEFAULT_TIMEOUTS = Timeouts(first_byte=60_000_000, total=600_000_000)
-"""For a request whose route left the policy while it waited."""
 
 
 class DataPlane:
@@ -136,9 +134,9 @@ class DataPlane:
 
     # -- what exchanges ask --------------------------------------------------------------------
 
-    def timeouts(self, route: str | None) -> Timeouts:
-        found = self.coordinator.program.routes.get(route or "")
-        return found.record.timeouts if found is not None else DEFAULT_TIMEOUTS
+    def route(self, name: str | None) -> Route | None:
+        """``None``: it has left the policy while a request waited."""
+        return self.coordinator.program.routes.get(name or "")
 
     def tier_name(self, tier: str) -> str:
         """What clients call a tier: the first ``service_tier`` it answers to."""

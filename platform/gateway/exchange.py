@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from coordination.program.records import Timeouts
+from coordination.program.resolved import Route
 from coordination.scheduling import Decision, Dispatch, Lost
 from coordination.scheduling.attainment import Gaps
 from coordination.scheduling.values import Request, Usage
@@ -41,6 +43,9 @@ ANSWER_LIMIT = 32 * 1024 * 1024
 PROGRESS_TOKENS = 256
 CLIENT_CLOSED = 499
 """What the log of a request shows whose client left; nobody receives it."""
+
+DEFAULT_TIMEOUTS = Timeouts(first_byte=60_000_000, total=600_000_000)
+"""For a request whose route left the policy while it waited."""
 
 TIMED_OUT = Problem("upstream_timeout", "The model did not answer in time.")
 FAILED = Problem("upstream_failed", "The model stopped answering.")
@@ -139,13 +144,14 @@ class Exchange:
         serving = plane.coordinator.program.pools.get(dispatch.pool)
         if serving is not None and serving.model.name != self.request.model:
             self._rename(serving.model.served_name)
-        timeouts = plane.timeouts(dispatch.decision.route)
+        route = plane.route(dispatch.decision.route)
+        timeouts = DEFAULT_TIMEOUTS if route is None else route.record.timeouts
         total_at = self._total_at = self._total_at or now + timeouts.total
         first_byte_at = now + timeouts.first_byte
         self.deadline = first_byte_at if first_byte_at < total_at else total_at
         plane.live.add(self)
-        if dispatch.ticket.route.steered:
-            self._steer(dispatch)
+        if route is not None and route.steered:
+            self._steer(dispatch, route)
         kept = plane.replicas.pool(dispatch.replica).take()
         if kept is not None:
             self._send(kept, now)
@@ -331,8 +337,9 @@ class Exchange:
         explanation.sent = sent
         explanation.dispatches.remove(dispatch)
         explanation.dispatches.append(dispatch)
-        first_byte = plane.timeouts(dispatch.decision.route).first_byte
-        self.deadline = min(dispatch.sent_at + first_byte, self._total_at)
+        route = plane.route(dispatch.decision.route)
+        timeouts = DEFAULT_TIMEOUTS if route is None else route.record.timeouts
+        self.deadline = min(dispatch.sent_at + timeouts.first_byte, self._total_at)
         plane.live.add(self)
 
     def connected(self, upstream: ReplicaConnection) -> None:
@@ -349,12 +356,13 @@ class Exchange:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _steer(self, dispatch: Dispatch) -> None:
+    def _steer(self, dispatch: Dispatch, route: Route) -> None:
         """What the route does beside sending it. Only an answer whose first byte comes as soon as the prompt
         is read says by its silence that a replica is slow."""
-        self._on_trial = bool(dispatch.ticket.route.trials)
-        if dispatch.attempt == 1 and dispatch.ticket.route.mirrors:
-            self.plane.mirrors.copy_of(dispatch, self._endpoint.path, self._body)
+        self._on_trial = bool(route.trials)
+        if dispatch.attempt == 1 and route.mirrors:
+            timeouts = route.record.timeouts
+            self.plane.mirrors.copy_of(dispatch, self._endpoint.path, self._body, timeouts)
         if self._asked.stream or not self._endpoint.generates:
             after = self.plane.coordinator.watch(dispatch)
             if after is not None:

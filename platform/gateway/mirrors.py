@@ -38,9 +38,9 @@ class Mirrors:
         self._loop = asyncio.get_running_loop()
         self._closed = False
 
-    def copy_of(self, dispatch: Dispatch, path: bytes, body: bytes) -> None:
+    def copy_of(self, dispatch: Dispatch, path: bytes, body: bytes, timeouts: Timeouts) -> None:
         """A request is about to be sent: once it is, send the copies its route wants."""
-        self._loop.call_soon(self._send, dispatch, path, body)
+        self._loop.call_soon(self._send, dispatch, path, body, timeouts)
 
     def close(self) -> None:
         """Nobody waits for copies, a stopping gateway least of all."""
@@ -55,10 +55,9 @@ class Mirrors:
             histogram = self.first_bytes[key] = Histogram(BOUNDS_US)
         histogram.extend((micros,))
 
-    def _send(self, dispatch: Dispatch, path: bytes, body: bytes) -> None:
+    def _send(self, dispatch: Dispatch, path: bytes, body: bytes, timeouts: Timeouts) -> None:
         if self._closed:
             return
-        timeouts = dispatch.ticket.route.record.timeouts
         request_id = dispatch.request.request_id
         for copy in self.coordinator.mirror(dispatch):
             generic = self.coordinator.program.pools[copy.pool].generic

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 import xxhash
 
@@ -42,22 +41,44 @@ class Prompt(NamedTuple):
     """Of a request with several prompts the longest one's; it alone must fit into the context."""
 
 
-class ModelRequest(msgspec.Struct, frozen=True, eq=False):
+class ModelRequest:
     """A request to a model as far as the gateway reads it."""
 
-    body: dict[str, Any]
-    """The client's object, decoded; encoded again for the engine, so that both read the same."""
-    model: str
-    service_tier: str | None
-    stream: bool
-    wants_usage: bool
-    """The client itself asked for ``stream_options.include_usage``."""
-    max_tokens: int | None
-    """Over all choices asked for."""
-    answers: int
-    """How many are made; each prompt is answered as often as ``n`` says."""
-    cache_key: str | None
-    """What the client calls the conversation: ``prompt_cache_key``, else ``previous_response_id``."""
+    __slots__ = (
+        "answers",
+        "body",
+        "cache_key",
+        "max_tokens",
+        "model",
+        "service_tier",
+        "stream",
+        "wants_usage",
+    )
+
+    def __init__(
+        self,
+        body: dict[str, Any],
+        model: str,
+        service_tier: str | None,
+        stream: bool,
+        wants_usage: bool,
+        max_tokens: int | None,
+        answers: int,
+        cache_key: str | None,
+    ) -> None:
+        self.body = body
+        """The client's object, decoded; encoded again for the engine, so that both read the same."""
+        self.model = model
+        self.service_tier = service_tier
+        self.stream = stream
+        self.wants_usage = wants_usage
+        """The client itself asked for ``stream_options.include_usage``."""
+        self.max_tokens = max_tokens
+        """Over all choices asked for."""
+        self.answers = answers
+        """How many are made; each prompt is answered as often as ``n`` says."""
+        self.cache_key = cache_key
+        """What the client calls the conversation: ``prompt_cache_key``, else ``previous_response_id``."""
 
 
 def read_object(body: bytes) -> dict[str, Any] | Problem:
@@ -112,7 +133,7 @@ def read_members(data: dict[str, Any], *limits: str, prompts: int = 1) -> ModelR
             return wrong("prompt_cache_key", "must be a string")
         wants_usage = bool(options and options.get("include_usage"))
         choices = get("n")
-    limit = None if limits else 0
+    limit: Any = None if limits else 0  # a client may have written anything
     for name in limits:
         limit = get(name)
         if limit is not None:

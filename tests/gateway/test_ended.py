@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.program.index import Program
-from coordination.scheduling.values import Usage
+from coordination.program.records import ReservationRecord
+from coordination.program.resolved import Reservation
+from coordination.scheduling import Decision, Dispatch
+from coordination.scheduling.promises import Envelope, Kept, Promise
+from coordination.scheduling.reservations import LaneBuckets
+from coordination.scheduling.values import Charge, Request, Usage
 from gateway import metrics
 from gateway.ended import Histogram
 from gateway.errors import Problem
@@ -20,6 +25,9 @@ from gateway.explanations import Explanation
 from gateway.metrics import Metrics
 
 PROMISES_NOTHING = cast(Program, SimpleNamespace(tiers={}))
+RECORD = cast(ReservationRecord, SimpleNamespace(enforcement_window=60_000_000))
+RESERVED = Reservation(0, "r", "r", "a", "p", "high", 1, 1, 0, (), RECORD)
+ENVELOPE = Envelope(LaneBuckets(RESERVED, 0), 0)
 PROBLEMS = [None, None, Problem("rate_limit_exceeded", "Later."), Problem("upstream_failed", "Broken.")]
 
 
@@ -50,22 +58,26 @@ def explanations(draw):
     one.finished = arrived + draw(st.integers(0, 10**7))
     if draw(st.booleans()):
         honoured = draw(st.sampled_from([None, True, False]))
-        one.decision = SimpleNamespace(  # type: ignore[assignment]
-            tier=draw(st.sampled_from(["high", "low"])),
-            pool="p",
-            reservation=draw(st.sampled_from(["none", "used", "spilled"])),
-            request=SimpleNamespace(model=one.model),
-            promise=draw(st.sampled_from([None, SimpleNamespace(honoured=honoured)])),
+        tier, lane = (
+            draw(st.sampled_from(["high", "low"])),
+            draw(st.sampled_from(["none", "used", "spilled"])),
         )
+        request = Request("req_1", one.tenant or "", one.model, tier, False, 1, 1, [], arrived, "req_1")
+        one.decision = decision = Decision(
+            request, "admit", None, "", None, None, "p", tier, tier, lane, 0, (0, 0, 0), []
+        )
+        if draw(st.booleans()):
+            decision.promise = Promise(Kept(), ENVELOPE, (0, 0), arrived, arrived)
+            decision.promise.honoured = honoured
         for _ in range(draw(st.integers(0, 2))):
             replica = draw(st.sampled_from(["http://one", "http://two"]))
-            queued = SimpleNamespace(replica=replica, queue_us=draw(st.integers(0, 1000)))
-            one.dispatches.append(queued)  # type: ignore[arg-type]
+            queued = draw(st.integers(0, 1000))
+            one.dispatches.append(Dispatch(decision, request, "p", replica, 1, queued, 0, (), None))
     if one.dispatches and draw(st.booleans()):
         one.first_byte = draw(st.integers(arrived, one.finished))
         tokens = st.integers(0, 3)
         used = Usage(draw(tokens), draw(tokens), draw(tokens), draw(tokens), draw(tokens))
-        one.charge = SimpleNamespace(usage=used)  # type: ignore[assignment]
+        one.charge = Charge("req_1", 1, used, 0, None, 0, "high", 0)
     return one
 
 

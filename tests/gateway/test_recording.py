@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 import pytest
 
@@ -84,22 +86,20 @@ async def test_a_restart_goes_on_after_the_last_whole_line(tmp_path):
     assert len(list(read_trace(file))) == 2
 
 
-async def test_a_full_day_and_a_disk_that_fails_stop_the_recording_and_no_request(tmp_path, monkeypatch):
+async def test_a_full_day_and_a_disk_that_fails_stop_the_recording_and_no_request(tmp_path):
     folder = tmp_path / "recordings"
     async with replicas() as (one,), gateway(tmp_path, [one.url], options={"record": folder}) as gw:
         gw.recording._largest = 10
         assert (await post(gw)).status == 200
         await until(lambda: gw.recording.left_out == 1)
 
-        def failing(_: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(recording, "_opened", failing)
+        shutil.rmtree(folder)
+        folder.touch()
         gw.recording._file = None
         assert (await post(gw)).status == 200
         await until(lambda: gw.recording.stopped)
         assert (await post(gw)).status == 200
-        assert gw.readiness()["recording"]["stopped"] == "No space left on device"
+        assert gw.readiness()["recording"]["stopped"] == "Not a directory"
 
 
 async def test_old_days_go(tmp_path):

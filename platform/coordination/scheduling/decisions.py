@@ -149,6 +149,8 @@ class Dispatch:
         "ticket",
     )
 
+    ticket: Ticket
+
     def __init__(
         self,
         decision: Decision,
@@ -159,9 +161,10 @@ class Dispatch:
         queue_us: Micros,
         sent_at: Micros,
         seen: LookedTuple | tuple[()],
-        ticket: Ticket,
+        ticket: Ticket | None,
     ) -> None:
-        """``replica``: its base URL; ``attempt``: 1 for the first."""
+        """``replica``: its base URL; ``attempt``: 1 for the first. ``ticket``: ``None`` in a process that the
+        rules do not run in, and that gives none of these to them."""
         self.decision = decision
         self.request = request
         self.pool = pool
@@ -170,7 +173,8 @@ class Dispatch:
         self.queue_us = queue_us
         self.sent_at = sent_at
         self.seen = seen
-        self.ticket = ticket
+        if ticket is not None:
+            self.ticket = ticket
         self.charge: Charge | None = None
 
     @property

@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from coordination.scheduling.values import Usage
+from gateway.endpoints.response_shapes import Response, decode_event, decode_response
 from gateway.errors import Problem
 from gateway.json_member import set_member, value_span
 from gateway.prompt import (
@@ -27,7 +28,7 @@ from gateway.prompt import (
     wrong,
 )
 from gateway.sse import EventStream
-from gateway.usage import InputDetails, OutputDetails, Tokens, usage_of
+from gateway.usage import usage_of
 
 _TIER = b'"service_tier"'
 _RESPONSE = b'"response"'
@@ -52,9 +53,9 @@ def read_response(body: bytes) -> ModelRequest | Problem:
     if previous is not None and not isinstance(previous, str):
         return wrong("previous_response_id", "must be a string")
     asked = read_members(data, "max_output_tokens")
-    if isinstance(asked, Problem) or asked.cache_key or not previous:
-        return asked
-    return msgspec.structs.replace(asked, cache_key=previous)
+    if not isinstance(asked, Problem) and previous and not asked.cache_key:
+        asked.cache_key = previous
+    return asked
 
 
 def response_prompt(body: dict[str, Any]) -> Prompt:
@@ -78,31 +79,10 @@ def response_prompt(body: dict[str, Any]) -> Prompt:
     return prompt_of("".join(parts), len(given) + 1)
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: Tokens
-    output_tokens: Tokens = 0
-    input_tokens_details: InputDetails | None = None
-    """Cached tokens are part of ``input_tokens``."""
-    output_tokens_details: OutputDetails | None = None
-
-
-class _Response(msgspec.Struct):
-    usage: _Usage | None = None
-
-
-class _Event(msgspec.Struct):
-    type: str
-    response: _Response | None = None
-
-
-_decode_response = msgspec.json.Decoder(_Response).decode
-_decode_event = msgspec.json.Decoder(_Event).decode
-
-
 def read_response_usage(answer: bytes) -> Usage | None:
     """The usage in a response; ``None`` for what has none, whatever it is."""
     try:
-        return _usage(_decode_response(answer))
+        return _usage(decode_response(answer))
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
@@ -144,7 +124,7 @@ class ResponseEvents(EventStream):
             return event
         payload = event[start + 5 : close + 1]
         try:
-            found = _decode_event(payload)
+            found = decode_event(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return event
         if found.response is None:
@@ -160,7 +140,7 @@ class ResponseEvents(EventStream):
         return event[: at + span[0]] + edited + event[at + span[1] :]
 
 
-def _usage(response: _Response) -> Usage | None:
+def _usage(response: Response) -> Usage | None:
     usage = response.usage
     if usage is None:
         return None

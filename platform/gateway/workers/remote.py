@@ -11,10 +11,8 @@ from __future__ import annotations
 from typing import Final, Protocol, cast
 
 from coordination import scheduling
-from coordination.program.index import Program, Route
-from coordination.scheduling import Classified, Copies, Copy, Decision, Dispatch, Headroom, Lost, Refusal
-from coordination.scheduling.decisions import Ticket
-from coordination.scheduling.occupation import Occupation
+from coordination.program.index import Program
+from coordination.scheduling import Classified, Copy, Decision, Dispatch, Headroom, Lost, Refusal
 from coordination.scheduling.prefix_index import BLOCK_BYTES
 from coordination.scheduling.values import Charge, LimitView, Request, Usage
 from coordination.wire.usage import CountedBy
@@ -46,28 +44,15 @@ from gateway.workers.messages import (
 )
 
 
-class _Unsteered:
-    """A route that has left the policy: it does nothing but send."""
-
-    steered = False
-
-
-class _Stub:
-    """Tickets stay with the rules; of one a worker looks at the route."""
-
-    __slots__ = ("route",)
-
-    def __init__(self, route: Route | type[_Unsteered]) -> None:
-        self.route = route
-
-
 class _RemoteCopy(Copy):
-    """What it takes up is the parent's to know."""
+    """What it takes up is the parent's to know, and never set here."""
 
     __slots__ = ("number",)
 
     def __init__(self, sent: Sent) -> None:
-        super().__init__(sent.route, sent.pool, sent.replica, cast(Occupation, None), Copies())
+        self.route = sent.route
+        self.pool = sent.pool
+        self.replica = sent.replica
         self.number = sent.number
 
 
@@ -223,7 +208,8 @@ class Remote:
         self._speaker.send(Failed(dispatch.request.request_id, reason))
 
     def watch(self, dispatch: Dispatch) -> int | None:
-        hedging = dispatch.ticket.route.record.hedging
+        route = self.active.program.routes.get(dispatch.decision.route or "")
+        hedging = None if route is None else route.record.hedging
         if hedging is None:
             return None
         self._speaker.send(Watched(dispatch.request.request_id))
@@ -310,7 +296,6 @@ class Remote:
     def _dispatch(self, request: Request, placed: Placed) -> Dispatch:
         decision = _decision(request, placed.pool, placed.tier)
         decision.route, decision.reservation, decision.held = placed.route, placed.reservation, placed.held
-        route = self.active.program.routes.get(placed.route or "")
         return Dispatch(
             decision,
             request,
@@ -320,7 +305,7 @@ class Remote:
             placed.queue_us,
             placed.sent_at,
             (),
-            cast(Ticket, _Stub(route or _Unsteered)),
+            None,  # tickets stay with the rules
         )
 
     # -- the end -------------------------------------------------------------------------------

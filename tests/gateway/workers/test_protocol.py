@@ -74,15 +74,12 @@ def active(limit=LIMIT):
     )
 
 
-class Clock(PolicyClock):
+class Time:
     """Stands still unless told."""
 
     def __init__(self):
-        super().__init__()
         self.at = 1_700_000_000_000_000
-
-    def now(self):
-        return self.at
+        self.clock = PolicyClock(0, lambda: self.at * 1000)
 
 
 async def parts(serving, clock):
@@ -217,7 +214,8 @@ class Protocol(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.clock = Clock()
+        self.time = Time()
+        self.clock = self.time.clock
         self.record = Record()
         self.now = active()
         self.next = None
@@ -399,7 +397,7 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(1, 40))
     def time_passes(self, seconds):
-        self.clock.at += seconds * 1_000_000
+        self.time.at += seconds * 1_000_000
         self.coordinator._expire()
 
     # -- what holds --------------------------------------------------------------------------------
@@ -499,7 +497,8 @@ def test_shares_of_one_to_three_hold_though_each_tenant_comes_to_a_worker_of_its
         for tenant, weight in weights.items()
     )
     serving = Active("b", "dev", load(changed(records, quotas=quotas)), policy.directory(), False, None)
-    loop, clock, record = asyncio.new_event_loop(), Clock(), Record()
+    loop, time, record = asyncio.new_event_loop(), Time(), Record()
+    clock = time.clock
     coordinator, mirrors = loop.run_until_complete(parts(serving, clock))
     desk = Desk(coordinator, clock, record, Metrics(), Explanations(), NobodyToTell(), mirrors)
     heard = {tenant: Queue(from_parent) for tenant in weights}
@@ -536,7 +535,7 @@ def test_shares_of_one_to_three_hold_though_each_tenant_comes_to_a_worker_of_its
             arrive(tenant)
     look()
     for _ in range(1200):
-        clock.at += 1000
+        time.at += 1000
         tenant, placed = running.popleft()
         uncached = placed.held[0]
         served[tenant] += uncached
