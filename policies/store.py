@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from django.db.models import Model
 
-from policies.models import Document, Head, Reference, Tree
+from policies.models import Document, Head, Operation, Reference, Tree
 
 BATCH = 500
 _M = TypeVar("_M", bound=Model)
@@ -25,6 +25,17 @@ def add_documents(rows: Iterable[Document]) -> None:
 
 def add_trees(objects: Mapping[str, bytes]) -> None:
     add([Tree(digest=digest, body=body) for digest, body in objects.items()])
+
+
+def put_operations(rows: Sequence[Operation]) -> None:
+    """Insert what a change set does to objects, each in place of what it did to the same one before."""
+    Operation.objects.bulk_create(
+        rows,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["change_set", "kind", "name"],
+        update_fields=["base_digest", "new_document"],
+    )
 
 
 def replace_current(

@@ -268,3 +268,28 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.position} of {self.simulation}"
+
+
+class Promotion(models.Model):
+    """What a simulation found good, as a proposal: one of the values it turned, or its whole policy."""
+
+    simulation = models.ForeignKey(Simulation, on_delete=models.CASCADE, related_name="promotions")
+    value = models.FloatField(null=True, blank=True, help_text="Of the sweep; null is the whole policy.")
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.PROTECT, related_name="+")
+    head_digest = models.CharField(
+        max_length=DIGEST_LENGTH, help_text="What the change set was when it was put into it."
+    )
+    author_name = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["simulation", "value"], name="promoted_value_once"),
+            models.UniqueConstraint(
+                fields=["simulation"], condition=models.Q(value=None), name="promoted_policy_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.simulation} in {self.change_set}"

@@ -8,9 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Prefetch, QuerySet, Sum
 
+from policies.models import ChangeSet
 from simulations.models import (
     OPEN,
     MadeOf,
+    Promotion,
     ReleasedRevision,
     Run,
     Scenario,
@@ -101,6 +103,18 @@ def simulation(environment: str, number: int) -> Simulation | None:
 def runs(simulation: Simulation) -> list[Run]:
     """By position, without their reports."""
     return list(simulation.runs.defer("report").order_by("position"))
+
+
+def promotions(simulation: Simulation) -> dict[float | None, Promotion]:
+    """What of it is in change sets that are still open, by value; None is its whole policy."""
+    rows = simulation.promotions.filter(change_set__state=ChangeSet.State.OPEN)
+    return {row.value: row for row in rows.select_related("change_set")}
+
+
+def promoted_into(change_set: ChangeSet) -> QuerySet[Promotion]:
+    """Which simulations a change set comes from, newest first."""
+    found = Promotion.objects.filter(change_set=change_set).select_related("simulation__scenario")
+    return found.defer("simulation__result").order_by("-id")
 
 
 def open_simulations(environment: str) -> int:

@@ -19,4 +19,5 @@ urlpatterns = [
     re_path(rf"{ENVIRONMENT}/simulations/compare\Z", simulations.Compare.as_view(), name="compare"),
     re_path(rf"{ENVIRONMENT}/simulations/{NUMBER}\Z", simulations.OneSimulation.as_view(), name="simulation"),
     re_path(rf"{ENVIRONMENT}/simulations/{NUMBER}/cancel\Z", simulations.Cancel.as_view(), name="cancel"),
+    re_path(rf"{ENVIRONMENT}/simulations/{NUMBER}/promote\Z", simulations.Promote.as_view(), name="promote"),
 ]

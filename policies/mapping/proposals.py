@@ -10,7 +10,8 @@ from coordination.program.canonical import canonical_bytes, sha256_digest
 from coordination.spec import Document
 from foundation.http import Conflict
 from policies import selectors
-from policies.mapping.documents import Written, as_json, parse
+from policies.mapping.documents import Unreadable, Written, as_json, parse
+from policies.mapping.sets import entries_of
 from policies.models import ChangeSet, Operation
 from policies.selectors import Key
 
@@ -44,19 +45,42 @@ def edits_of(change_set: ChangeSet) -> list[Edit]:
     rows = list(selectors.operations(change_set))
     documents, unreadable = parse(row.new_document_id for row in rows if row.new_document_id)
     if unreadable:
-        first = unreadable[0]
-        raise Conflict(
-            "outdated_document",
-            f"{first.kind} `{first.name}` is in an earlier version of the language: write it again.",
-            kind=first.kind,
-            name=first.name,
-        )
+        raise outdated(unreadable[0])
 
     def written(row: Operation) -> Written | None:
         stored = row.new_document
         return Written(stored.digest, bytes(stored.body), documents[stored.digest]) if stored else None
 
     return [Edit(row.kind, row.name, row.base_digest or None, written(row)) for row in rows]
+
+
+def edits_towards(environment: str, root: str) -> list[Edit]:
+    """What it takes to have exactly the documents under a root tree current, by kind and name.
+
+    Raises ``Conflict`` (``outdated_document``).
+    """
+    wanted = {(entry.kind, entry.name): entry.digest for entry in entries_of(root)}
+    current = selectors.all_digests(environment)
+    changed = {key: digest for key, digest in wanted.items() if current.get(key) != digest}
+    documents, unreadable = parse(changed.values())
+    if unreadable:
+        raise outdated(unreadable[0])
+    rows = {row.digest: row for row in selectors.documents(set(changed.values()))}
+    edits = [
+        Edit(*key, current.get(key), Written(digest, bytes(rows[digest].body), documents[digest]))
+        for key, digest in changed.items()
+    ]
+    edits += [Edit(*key, digest, None) for key, digest in current.items() if key not in wanted]
+    return sorted(edits, key=lambda edit: edit.key)
+
+
+def outdated(document: Unreadable) -> Conflict:
+    return Conflict(
+        "outdated_document",
+        f"{document.kind} `{document.name}` is in an earlier version of the language: write it again.",
+        kind=document.kind,
+        name=document.name,
+    )
 
 
 def head_digest(base: str | None, edits: Iterable[Edit]) -> str:

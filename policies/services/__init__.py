@@ -8,6 +8,8 @@ from policies.services.change_sets import (
     close_change_set,
     drop_operation,
     open_change_set,
+    propose,
+    put_edits,
     put_operation,
     request_change,
 )
@@ -30,6 +32,8 @@ __all__ = [
     "merge",
     "open_change_set",
     "plan",
+    "propose",
+    "put_edits",
     "put_operation",
     "rebuild_head",
     "report_check",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,11 +15,11 @@ from foundation.http import Forbidden, Invalid
 from foundation.locking import locked
 from policies import selectors, store
 from policies.mapping.documents import Body, Written
-from policies.mapping.proposals import edits_of, head_digest
+from policies.mapping.proposals import Edit, edits_of, head_digest
 from policies.models import ChangeSet, Operation, Revision
 from policies.permissions import require_asker, require_editor
 from policies.services.environments import require_environment
-from policies.services.merging import ended, read_as
+from policies.services.merging import SHOWN, ended, moved, read_as
 
 
 def open_change_set(
@@ -115,6 +118,58 @@ def _put(
     return operation
 
 
+@transaction.atomic
+def propose(
+    *, actor: Actor, environment: str, edits: Sequence[Edit], reason: str = "", ticket: str = ""
+) -> ChangeSet:
+    """A proposal against what is current now that makes all of ``edits``, each read as a document of its
+    place (``read_as``)."""
+    require_editor(actor, environment)
+    change_set = _open(actor, environment, None, reason, ticket)
+    _put_all(actor, change_set, edits)
+    return change_set
+
+
+@transaction.atomic
+def put_edits(*, actor: Actor, change_set: ChangeSet, edits: Sequence[Edit], head_digest: str | None) -> None:
+    """Have the change set make all of ``edits``, each in place of what it did with that object before.
+
+    ``head_digest`` is what the author looked at; None does not ask. Raises ``Conflict``:
+    ``change_set_ended``, ``change_set_moved``.
+    """
+    require_editor(actor, change_set.environment)
+    _lock_open(change_set)
+    if head_digest is not None and head_digest != change_set.head_digest:
+        raise moved(change_set)
+    _put_all(actor, change_set, edits)
+
+
+def _put_all(actor: Actor, change_set: ChangeSet, edits: Sequence[Edit]) -> None:
+    """An edit that leaves its object as it is takes back what the change set did with it."""
+    store.add_documents(edit.written.row() for edit in edits if edit.written)
+    for edit in edits:
+        if edit.new == edit.base:
+            change_set.operations.filter(kind=edit.kind, name=edit.name).delete()
+    store.put_operations(
+        [
+            Operation(
+                change_set=change_set,
+                kind=edit.kind,
+                name=edit.name,
+                base_digest=edit.base or "",
+                new_document_id=edit.new,
+            )
+            for edit in edits
+            if edit.new != edit.base
+        ]
+    )
+    _renew_head(change_set)
+    shown = [
+        {"kind": edit.kind, "name": edit.name, "from": edit.base, "to": edit.new} for edit in edits[:SHOWN]
+    ]
+    _record(actor, "policies.operations_put", change_set, operations=shown, operations_count=len(edits))
+
+
 def drop_operation(*, actor: Actor, change_set: ChangeSet, kind: str, name: str) -> None:
     """Have the change set leave this object alone; nothing happens if it already does."""
     require_editor(actor, change_set.environment)
@@ -150,7 +205,7 @@ def _renew_head(change_set: ChangeSet) -> None:
     change_set.save(update_fields=["head_digest"])
 
 
-def _record(actor: Actor, action: str, change_set: ChangeSet, **details: str | None) -> None:
+def _record(actor: Actor, action: str, change_set: ChangeSet, **details: Any) -> None:
     audit.record(
         actor=actor,
         action=action,

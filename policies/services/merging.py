@@ -129,6 +129,15 @@ def ended(change_set: ChangeSet) -> Conflict:
     )
 
 
+def moved(change_set: ChangeSet) -> Conflict:
+    return Conflict(
+        "change_set_moved",
+        f"Change set {change_set.pk} was edited, merged or closed meanwhile.",
+        kind="ChangeSet",
+        name=str(change_set.pk),
+    )
+
+
 def land(actor: Actor, proposal: Proposal) -> Revision:
     """Merge a proposal whose actor may. See ``merge`` for what it raises."""
     for _ in range(TRIES):
@@ -205,12 +214,7 @@ def _ended_change_set(actor: Actor, proposal: Proposal, prepared: _Prepared, now
             pk=given.pk, state=ChangeSet.State.OPEN, head_digest=given.head_digest
         )
         if not unchanged.update(state=merged, ended_at=now):
-            raise Conflict(
-                "change_set_moved",
-                f"Change set {given.pk} was edited, merged or closed meanwhile.",
-                kind="ChangeSet",
-                name=str(given.pk),
-            )
+            raise moved(given)
         given.state, given.ended_at = merged, now
         return given
     base = prepared.base

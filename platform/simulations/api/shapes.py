@@ -196,6 +196,12 @@ class NewSimulation(s.Serializer[Any]):
     sweep = Sweep(required=False, allow_null=True, default=None)
 
 
+class NewPromotion(s.Serializer[Any]):
+    """``value``: one of a sweep's; null for the revision that was simulated."""
+
+    value = s.FloatField(required=False, allow_null=True, default=None)
+
+
 class RunRow(s.ModelSerializer[Run]):
     class Meta:
         model = Run

@@ -6,10 +6,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from foundation.http import FieldError, Malformed
+from foundation.http import Conflict, FieldError, Malformed, PreconditionFailed
 from foundation.http.pages import page
+from foundation.http.versions import expected_version
 from policies.api.base import listed, page_of, text_of
+from policies.api.change_sets import MATCHES_HEAD, shown
 from policies.api.documents import IDEMPOTENCY_KEY, PAGE, REFUSALS
+from policies.api.serializers import ChangeSetDetail
 from simulations import selectors, services
 from simulations.api import shapes
 from simulations.api.base import SimulationView, the_simulation
@@ -75,6 +78,42 @@ class Cancel(SimulationView):
         simulation = the_simulation(environment, number)
         services.cancel(actor=self.actor, simulation=simulation)
         return Response(shapes.SimulationDetail(the_simulation(environment, number)).data)
+
+
+class Promote(SimulationView):
+    @extend_schema(
+        operation_id="promote_simulation",
+        parameters=[MATCHES_HEAD, IDEMPOTENCY_KEY],
+        request=shapes.NewPromotion,
+        responses={200: ChangeSetDetail, 201: ChangeSetDetail, **REFUSALS},
+    )
+    def post(self, request: Request, environment: str, number: str) -> Response:
+        """Have a change set set a sweep's number to one of its values, or bring back the revision simulated.
+
+        201 and a new change set; 200 where the change set that was simulated is still open and takes the
+        edits, or where all was done before. 409: ``simulation_not_done``, ``not_of_the_policy``,
+        ``nothing_to_promote``, ``object_gone``, ``replicas_listed`` (a pool that lists its replicas by
+        URL), ``change_set_moved`` (edited since it was simulated: send what you looked at as If-Match).
+        """
+        asked = shapes.NewPromotion(data=request.data)
+        asked.is_valid(raise_exception=True)
+        looked_at = ""
+        if "If-Match" in request.headers:
+            looked_at = expected_version(request._request).version or services.ANY
+        simulation = the_simulation(environment, number)
+        value = asked.validated_data["value"]
+        try:
+            promoted = services.promote(
+                actor=self.actor, simulation=simulation, value=value, head_digest=looked_at
+            )
+        except Conflict as conflict:
+            if conflict.code != "change_set_moved" or not looked_at:
+                raise
+            of = conflict.object or {}
+            raise PreconditionFailed(
+                conflict.code, conflict.detail, kind=of.get("kind", ""), name=of.get("name", "")
+            ) from conflict
+        return shown(promoted.change_set, status=201 if promoted.made else 200)
 
 
 class Compare(SimulationView):

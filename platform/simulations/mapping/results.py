@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,33 @@ def summary_of(result: dict[str, Any]) -> str:
         return said
     before = sum(other["refused"].values())
     return f"{said} (otherwise {before:,} refused, TTFT p95 {_seconds(other['ttft']['p95'])})"
+
+
+def figures_in_words(figures: Mapping[str, float | None]) -> str:
+    """The few of what is compared that speak for or against a value."""
+    refused, cached = figures.get("refused"), figures.get("cache.token_hit")
+    said = [f"TTFT p90 {_seconds(figures.get('ttft.p90'))}", f"p99 {_seconds(figures.get('ttft.p99'))}"]
+    if refused is not None:
+        said.append(f"{refused:,.0f} refused")
+    if cached is not None:
+        said.append(f"{cached:.1%} cached")
+    return ", ".join(said)
+
+
+MORE_IS_BETTER = frozenset({"completed", "cache.token_hit"})
+
+
+def better_and_worse(result: Mapping[str, Any]) -> tuple[int, int] | None:
+    """How many figures the policy has better than the other, and how many worse; None if there is no other.
+    What could be chance over the seeds counts as neither."""
+    if "difference" not in result:
+        return None
+    counts = [0, 0]
+    for name, one in result["difference"].items():
+        if one["difference"] and one["certain"] is not False:
+            # The other's minus this one's.
+            counts[(one["difference"] > 0) == (name in MORE_IS_BETTER)] += 1
+    return counts[0], counts[1]
 
 
 def _seconds(value: float | None) -> str:
