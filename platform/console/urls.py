@@ -55,6 +55,7 @@ of_an_environment = [
     path("simulations/new/", simulations.simulate, name="simulate"),
     path("simulations/compare/", simulations.compare, name="compare-simulations"),
     path("simulations/<int:number>/", simulations.simulation, name="simulation"),
+    path("simulations/<int:number>/promote/", simulations.promote, name="promote-simulation"),
     path("simulations/<int:number>/cancel/", simulations.cancel, name="cancel-simulation"),
     path("traces/", traces.traces, name="traces"),
     path("traces/<int:number>/remove/", traces.remove, name="remove-trace"),

@@ -113,7 +113,7 @@ def promotions(simulation: Simulation) -> dict[float | None, Promotion]:
 
 def promoted_into(change_set: ChangeSet) -> QuerySet[Promotion]:
     """Which simulations a change set comes from, newest first."""
-    found = Promotion.objects.filter(change_set=change_set).select_related("simulation__scenario")
+    found = Promotion.objects.filter(change_set=change_set).select_related("simulation__scenario__trace")
     return found.defer("simulation__result").order_by("-id")
 
 

@@ -22,8 +22,8 @@ ENVIRONMENT = "dev"
 
 
 def simulate_a_while(actor: Actor) -> None:
-    """Simulations 1 (alone), 2 (a change set against what is released, calibrated), 3 (a sweep), 4
-    (half way)."""
+    """Simulations 1 (alone), 2 (a change set against what is released, calibrated), 3 (a sweep over
+    replicas that are listed), 4 (half way), 5 (a sweep over what routes say)."""
     change_set = services.open_change_set(
         actor=actor, environment=ENVIRONMENT, reason="Interactive traffic goes first", ticket="OPS-41"
     )
@@ -53,6 +53,7 @@ def simulate_a_while(actor: Actor) -> None:
         start(actor, Ask(current, seeds=2, **quick)).runs.order_by("position")[0].pk, "worker"
     )
     assert leases.renew(found(lease), 60, 30_000_000)
+    finish(start(actor, Ask(current, knob="release_after", values=(0.25, 1.0, 4.0), **quick)))
 
 
 def start(actor: Actor, ask: Ask) -> Simulation:

@@ -43,6 +43,7 @@ SCREENS = {
     "simulated": "/e/dev/simulations/SIMULATION1/",
     "simulated-against": "/e/dev/simulations/SIMULATION2/",
     "simulated-sweep": "/e/dev/simulations/SIMULATION3/",
+    "simulated-to-promote": "/e/dev/simulations/SIMULATION5/",
     "simulating": "/e/dev/simulations/SIMULATION4/",
     "simulations-compared": "/e/dev/simulations/compare/?of=SIMULATION1&of=SIMULATION2",
     "traces": "/e/dev/traces/",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simulations.mapping.promoting import Offer, Offers
 from simulations.models import Run, Simulation, State
 
 Report = Mapping[str, Any]
@@ -331,6 +332,17 @@ def tried(result: Report) -> Table:
     return Table(f"By {result['sweep']}", tuple(SHORT[name] for name in shown), tuple(rows))
 
 
+Tried = tuple[str, tuple[str, ...], Offer | None]
+"""A value of a sweep: its name, its figures, and how it stands to the policy."""
+
+
+def with_offers(table: Table, offers: Offers | None) -> tuple[Table, list[Tried]]:
+    """The table of a sweep, and its rows."""
+    items: Sequence[Offer | None] = offers.items if offers else [None] * len(table.rows)
+    rows = zip(table.rows, items, strict=True)
+    return table, [(name, figures, offer) for (name, _, figures), offer in rows]
+
+
 def side_by_side(figures: Sequence[Mapping[str, float | None]]) -> list[tuple[str, list[str]]]:
     """(figure, its value in each simulation)."""
     return [(label, [figure(name, one.get(name)).text for one in figures]) for name, label in NAMES.items()]
@@ -394,6 +406,7 @@ def _percentiles(both: Sequence[tuple[str, Report]]) -> dict[str, Any]:
 
 
 AXES = {
+    "release_after": "release_after, seconds",
     "speed": "speed, times as recorded",
     "host_tokens": "KV tokens in host memory, a replica",
 }

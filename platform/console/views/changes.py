@@ -16,6 +16,7 @@ from policies.mapping.documents import as_json
 from policies.models import ChangeSet, Operation
 from policies.services import validate
 from policies.services.plans import Action
+from simulations.selectors import promoted_into
 
 PAGE = 50
 MOST_SHOWN = 100
@@ -60,6 +61,7 @@ def change_set(request: DeskRequest, number: int) -> HttpResponse:
         "more_changes": len(operations) > MOST_SHOWN,
         "diagnostics": diagnostics,
         "problem": problem,
+        "promoted": list(promoted_into(found)),
         "checks": [(check, LOOKS[check.state]) for check in selectors.checks(found)],
     }
     return show(request, "console/changes/one.html", "policies", context)

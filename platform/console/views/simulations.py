@@ -16,12 +16,13 @@ from console.mapping import simulated
 from console.views import toasts
 from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import next_page
-from foundation.http import FieldError, Refused
+from foundation.http import FieldError, Invalid, Refused
 from foundation.http.once import new_token, once
 from foundation.http.pages import page
 from policies import selectors as policy
 from simulations import selectors, services
-from simulations.mapping.results import compared
+from simulations.mapping import promoting
+from simulations.mapping.results import better_and_worse, compared
 from simulations.models import Simulation, State, StoredProfile
 
 PAGE = 50
@@ -76,11 +77,20 @@ def simulate(request: DeskRequest) -> HttpResponse:
         "policies": _policies(environment),
         "traces": list(selectors.traces(environment)[:MOST_OFFERED]),
         "examples": selectors.examples(),
-        "knobs": ("replicas", "speed", "host_tokens", "release_after"),
+        "knobs": _knobs(environment),
         "chosen": _chosen(str(form["traffic"].value() or "")),
         "profiles": _offered(form, profiles),
     }
     return show(request, "console/simulations/new.html", "simulations", context, status=status)
+
+
+def _knobs(environment: str) -> list[str]:
+    """Numbers that can be turned: replicas of all pools together, or of one where there are several."""
+    pools = list(
+        policy.heads(environment, "Pool").order_by("name").values_list("name", flat=True)[:MOST_OFFERED]
+    )
+    each = [f"replicas:{name}" for name in pools] if len(pools) > 1 else []
+    return ["replicas", *each, "release_after", "speed", "host_tokens"]
 
 
 def _chosen(traffic: str) -> int | None:
@@ -150,7 +160,7 @@ def simulation(request: DeskRequest, number: int) -> HttpResponse:
     if request.htmx and not found.ended:
         return show(request, "console/simulations/_progress.html", "simulations", context)
     if found.result is not None:
-        context |= _shown(found.result)
+        context |= _shown(found.result) | _promotable(found)
     return show(request, "console/simulations/one.html", "simulations", context)
 
 
@@ -161,7 +171,7 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         "swept": swept,
         "minutes": "" if swept else simulated.written("µs", result["simulated_seconds"] * 1_000_000),
         "facts": [] if swept else simulated.facts(result),
-        "tables": [simulated.tried(result)] if swept else simulated.tables(result),
+        "tables": [] if swept else simulated.tables(result),
         "plots": simulated.plots(result),
         "differences": simulated.differences(result),
         "worst": [] if swept else simulated.worst(result),
@@ -169,6 +179,67 @@ def _shown(result: dict[str, Any]) -> dict[str, Any]:
         if swept
         else [(side, sum(one["refused"].values()), one["refused"]) for side, one in simulated.sides(result)],
     }
+
+
+def _promotable(found: Simulation) -> dict[str, Any]:
+    """What of it could become policy, and what has."""
+    result = found.result or {}
+    if "tried" in result:
+        try:
+            offers, problem = promoting.offers_of(found), ""
+        except Refused as refused:
+            offers, problem = None, refused.detail
+        return {
+            "offers": offers,
+            "problem": problem,
+            "tried": simulated.with_offers(simulated.tried(result), offers),
+            "token": new_token(),
+        }
+    counts = better_and_worse(result)
+    earlier = promoting.earlier_revision(found)
+    promoted = selectors.promotions(found).get(None)
+    fared_worse = result.get("verdict") == "fails" or (counts is not None and counts[0] <= counts[1])
+    if earlier is None or (fared_worse and promoted is None):
+        return {}
+    return {
+        "earlier": earlier,
+        "current": policy.current_revision(found.environment),
+        "counts": counts,
+        "restoring": promoted.change_set if promoted else None,
+        "token": new_token(),
+    }
+
+
+@require_POST
+@for_operators
+def promote(request: DeskRequest, number: int) -> HttpResponse:
+    """Into a change set, whose page is next."""
+    found = _found(request, number)
+    environment = request.desk.environment
+    try:
+        with once(request) as attempt:
+            if attempt.earlier is not None:
+                return redirect(attempt.earlier)
+            promoted = services.promote(
+                actor=request.desk.user,
+                simulation=found,
+                value=_number(request.POST.get("value", "")),
+                head_digest=request.POST.get("head", ""),
+            )
+            attempt.leads_to = reverse("console:change-set", args=[environment, promoted.change_set.pk])
+    except Refused as refused:
+        toasts.refused(request, refused)
+        return redirect("console:simulation", environment, found.pk)
+    toasts.say(request, f"Simulation {found.pk} is promoted: nothing changes until this is merged.")
+    return redirect(attempt.leads_to)
+
+
+def _number(typed: str) -> float | None:
+    """A value of a sweep as the page wrote it. Raises ``Invalid``."""
+    try:
+        return float(typed) if typed else None
+    except ValueError:
+        raise Invalid("unknown_value", f"`{typed[:40]}` is no number.") from None
 
 
 @require_POST

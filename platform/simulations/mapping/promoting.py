@@ -208,6 +208,10 @@ class Offers:
     gone: tuple[str, ...]
     kind: str
 
+    @property
+    def any_ready(self) -> bool:
+        return any(each.standing == "ready" for each in self.items)
+
 
 def offers_of(simulation: Simulation) -> Offers | None:
     """None where there is nothing to promote: no sweep that is done, or not over the policy's own number."""
@@ -286,7 +290,7 @@ def _besides(scenario: Scenario) -> str:
     given += [f"{count} replicas in {pool}" for pool, count in sorted(scenario.replicas.items())]
     if scenario.host_tokens:
         given.append(f"{scenario.host_tokens:,} tokens of KV in host memory")
-    return f" (with {', '.join(given)})" if given else ""
+    return f" ({', '.join(given)})" if given else ""
 
 
 def _told(kind: str, number: int) -> str:
