@@ -23,6 +23,7 @@ PACKAGES: Final = {
     "coordination/scheduling": "*",
     "coordination/simulator": "bounds loop replica share_lag tally workload",
     "coordination/sketch": "histogram",
+    "coordination/traces": "mooncake reader",
     "gateway": "accounts blocks books clock coordinator data_plane ended errors exchange "
     "explanations genai heads identifiers json_member limit_fields metrics mirrors prompt racing recording "
     "rules sse telling trials",

@@ -63,9 +63,8 @@ def explanations(draw):
             draw(st.sampled_from(["none", "used", "spilled"])),
         )
         request = Request("req_1", one.tenant or "", one.model, tier, False, 1, 1, [], arrived, "req_1")
-        one.decision = decision = Decision(
-            request, "admit", None, "", None, None, "p", tier, tier, lane, 0, (0, 0, 0), []
-        )
+        one.decision = decision = Decision(request, [])
+        decision.pool, decision.reservation = "p", lane
         if draw(st.booleans()):
             decision.promise = Promise(Kept(), ENVELOPE, (0, 0), arrived, arrived)
             decision.promise.honoured = honoured

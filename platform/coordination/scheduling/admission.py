@@ -49,11 +49,8 @@ def admit(program: Program, state: State, request: Request, now: Micros) -> Deci
     never does).
     """
     state.at(now)
-    tier = request.tier
-    plan = state.plan(program, request.tenant, tier, request.model, now)
-    decision = Decision(
-        request, "admit", None, "", None, None, None, tier, tier, "none", 0, (0, 0, 0), [plan.told]
-    )
+    plan = state.plan(program, request.tenant, request.tier, request.model, now)
+    decision = Decision(request, [plan.told])
     below = _under(state, plan, request, decision, now)
     if below is not None:
         _further_down(program, state, request, decision, below, now)

@@ -7,7 +7,6 @@ mutable object that holds what was set aside for it and where it stands.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from coordination.program.index import Reservation, Route
@@ -92,31 +91,51 @@ class Looked(NamedTuple):
 LookedTuple = tuple[Sequence[Replica], Sequence[int], Sequence[int], int, int, int, int, Collection[int]]
 
 
-@dataclass(slots=True, eq=False)  # not a struct: setting a member of one takes ten times as long
 class Decision:
     """The answer to one request. When it is not refused the request waits in its pool."""
 
-    request: Request
-    verdict: Verdict
-    code: Code | None
-    message: str
-    retry_after_us: Micros | None
-    route: str | None
-    pool: str | None
-    tier: str
-    """Tier served, and billed as."""
-    tier_requested: str
-    reservation: Lane
-    cost: int
-    """Estimated fairness cost, millionths of an uncached input token."""
-    held: tuple[int, int, int]
-    trace: list[TraceLine]
-    shadowed: tuple[str, ...] = ()
-    """Limits in shadow that would have refused it."""
-    short: str | None = None
-    """The reservation whose promise to it lost capacity broke."""
-    promise: Promise | None = None
-    """Of its reservation: when its first byte must come."""
+    __slots__ = (
+        "code",
+        "cost",
+        "held",
+        "message",
+        "pool",
+        "promise",
+        "request",
+        "reservation",
+        "retry_after_us",
+        "route",
+        "shadowed",
+        "short",
+        "tier",
+        "tier_requested",
+        "trace",
+        "verdict",
+    )
+
+    def __init__(self, request: Request, trace: list[TraceLine]) -> None:
+        """As it stands before anything is decided."""
+        self.request = request
+        self.verdict: Verdict = "admit"
+        self.code: Code | None = None
+        self.message = ""
+        self.retry_after_us: Micros | None = None
+        self.route: str | None = None
+        self.pool: str | None = None
+        self.tier = request.tier
+        """Tier served, and billed as."""
+        self.tier_requested = request.tier
+        self.reservation: Lane = "none"
+        self.cost = 0
+        """Estimated fairness cost, millionths of an uncached input token."""
+        self.held = (0, 0, 0)
+        self.trace = trace
+        self.shadowed: tuple[str, ...] = ()
+        """Limits in shadow that would have refused it."""
+        self.short: str | None = None
+        """The reservation whose promise to it lost capacity broke."""
+        self.promise: Promise | None = None
+        """Of its reservation: when its first byte must come."""
 
     @property
     def hold(self) -> Hold:

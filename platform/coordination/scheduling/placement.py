@@ -17,7 +17,7 @@ from coordination.program.records import MILLION, Micros
 from coordination.scheduling.decisions import Ticket
 from coordination.scheduling.pools import PoolState
 from coordination.scheduling.prefix_index import matched_tokens
-from coordination.scheduling.replicas import BIT_SPACE, GATE_US, RECENT_SPACE, Replica, key_of, load_in
+from coordination.scheduling.replicas import GATE_US, Replica, key_of, load_in
 from coordination.scheduling.scorers import Candidate, best_of
 from coordination.scheduling.waiting import Queue
 
@@ -27,7 +27,7 @@ STICKY_PART: Final = 5
 """A match below a fifth of the prompt is no reason to stay."""
 Below = list[dict[int, int]]
 """By lower band: bit of a replica -> prefill of what waits for it there (``PoolState.below``)."""
-NOT_YET: Final[Micros] = 1 << 200
+NOT_YET: Final[Micros] = 1 << 61
 NO_MATCHES: Final[list[tuple[int, int]]] = []
 NONE_HELD: Final[list[int]] = []
 SETTLED: Final[Micros] = 2_500_000
@@ -106,7 +106,7 @@ def _estimated(
     pool: PoolState, queue: Queue, ticket: Ticket, among: int, below: Below, now: Micros
 ) -> tuple[Replica, Micros, int]:
     """Home by the estimated first byte, or by what the route weighs: (replica, prefill there, matched
-    blocks). Estimates are compared as ranks: with the tokens computed lately in their lowest bits."""
+    blocks). Of equal estimates the one counts where less was computed lately."""
     request, placement = ticket.request, ticket.route.record.placement
     blocks, prompt = request.blocks, request.prompt_tokens
     spec, opened = pool.pool, pool.open_mask
@@ -137,26 +137,31 @@ def _estimated(
     settled = SETTLED * pool.sessions.weight() // MILLION if settles else 0
     deepest = max(depths)
     best = stay = least[0]
-    best_rank = stay_rank = NOT_YET
-    best_depth = stay_depth = priced = 0
-    prefill = prompt * pace // 1000 << RECENT_SPACE
-    for replica, depth, key in zip(replicas, depths, keys, strict=True):
+    best_cost = stay_cost = NOT_YET
+    best_recent = stay_recent = best_depth = stay_depth = priced = 0
+    prefill = prompt * pace // 1000
+    for position, replica in enumerate(replicas):
+        depth = depths[position]
         if depth != priced:
             priced = depth
-            prefill = (prompt - matched_tokens(prompt, depth, count)) * pace // 1000 << RECENT_SPACE
-        rank = (key >> BIT_SPACE) + prefill
+            prefill = (prompt - matched_tokens(prompt, depth, count)) * pace // 1000
+        cost = (replica.ahead(below) if below else replica.backlog_us + replica.parked_us) + prefill
         if not opened & replica.mask and not replica.has_room(spec.sequences, spec.kv_tokens):
-            rank += FULL_PENALTY << RECENT_SPACE
+            cost += FULL_PENALTY
         if settled:
-            rank += replica.resident * settled // spec.kv_tokens << RECENT_SPACE
-        if rank < best_rank:
-            best, best_rank, best_depth = replica, rank, depth
-        if replica is kept or (depth == deepest and rank < stay_rank and stay is not kept):
-            stay, stay_rank, stay_depth = replica, rank, depth
+            cost += replica.resident * settled // spec.kv_tokens
+        recent = replica.recent
+        if cost < best_cost or (cost == best_cost and recent < best_recent):
+            best, best_cost, best_recent, best_depth = replica, cost, recent, depth
+        if replica is kept or (
+            depth == deepest
+            and stay is not kept
+            and (cost < stay_cost or (cost == stay_cost and recent < stay_recent))
+        ):
+            stay, stay_cost, stay_recent, stay_depth = replica, cost, recent, depth
     if stay is not best and (stay is kept or (deepest and not settles and deepest >= sticky_depth(count))):
         margin = release_after(queue, ticket)
-        later = (stay_rank >> RECENT_SPACE) - (best_rank >> RECENT_SPACE)
-        if placement.strategy == "cache_first" or (margin is not None and later <= margin):
+        if placement.strategy == "cache_first" or (margin is not None and stay_cost - best_cost <= margin):
             best, best_depth = stay, stay_depth
     if best_depth:
         prompt -= matched_tokens(prompt, best_depth, count)

@@ -91,7 +91,7 @@ class PrefixIndex:
             return
         self.version += 1
         for segment in share.segments:
-            self._drop(segment.blocks, ~(1 << bit))
+            self._drop(segment.blocks, 1 << bit)
 
     def match(self, blocks: Sequence[int], among: int, limit: int, enough: int = 1) -> list[tuple[int, int]]:
         """The deepest matches among a mask of replicas: ``(depth, mask)``, deepest first.
@@ -211,7 +211,6 @@ class PrefixIndex:
 
     def _shrink(self, share: Share, mask: int) -> None:
         self.version += 1
-        keep = ~mask
         while (beyond := share.size - share.capacity) > 0:
             leaf = next(iter(share.segments))
             blocks = leaf.blocks
@@ -222,14 +221,16 @@ class PrefixIndex:
                 gone = blocks
                 share.starts.pop(blocks[0], None)
                 del share.segments[leaf]
-            self._drop(gone, keep)
+            self._drop(gone, mask)
             share.size -= len(gone)
 
-    def _drop(self, blocks: list[int], keep: int) -> None:
+    def _drop(self, blocks: list[int], mask: int) -> None:
+        """The replica of this mask holds these no more."""
         index = self._blocks
-        rest = list(map(and_, map(index.pop, blocks, repeat(0)), repeat(keep)))
-        if any(rest):
-            index.update([each for each in zip(blocks, rest, strict=True) if each[1]])
+        holders = list(map(index.pop, blocks, repeat(0)))
+        if holders.count(mask) < len(holders):  # usually nobody else holds what is least recent
+            rest = zip(blocks, map(and_, holders, repeat(~mask)), strict=True)
+            index.update([each for each in rest if each[1]])
 
 
 def _common(blocks: Sequence[int], at: int, held: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ they are to come back: agents of forty steps do, questions that are asked once d
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from coordination.program.records import MILLION, Micros, Ppm
@@ -34,7 +35,7 @@ class Sessions:
         self._back = 0
         self._look_at: Micros = 0
         """Until then nobody has been silent for too long."""
-        self._lives: dict[str, tuple[Replica, int, Micros]] = {}
+        self._lives: OrderedDict[str, tuple[Replica, int, Micros]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._lives)

@@ -96,9 +96,10 @@ def settle(
         decision.promise.left(now)
     if outcome == "completed":
         ticket.plan.outputs.add(output)
-    for course in ticket.courses.values():
-        course.attained += cost
-        course.last = now
+    if ticket.courses:
+        for course in ticket.courses.values():
+            course.attained += cost
+            course.last = now
     uncached_held, cached_held, output_held = decision.held
     error = computed + cached + output - uncached_held - cached_held - output_held
     spend = ticket.amounts[4]
@@ -267,8 +268,9 @@ def _account(ticket: Ticket, usage: Usage, computed: int, cached: int, output: i
     ticket.chain.correct(delta, ticket.lane is None, ticket.enqueued, now, ticket.drawn)
     new: Amounts = (1, prompt, output, total, spend)
     ticket.amounts = new
-    for course in ticket.courses.values():
-        course.tokens += delta[3]
+    if ticket.courses:
+        for course in ticket.courses.values():
+            course.tokens += delta[3]
     if ticket.lane is not None and ticket.reservation is not None:
         burnt = burn(ticket.reservation, usage)
         ticket.lane.correct((burnt[0] - ticket.burn[0], burnt[1] - ticket.burn[1]), ticket.enqueued, now)

@@ -184,7 +184,7 @@ class Simulation:
         if isinstance(classified, Refusal):
             self.tally.refused(tenant, arrival.service_tier or "", classified.code, now, uncached=prompt)
             return
-        blocks = list(map(salt.__add__, arrival.blocks)) if salt else list(arrival.blocks)
+        blocks = [salt + name for name in arrival.blocks] if salt else list(arrival.blocks)
         self.bounds.arrived(prompt, blocks)
         request = Request(
             f"sim_{self.arrived}",
@@ -448,7 +448,7 @@ class Simulation:
         classified = scheduling.classify(self.program, tenant, service_tier, model)
         if isinstance(classified, Refusal) or self.program.tiers[classified.tier].shares_cache:
             return classified, 0
-        return classified, xxhash.xxh3_64_intdigest(tenant.encode()) >> 2
+        return classified, xxhash.xxh3_64_intdigest(tenant.encode()) >> 5
 
     def _make_replicas(self) -> None:
         """One engine for each replica the policy names, and caches of the right size in the rules' index:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, log2
-from operator import mul
 
 SCALE = 16
 """Buckets for each doubling."""
@@ -95,7 +94,10 @@ class Sketch:
         if values and min(values) < 0:
             raise ValueError(f"a sketch counts magnitudes, not {min(values)}")
         buckets = self._buckets
+        counted = total = 0
         for value, count in zip(values, times, strict=True):
+            counted += count
+            total += value * count
             if value & (value - 1):
                 index = ceil(log2(value) * SCALE)
             elif value:
@@ -104,8 +106,8 @@ class Sketch:
                 self.zeros += count
                 continue
             buckets[index] = buckets.get(index, 0) + count
-        self._count += sum(times)
-        self._total += sum(map(mul, values, times))
+        self._count += counted
+        self._total += total
 
     def _fold(self) -> None:
         """Put what is fresh into the buckets: one loop over many costs a third of as many calls."""

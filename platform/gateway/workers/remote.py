@@ -386,9 +386,9 @@ def _spent(asked: Asked) -> Spent | None:
 
 def _decision(request: Request, pool: str, tier: str) -> Decision:
     """Of a request that waits, as far as a worker knows."""
-    return Decision(
-        request, "queue", None, "", None, None, pool, tier, request.tier, "none", 0, (0, 0, 0), []
-    )
+    decision = Decision(request, [])
+    decision.verdict, decision.pool, decision.tier = "queue", pool, tier
+    return decision
 
 
 def _turned(request: Request, turned: Turned) -> Decision:
