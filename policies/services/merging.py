@@ -62,16 +62,19 @@ class _Prepared:
     diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
 
 
-def merge(*, actor: Actor, change_set: ChangeSet) -> Revision:
+def merge(*, actor: Actor, change_set: ChangeSet, head_digest: str | None = None) -> Revision:
     """Make the change set's operations current; returns the revision that holds them.
 
-    Raises ``Conflict``: ``stale_edit`` (somebody changed the same object), ``change_set_ended``,
-    ``change_set_moved`` (edited meanwhile); ``Invalid`` (``unsound_policy``) with what would be wrong.
+    ``head_digest`` is what the author looked at; None does not ask. Raises ``Conflict``: ``stale_edit``
+    (somebody changed the same object), ``change_set_ended``, ``change_set_moved`` (edited meanwhile);
+    ``Invalid`` (``unsound_policy``) with what would be wrong.
     """
     require_editor(actor, change_set.environment)
     change_set.refresh_from_db()
     if change_set.state != ChangeSet.State.OPEN:
         raise ended(change_set)
+    if head_digest is not None and head_digest != change_set.head_digest:
+        raise moved(change_set)
     edits = edits_of(change_set)
     return land(actor, Proposal(change_set.environment, edits, change_set.reason, change_set))
 

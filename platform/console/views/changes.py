@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
 
 from console.mapping import comparing, kinds
-from console.views.desk import DeskRequest, for_staff, show
+from console.views import toasts
+from console.views.desk import DeskRequest, for_operators, for_staff, show
 from console.views.listing import next_page
 from foundation.http import Refused
 from foundation.http.pages import page
-from policies import selectors
+from policies import selectors, services
 from policies.mapping import findings
 from policies.mapping.documents import as_json
 from policies.models import ChangeSet, Operation
-from policies.services import validate
 from policies.services.plans import Action
 from simulations.selectors import promoted_into
 
@@ -44,14 +45,12 @@ def listing(request: DeskRequest) -> HttpResponse:
 @for_staff
 def change_set(request: DeskRequest, number: int) -> HttpResponse:
     """Its operations field by field, what the compiler says of it, and its checks."""
-    found = selectors.change_set(number)
-    if found is None or found.environment != request.desk.environment:
-        raise Http404(number)
+    found = _found(request, number)
     operations = list(selectors.operations(found)[: MOST_SHOWN + 1])
     diagnostics, problem = [], ""
     if found.state == ChangeSet.State.OPEN:
         try:
-            diagnostics = findings.as_json(validate(found))
+            diagnostics = findings.as_json(services.validate(found))
         except Refused as refused:
             problem = refused.detail
     context = {
@@ -61,10 +60,47 @@ def change_set(request: DeskRequest, number: int) -> HttpResponse:
         "more_changes": len(operations) > MOST_SHOWN,
         "diagnostics": diagnostics,
         "problem": problem,
+        "sound": not problem and all(each["severity"] != "error" for each in diagnostics),
         "promoted": list(promoted_into(found)),
         "checks": [(check, LOOKS[check.state]) for check in selectors.checks(found)],
     }
     return show(request, "console/changes/one.html", "policies", context)
+
+
+@require_POST
+@for_operators
+def merge(request: DeskRequest, number: int) -> HttpResponse:
+    """Make it current, if it still is what was looked at."""
+    found = _found(request, number)
+    try:
+        head = request.POST.get("head", "")
+        revision = services.merge(actor=request.desk.user, change_set=found, head_digest=head)
+    except Refused as refused:
+        toasts.refused(request, refused)
+    else:
+        toasts.say(request, f"Change set {found.pk} is merged as revision {revision.number}.")
+    return redirect("console:change-set", request.desk.environment, found.pk)
+
+
+@require_POST
+@for_operators
+def close(request: DeskRequest, number: int) -> HttpResponse:
+    """Give it up; it stays where it can be read."""
+    found = _found(request, number)
+    try:
+        services.close_change_set(actor=request.desk.user, change_set=found)
+    except Refused as refused:
+        toasts.refused(request, refused)
+    else:
+        toasts.say(request, f"Change set {found.pk} is closed: nothing of it came into force.")
+    return redirect("console:change-set", request.desk.environment, found.pk)
+
+
+def _found(request: DeskRequest, number: int) -> ChangeSet:
+    found = selectors.change_set(number)
+    if found is None or found.environment != request.desk.environment:
+        raise Http404(number)
+    return found
 
 
 def _changes(
