@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
+from typing import Final
 
 import orjson
 
@@ -36,9 +37,9 @@ from gateway.upstream.pool import Replicas
 MODELS = b"/v1/models"
 JSON = b"content-type: application/json\r\n"
 BLOCKED = frozenset({"key_blocked", "tenant_blocked"})
-SWEEP_SECONDS = 0.1
-REMEMBERED_KEYS = 10_000
-SESSION_LIMIT = 256
+SWEEP_SECONDS: Final = 0.1
+REMEMBERED_KEYS: Final = 10_000
+SESSION_LIMIT: Final = 256
 """Characters of a client's own names that are kept."""
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Final
 
 from coordination.scheduling.values import Usage
 from gateway.explanations import Explanation
 
-_KEPT = 256
+_KEPT: Final = 256
 """Values that a histogram keeps as they are before it sorts them in."""
 
 

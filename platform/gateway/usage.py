@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -11,7 +11,7 @@ from coordination.scheduling.values import Usage
 Tokens = Annotated[int, msgspec.Meta(ge=0)]
 
 
-SLACK = 2
+SLACK: Final = 2
 """How much more than its context window an engine may have, and fewer tokens than events it may report."""
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from coordination.capacity.profiles import Profile
 
-CHUNK_TOKENS = 8192
+CHUNK_TOKENS: Final = 8192
 """Tokens an engine puts into one step at most (vLLM: ``max_num_batched_tokens``)."""
 
 

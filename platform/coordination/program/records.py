@@ -7,7 +7,7 @@ million (suffix ``_ppm``), money in nano-units of the price book's currency.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ Micros = int
 Ppm = int
 """Parts per million: 1_000_000 is one."""
 
-MILLION = 1_000_000
+MILLION: Final = 1_000_000
 
 LimitOf = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "spend"]
 LimitPer = Literal["1m", "1h", "day", "month"]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from coordination.program.index import Program
 from coordination.program.records import Micros
@@ -21,9 +21,9 @@ from coordination.scheduling.scopes import Amounts
 from coordination.scheduling.state import State
 from coordination.scheduling.values import Charge, Code, Usage
 
-SHORTFALL = "Reserved capacity is not available. This is on us."
-CAPPED = "Requests of this account occupy as much as they may, and none ended in time."
-PROGRESS_TOKENS = 256
+SHORTFALL: Final = "Reserved capacity is not available. This is on us."
+CAPPED: Final = "Requests of this account occupy as much as they may, and none ended in time."
+PROGRESS_TOKENS: Final = 256
 """Beyond the estimate, output is charged in steps of this many tokens."""
 
 

@@ -9,7 +9,7 @@ between two policies, since each piece is a whole limit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from coordination.program.index import Program
 from coordination.program.records import Micros
@@ -20,7 +20,7 @@ from coordination.scheduling.trials import carry_on
 
 LIGHT, HEAVY = 1, 2
 """What a piece of the work is: one thing, or as much as a whole step may be."""
-PIECES = 32
+PIECES: Final = 32
 """At a time: some 0.1 ms."""
 
 

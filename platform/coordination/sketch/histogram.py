@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, log2
+from typing import Final
 
-SCALE = 16
+SCALE: Final = 16
 """Buckets for each doubling."""
-GROWTH: float = 2.0 ** (1 / SCALE)
-RELATIVE_ERROR: float = (GROWTH - 1) / (GROWTH + 1)
-_MIDDLE: float = 2 * GROWTH / (1 + GROWTH)
-VERSION = 1
-_FOLDED = 256
+GROWTH: Final = 2.0 ** (1 / SCALE)
+RELATIVE_ERROR: Final = (GROWTH - 1) / (GROWTH + 1)
+_MIDDLE: Final = 2 * GROWTH / (1 + GROWTH)
+VERSION: Final = 1
+_FOLDED: Final = 256
 """Values that are kept as they are before they are counted, all in one go."""
 
 

@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
-BLOCK_TOKENS = 512
+BLOCK_TOKENS: Final = 512
 """Tokens a hash id of the Mooncake traces stands for."""
 
-MAX_TOKENS = 4_194_304
+MAX_TOKENS: Final = 4_194_304
 """Longest prompt or answer a record may ask for: beyond it the record is taken for damaged."""
 
-MAX_LINE_BYTES = 1_048_576
+MAX_LINE_BYTES: Final = 1_048_576
 """Longest line a reader takes in: 4 Mi tokens are 8,192 hash ids of at most twenty digits."""
 
 

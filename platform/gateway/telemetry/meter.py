@@ -7,6 +7,7 @@ keys are names of the policy's own documents: nothing a client wrote becomes one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from coordination.program.records import ObjectiveRecord
 from coordination.scheduling.attainment import BROKEN, Ending, counted
@@ -17,8 +18,8 @@ from gateway.explanations import Explanation
 
 OURS = frozenset({"internal_error", "upstream_failed", "upstream_timeout"})
 """Codes that say that we or the engine failed, rather than that a request was refused."""
-ENGINE_REFUSED = "engine_refused"
-FORGOTTEN_AFTER = 60
+ENGINE_REFUSED: Final = "engine_refused"
+FORGOTTEN_AFTER: Final = 60
 """Looks in a row that find nothing of a key."""
 Key = tuple[str, str, str, str, str | None]
 

@@ -6,9 +6,11 @@ they were sent in).
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.heads import KnownHead, cut
 
-_TRIED = 16
+_TRIED: Final = 16
 """After so many answers in a row under other heads, only every so-manieth is looked at."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import httptools
 
@@ -18,9 +18,9 @@ from gateway.upstream.answers import AnswerHead
 if TYPE_CHECKING:
     from gateway.upstream.pool import ReplicaPool
 
-READ_SIZE = 64 * 1024
-STREAM_READ_SIZE = 8 * 1024
-HEAD_LIMIT = 64 * 1024
+READ_SIZE: Final = 64 * 1024
+STREAM_READ_SIZE: Final = 8 * 1024
+HEAD_LIMIT: Final = 64 * 1024
 
 _bytes = bytearray(READ_SIZE)
 _read_buffer = memoryview(_bytes)

@@ -6,14 +6,15 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.endpoints.table import ENDPOINTS
 from gateway.upstream.answers import KnownAnswers
 from gateway.upstream.connection import ReplicaConnection
 
-CONNECT_SECONDS = 5.0
-IDLE_SECONDS = 4.0
+CONNECT_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 4.0
 """Below the 5 s after which common engine servers close a kept connection: we close first."""
 
 

@@ -18,7 +18,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from coordination.wire.usage import Event, encode_event
 from gateway.log import log
@@ -39,8 +39,8 @@ from gateway.wal.records import (
 from gateway.wal.recovery import Attempt
 from gateway.wal.segments import Position, Segment
 
-SEGMENT_BYTES = 4 * 1024 * 1024
-LIMIT_BYTES = 4 * 1024 * 1024 * 1024
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+LIMIT_BYTES: Final = 4 * 1024 * 1024 * 1024
 """All segments together: some three million attempts the ledger has not taken."""
 MEMORY_EVENTS = 10_000
 """Events without a record that are kept for sending; beyond them the newest are lost, and counted."""
