@@ -21,7 +21,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import orjson
-from msgspec.structs import replace
 
 from benchmarks.machine import banner
 from coordination.program.index import Program, load
@@ -99,6 +98,22 @@ def requests(count: int, tenants: int, blocks: int, seed: int) -> list[Request]:
     return made
 
 
+def without_prefix(request: Request, request_id: str, tenant: str) -> Request:
+    """The same, of another tenant, with a prompt that nobody shares."""
+    return Request(
+        request_id,
+        tenant,
+        request.model,
+        request.tier,
+        request.scale,
+        request.prompt_tokens,
+        request.max_tokens,
+        (),
+        request.arrived,
+        request.stickiness,
+    )
+
+
 def run(program: Program, state: State, load: list[Request], in_flight: int) -> None:
     """Keep ``in_flight`` requests admitted at once; finish the oldest dispatched to make room."""
     now = START
@@ -168,10 +183,7 @@ def main() -> None:
     for name, in_flight in (("open", chosen.replicas // 2), ("queued", chosen.replicas * 8)):
         load = requests(chosen.requests, chosen.tenants, chosen.blocks, seed=7)
         state = new_state(program, route_salt="salt", seed=1, now=START)
-        warm = [
-            replace(one, request_id=f"warm{i}", tenant=f"t{i:05d}", blocks=())
-            for i, one in enumerate(load[: chosen.tenants])
-        ]
+        warm = [without_prefix(one, f"warm{i}", f"t{i:05d}") for i, one in enumerate(load[: chosen.tenants])]
         run(program, state, warm, in_flight)
         if chosen.profile:
             profiler = cProfile.Profile()

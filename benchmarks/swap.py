@@ -25,7 +25,7 @@ import msgspec
 import uvloop
 from msgspec.structs import replace
 
-from benchmarks.decision import policy, requests, run
+from benchmarks.decision import policy, requests, run, without_prefix
 from benchmarks.machine import banner
 from benchmarks.policy import write_state
 from coordination.program.index import load
@@ -59,7 +59,7 @@ def pauses(
     program = load(first)
     state = new_state(program, route_salt="salt", seed=1, now=START)
     warm = [
-        replace(one, request_id=f"warm{at}", tenant=f"t{at:05d}", blocks=())
+        without_prefix(one, f"warm{at}", f"t{at:05d}")
         for at, one in enumerate(requests(in_use, in_use, 8, seed=7))
     ]
     run(program, state, warm, 32)
@@ -82,7 +82,8 @@ def pauses(
             steps.append((time.thread_time() - began) * 1000)
         together.append(sum(steps[at:]))
         gc.enable()
-        run(program, state, [replace(one, request_id=f"{turn}-{one.request_id}") for one in warm[:2000]], 32)
+        again = [without_prefix(one, f"{turn}-{one.request_id}", one.tenant) for one in warm[:2000]]
+        run(program, state, again, 32)
     return switches, steps, together
 
 

@@ -20,22 +20,23 @@ from compiled import MANIFEST, SOURCES, SUFFIX, TWIN, digest, standing
 VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 PACKAGES: Final = {
     "coordination/capacity": "block_cache chain_lru steps",
+    "coordination/program": "resolved",
     "coordination/scheduling": "*",
     "coordination/simulator": "bounds loop replica share_lag tally workload",
     "coordination/sketch": "histogram",
     "coordination/traces": "mooncake reader",
     "gateway": "accounts blocks books clock coordinator data_plane ended errors exchange "
     "explanations genai heads identifiers json_member limit_fields metrics mirrors prompt racing recording "
-    "rules sse telling trials",
+    "rules sse telling trials usage",
     "gateway/downstream": "connection heads listener reader request strictness",
     "gateway/endpoints": "responses table texts",
     "gateway/telemetry": "meter",
     "gateway/upstream": "answers connection pool",
-    "gateway/wal": "journal segments",
+    "gateway/wal": "journal records segments",
     "gateway/workers": "desk remote",
 }
 """Folder -> modules: what every request passes through, and nothing that only starts, reads or reports."""
-STRUCTS: Final = ("coordination/scheduling/values.py",)
+STRUCTS: Final = ("coordination/scheduling/traits.py",)
 """msgspec makes the classes of these, in C already, and cannot make them of compiled ones."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import xxhash
 
-from coordination.scheduling.values import Task
+from coordination.scheduling.traits import Task
 from gateway.downstream.request import HttpRequest
 from gateway.errors import Problem
 from gateway.prompt import ModelRequest

@@ -12,7 +12,8 @@ from coordination.bundle.directory import Directory, KeyFacts
 from coordination.program.index import Program
 from coordination.program.resolved import Route
 from coordination.scheduling import Decision, Dispatch, Refusal
-from coordination.scheduling.values import NO_TRAITS, Request, Traits
+from coordination.scheduling.traits import NO_TRAITS, Traits
+from coordination.scheduling.values import Request
 from gateway.accounts import Accounts, NoAccounts
 from gateway.agents import RUN, SESSION, run_of, session_of, task_of
 from gateway.blocks import Blocks

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Final
 
 from coordination.scheduling.values import Usage
@@ -51,9 +50,6 @@ class Histogram:
         return counts, self._total
 
 
-_KINDS = {kind: attrgetter(kind) for kind in (*Usage.__struct_fields__, "computed", "generated")}
-
-
 class Alike:
     """Requests that ended under the same names."""
 
@@ -70,6 +66,13 @@ class Alike:
         self.used = [one.charge.usage for one in requests if one.charge is not None]
         """Tokens of those that were charged."""
 
-    def total(self, kind: str) -> int:
-        """Tokens of one class of ``Usage``, of all."""
-        return sum(map(_KINDS[kind], self.used))
+    def tokens(self) -> Usage:
+        """Of all together."""
+        total = Usage(0, 0, 0)
+        for used in self.used:
+            total.uncached_input += used.uncached_input
+            total.cached_input += used.cached_input
+            total.output += used.output
+            total.cache_write += used.cache_write
+            total.reasoning += used.reasoning
+        return total

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from coordination import scheduling
@@ -22,38 +21,76 @@ RECENT = 10_000
 REFUSALS = 20_000
 
 
-@dataclass(slots=True, eq=False)  # written to a dozen times: a struct's members take ten times as long to set
 class Explanation:
     """What is known of one request. Instants in policy-clock microseconds, ``0`` = did not happen."""
 
-    request_id: str
-    arrived: int
-    client_request_id: str | None = None
-    tenant: str | None = None
-    key_id: str | None = None
-    model: str | None = None
-    tier_requested: str | None = None
-    operation: str = ""
-    """What OpenTelemetry calls the endpoint."""
-    stream: bool = False
-    bundle: str = ""
-    decision: Decision | None = None
-    """The last one: admission's, or the one that ended the request."""
-    dispatches: list[Dispatch] = field(default_factory=list)
-    problem: Problem | None = None
-    charge: Charge | None = None
-    gaps: Gaps | None = None
-    """Of a stream, where its tier promises times between tokens to prompts of some lengths."""
-    attained: Sequence[tuple[ObjectiveRecord, int, int]] = ()
-    """Promises of its tier that it was held against as it ended: how often each was kept, and given."""
-    outcome: str = "open"
-    """``open``, ``completed``, ``aborted`` or ``refused``."""
-    status: int = 0
-    decided: int = 0
-    placed: int = 0
-    sent: int = 0
-    first_byte: int = 0
-    finished: int = 0
+    __slots__ = (
+        "arrived",
+        "attained",
+        "bundle",
+        "charge",
+        "client_request_id",
+        "decided",
+        "decision",
+        "dispatches",
+        "finished",
+        "first_byte",
+        "gaps",
+        "key_id",
+        "model",
+        "operation",
+        "outcome",
+        "placed",
+        "problem",
+        "request_id",
+        "sent",
+        "status",
+        "stream",
+        "tenant",
+        "tier_requested",
+    )
+
+    def __init__(
+        self,
+        request_id: str,
+        arrived: int,
+        client_request_id: str | None = None,
+        tenant: str | None = None,
+        key_id: str | None = None,
+        model: str | None = None,
+        tier_requested: str | None = None,
+        operation: str = "",
+        stream: bool = False,
+        bundle: str = "",
+    ) -> None:
+        """``operation``: what OpenTelemetry calls the endpoint."""
+        self.request_id = request_id
+        self.arrived = arrived
+        self.client_request_id = client_request_id
+        self.tenant = tenant
+        self.key_id = key_id
+        self.model = model
+        self.tier_requested = tier_requested
+        self.operation = operation
+        self.stream = stream
+        self.bundle = bundle
+        self.decision: Decision | None = None
+        """The last one: admission's, or the one that ended the request."""
+        self.dispatches: list[Dispatch] = []
+        self.problem: Problem | None = None
+        self.charge: Charge | None = None
+        self.gaps: Gaps | None = None
+        """Of a stream, where its tier promises times between tokens to prompts of some lengths."""
+        self.attained: Sequence[tuple[ObjectiveRecord, int, int]] = ()
+        """Promises of its tier that it was held against as it ended: how often each was kept, and given."""
+        self.outcome = "open"
+        """``open``, ``completed``, ``aborted`` or ``refused``."""
+        self.status = 0
+        self.decided = 0
+        self.placed = 0
+        self.sent = 0
+        self.first_byte = 0
+        self.finished = 0
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready. Times are microseconds since arrival."""

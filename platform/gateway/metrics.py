@@ -9,7 +9,6 @@ from types import MappingProxyType
 from coordination.program.index import Program
 from coordination.program.records import MILLION, ObjectiveRecord
 from coordination.scheduling import Decision
-from coordination.scheduling.values import Usage
 from gateway.ended import Alike, Histogram
 from gateway.explanations import Explanation
 from gateway.genai import GenAi
@@ -136,8 +135,12 @@ class Metrics:
         served.queue.extend([each.dispatches[-1].queue_us for each in group.all])
         served.duration.extend(group.durations)
         served.ttft.extend(group.to_first_byte)
-        for kind in Usage.__struct_fields__:
-            setattr(served, kind, getattr(served, kind) + group.total(kind))
+        tokens = group.tokens()
+        served.uncached_input += tokens.uncached_input
+        served.cached_input += tokens.cached_input
+        served.cache_write += tokens.cache_write
+        served.output += tokens.output
+        served.reasoning += tokens.reasoning
 
     def page(
         self,

@@ -7,7 +7,7 @@ the engine's count is real work.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import xxhash
@@ -30,15 +30,18 @@ _MEDIUM = "\0medium "
 """What stands in the normalised text in front of the hash of one."""
 
 
-class Prompt(NamedTuple):
+class Prompt:
     """The prompt as the rules need it."""
 
-    text: bytes
-    """Normalised; hashed in blocks, then dropped."""
-    tokens: int
-    """Estimated."""
-    longest: int
-    """Of a request with several prompts the longest one's; it alone must fit into the context."""
+    __slots__ = ("longest", "text", "tokens")
+
+    def __init__(self, text: bytes, tokens: int, longest: int) -> None:
+        self.text = text
+        """Normalised; hashed in blocks, then dropped."""
+        self.tokens = tokens
+        """Estimated."""
+        self.longest = longest
+        """Of a request with several prompts the longest one's; it alone must fit into the context."""
 
 
 class ModelRequest:

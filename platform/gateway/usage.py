@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from coordination.scheduling.values import Usage
-
-Tokens = Annotated[int, msgspec.Meta(ge=0)]
-
+from gateway.usage_shapes import (
+    InputDetails,
+    OutputDetails,
+    decode_choices,
+    decode_reported,
+    decode_timings,
+)
 
 SLACK: Final = 2
 """How much more than its context window an engine may have, and fewer tokens than events it may report."""
@@ -26,21 +30,6 @@ def is_possible(usage: Usage, seen: int, window: int) -> bool:
     return total <= SLACK * window and SLACK * generated >= seen
 
 
-class InputDetails(msgspec.Struct):
-    """Parts of the prompt's tokens."""
-
-    cached_tokens: Tokens | None = None
-    cache_write_tokens: Tokens | None = None
-    """Computed and kept in a cache that charges for it; some engines say ``cache_creation_tokens``."""
-    cache_creation_tokens: Tokens | None = None
-
-
-class OutputDetails(msgspec.Struct):
-    """Parts of the generated tokens."""
-
-    reasoning_tokens: Tokens | None = None
-
-
 def usage_of(prompt: int, generated: int, read: InputDetails | None, made: OutputDetails | None) -> Usage:
     """The five classes, disjoint. Parts larger than their whole are cut to it."""
     cached = written = reasoning = 0
@@ -52,48 +41,13 @@ def usage_of(prompt: int, generated: int, read: InputDetails | None, made: Outpu
     return Usage(prompt - cached - written, cached, generated - reasoning, written, reasoning)
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: Tokens
-    completion_tokens: Tokens = 0
-    prompt_tokens_details: InputDetails | None = None
-    """Cached tokens are part of ``prompt_tokens``."""
-    completion_tokens_details: OutputDetails | None = None
-    reasoning_tokens: Tokens | None = None
-    """Of ``completion_tokens``; SGLang says it here."""
-
-
-NO_TIMINGS = msgspec.Raw()
-
-
-class _Reported(msgspec.Struct):
-    usage: _Usage | None = None
-    choices: list[msgspec.Raw] | None = None
-    timings: msgspec.Raw = NO_TIMINGS
-
-
-class _Timings(msgspec.Struct):
-    """llama.cpp's, beside the usage."""
-
-    cache_n: Tokens = 0
-    """Prompt tokens that were found in the cache."""
-
-
-class _Choices(msgspec.Struct):
-    choices: list[msgspec.Raw] | None = None
-
-
-_decode_choices = msgspec.json.Decoder(_Choices).decode
-_decode = msgspec.json.Decoder(_Reported).decode
-_decode_timings = msgspec.json.Decoder(_Timings).decode
-
-
 def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
     """The usage in a completion or a chunk of one, and whether its ``choices`` are an empty list.
 
     No usage for what is not such an object: whatever an engine sends, nothing is raised.
     """
     try:
-        found = _decode(answer)
+        found = decode_reported(answer)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None, _is_bare(answer)
     usage = found.usage
@@ -109,7 +63,7 @@ def read_usage(answer: bytes) -> tuple[Usage | None, bool]:
 
 def _cached(timings: msgspec.Raw) -> int:
     try:
-        return _decode_timings(timings).cache_n
+        return decode_timings(timings).cache_n
     except msgspec.MsgspecError:
         return 0
 
@@ -117,6 +71,6 @@ def _cached(timings: msgspec.Raw) -> int:
 def _is_bare(answer: bytes) -> bool:
     """Whether ``choices`` are an empty list, beside a usage that makes no sense."""
     try:
-        return _decode_choices(answer).choices == []
+        return decode_choices(answer).choices == []
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False

@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from gateway.shipping import ASIDE
-from gateway.wal.records import PASSED, decode_passed, scan
+from gateway.wal.facts import decode_passed
+from gateway.wal.records import PASSED, scan
 from tests.gateway import upstream as up
 from tests.gateway.console import Console
 from tests.gateway.raw_client import RawClient, until

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordination.program.index import Program
+from coordination.program.named import Reservation
 from coordination.program.records import ReservationRecord
-from coordination.program.resolved import Reservation
 from coordination.scheduling import Decision, Dispatch
 from coordination.scheduling.promises import Envelope, Kept, Promise
 from coordination.scheduling.reservations import LaneBuckets
@@ -112,7 +112,8 @@ def test_one_by_one_or_together_the_same_is_counted(ended, together, kept_back):
 
 def test_what_has_ended_is_counted_before_anybody_looks():
     counted = Metrics()
-    one = Explanation("req_1", 1_000_000, tenant="a", problem=PROBLEMS[2], status=429, finished=1_000_500)
+    one = Explanation("req_1", 1_000_000, tenant="a")
+    one.problem, one.status, one.finished = PROBLEMS[2], 429, 1_000_500
     counted.finished(one, PROMISES_NOTHING)
     (series,) = counted.meter.take()
     assert (series.requests, series.refused) == (1, {"rate_limit_exceeded": 1})

@@ -112,7 +112,10 @@ def over(number, **more):
     """A request that is over, in second ``number``."""
     facts = {"tenant": "acme", "outcome": "completed", "placed": 1, "first_byte": 1, "stream": True}
     at = {"arrived": 0, "finished": number * 1_000_000}
-    return Explanation(f"req_{number:026d}", **{**at, **facts, **more})
+    made = Explanation(f"req_{number:026d}", 0)
+    for name, value in {**at, **facts, **more}.items():
+        setattr(made, name, value)
+    return made
 
 
 async def test_a_flood_is_counted_where_it_cannot_be_explained(monkeypatch, console):

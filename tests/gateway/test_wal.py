@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from coordination.wire import usage
 from gateway.wal import Begun, Journal, JournalInUse, segments
-from gateway.wal.records import BEGAN, ENDED, PASSED, Record, encode, framed, scan
+from gateway.wal.facts import encode
+from gateway.wal.records import BEGAN, ENDED, PASSED, Record, framed, scan
 
 BUNDLE = "sha256:" + "0" * 64
 SEGMENT = 64 * 1024

@@ -48,8 +48,9 @@ from coordination.scheduling import (
     settle,
     wake,
 )
-from coordination.scheduling.values import Traits
+from coordination.scheduling.traits import Traits
 from tests.support.programs import MINUTE, SECOND, START, a_policy, limit
+from tests.support.spelled import spelled
 
 TENANTS = ("a", "a/x", "a/x/deep", "a/y", "b", "c", "d")
 TIERS = ("standard", "high", "low", "flat")
@@ -189,7 +190,7 @@ class Story:
         )
         decision = admit(self._program, self._state, request, self._now)
         self._tell(decision)
-        self.told.append(str(headroom(self._program, self._state, decision, self._now)))
+        self.told.append(str(spelled(headroom(self._program, self._state, decision, self._now))))
         self.told.append(run_left(self._program, self._state, decision, self._now))
         if decision.verdict != "refuse":
             self._waiting.append(name)

@@ -10,8 +10,9 @@ from coordination.compiler import lower
 from coordination.compiler.catalogue import Catalogue
 from coordination.program import tables
 from coordination.program.index import Program, load
+from coordination.program.named import Quota, Reservation, Tenant
 from coordination.program.records import ProgramRecords
-from coordination.program.resolved import Model, Pool, Quota, Reservation, Route, Tenant, Tier
+from coordination.program.resolved import Model, Pool, Route, Tier
 
 
 def records_of(catalogue: Catalogue) -> ProgramRecords:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import structs
 
 from coordination.program.guarantees import LimitKey, Pledge, pledges
+from coordination.program.named import Quota, Reservation, Tenant
 from coordination.program.records import (
     MILLION,
     LimitRecord,
@@ -29,16 +30,12 @@ from coordination.program.resolved import (
     Model,
     Pool,
     Price,
-    Quota,
-    Reservation,
     Reserve,
     Route,
     Scope,
     Segment,
     Tariff,
-    Tenant,
     Tier,
-    TokenClasses,
 )
 from coordination.program.tables import MINUTE, Tables, tables_of
 from coordination.program.teams import (
@@ -67,7 +64,6 @@ __all__ = [
     "Tariff",
     "Tenant",
     "Tier",
-    "TokenClasses",
     "load",
 ]
 
@@ -283,7 +279,7 @@ class Program:
 
     def _under_teams(self, segment: Segment) -> Segment:
         limits = self._limits(segment.start)
-        return structs.replace(segment, limits=limits, pledges=self._pledges_under(limits))
+        return segment.under(limits, self._pledges_under(limits))
 
     def _limits(self, now: Micros) -> dict[str, tuple[LimitRecord, ...]]:
         """Of quotas whose limits are not, or not always, what they say."""

@@ -1,24 +1,19 @@
 """What does a program say of one model, pool, tenant, request or instant? Objects that point at each other.
 
 Made by ``coordination.program.tables`` and ``.index`` from records; read only, and equal to none but itself.
-What stands for a record leads back to nothing, so the collector leaves it alone (``gc``).
+(Tenants, quotas and reservations: ``coordination.program.named``.)
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
-
-import msgspec
 
 from coordination.program.guarantees import LimitKey, Pledge
+from coordination.program.named import Quota, Reservation, Tenant
 from coordination.program.records import (
     MILLION,
-    CapsRecord,
-    DelegationRecord,
     GuardRecord,
-    GuardsRecord,
     LimitRecord,
     Micros,
     ObjectiveRecord,
@@ -26,50 +21,110 @@ from coordination.program.records import (
     Ppm,
     QueueOrder,
     RampRecord,
-    ReservationRecord,
     RouteRecord,
 )
 from coordination.program.timeline import holds
 
 
-class Model(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    served_name: str
-    context_window: int
-    max_output: int
-    uncached_ppm: Ppm
-    cached_ppm: Ppm
-    output_ppm: Ppm
+class Model:
+    __slots__ = (
+        "cached_ppm",
+        "context_window",
+        "index",
+        "max_output",
+        "name",
+        "output_ppm",
+        "served_name",
+        "uncached_ppm",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        served_name: str,
+        context_window: int,
+        max_output: int,
+        uncached_ppm: Ppm,
+        cached_ppm: Ppm,
+        output_ppm: Ppm,
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.served_name = served_name
+        self.context_window = context_window
+        self.max_output = max_output
+        self.uncached_ppm = uncached_ppm
+        self.cached_ppm = cached_ppm
+        self.output_ppm = output_ppm
 
     def cost(self, uncached: int, cached: int, output: int) -> int:
         """Fairness cost c of R5, in millionths of an uncached input token."""
         return uncached * self.uncached_ppm + cached * self.cached_ppm + output * self.output_ppm
 
 
-class Pool(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    model: Model
-    region: str
-    replicas: tuple[str, ...]
-    input_per_minute: int
-    """Of one replica, as all capacities here."""
-    output_per_minute: int
-    sequences: int
-    kv_tokens: int
-    reservable_ppm: Ppm
-    reserved_only: bool
-    """Nothing but the lane is served (isolation)."""
-    prefill_ns_per_token: int
-    decode_us_per_token: int
-    """Time between two tokens of one sequence when the replica is full: the slow end."""
-    minimum_shares: Mapping[int, Ppm]
-    """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is something."""
-    dns: str | None = None
-    """The name that ``replicas`` stand in for."""
-    generic: bool = False
-    """Its engine is ``openai``: some server of which no more is known than that it has that API."""
+class Pool:
+    __slots__ = (
+        "decode_us_per_token",
+        "dns",
+        "generic",
+        "index",
+        "input_per_minute",
+        "kv_tokens",
+        "minimum_shares",
+        "model",
+        "name",
+        "output_per_minute",
+        "prefill_ns_per_token",
+        "region",
+        "replicas",
+        "reservable_ppm",
+        "reserved_only",
+        "sequences",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        model: Model,
+        region: str,
+        replicas: tuple[str, ...],
+        input_per_minute: int,
+        output_per_minute: int,
+        sequences: int,
+        kv_tokens: int,
+        reservable_ppm: Ppm,
+        reserved_only: bool,
+        prefill_ns_per_token: int,
+        decode_us_per_token: int,
+        minimum_shares: Mapping[int, Ppm],
+        dns: str | None = None,
+        generic: bool = False,
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.model = model
+        self.region = region
+        self.replicas = replicas
+        self.input_per_minute = input_per_minute
+        """Of one replica, as all capacities here."""
+        self.output_per_minute = output_per_minute
+        self.sequences = sequences
+        self.kv_tokens = kv_tokens
+        self.reservable_ppm = reservable_ppm
+        self.reserved_only = reserved_only
+        """Nothing but the lane is served (isolation)."""
+        self.prefill_ns_per_token = prefill_ns_per_token
+        self.decode_us_per_token = decode_us_per_token
+        """Time between two tokens of one sequence when the replica is full: the slow end."""
+        self.minimum_shares = minimum_shares
+        """Band -> m of R14: what the tiers of the band that may come here keep of it, where that is
+        something."""
+        self.dns = dns
+        """The name that ``replicas`` stand in for."""
+        self.generic = generic
+        """Its engine is ``openai``: some server of which no more is known than that it has that API."""
 
     def share(self, input_per_minute: int, output_per_minute: int) -> Ppm:
         """x = in/C_in + out/C_out of the whole pool (R8): prefill and decode share the machine."""
@@ -79,147 +134,160 @@ class Pool(msgspec.Struct, frozen=True, eq=False, gc=False):
         ) + output_per_minute * MILLION // (self.output_per_minute * count)
 
 
-class Tier(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    service_tier: tuple[str, ...]
-    band: int
-    max_wait: Micros
-    max_depth: int
-    order: QueueOrder
-    overflow: OverflowAction
-    downgrade_to: str | None
-    shares_cache: bool
-    holdback_ppm: Ppm
-    ramp: RampRecord | None
-    counted: tuple[ObjectiveRecord, ...]
-    """Promises that each of its requests is held against as it ends."""
-    gap_bounds: tuple[Micros, ...]
-    """Times between tokens that some of them are about."""
+class Tier:
+    __slots__ = (
+        "band",
+        "counted",
+        "downgrade_to",
+        "gap_bounds",
+        "holdback_ppm",
+        "index",
+        "max_depth",
+        "max_wait",
+        "name",
+        "order",
+        "overflow",
+        "ramp",
+        "service_tier",
+        "shares_cache",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        service_tier: tuple[str, ...],
+        band: int,
+        max_wait: Micros,
+        max_depth: int,
+        order: QueueOrder,
+        overflow: OverflowAction,
+        downgrade_to: str | None,
+        shares_cache: bool,
+        holdback_ppm: Ppm,
+        ramp: RampRecord | None,
+        counted: tuple[ObjectiveRecord, ...],
+        gap_bounds: tuple[Micros, ...],
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.service_tier = service_tier
+        self.band = band
+        self.max_wait = max_wait
+        self.max_depth = max_depth
+        self.order = order
+        self.overflow = overflow
+        self.downgrade_to = downgrade_to
+        self.shares_cache = shares_cache
+        self.holdback_ppm = holdback_ppm
+        self.ramp = ramp
+        self.counted = counted
+        """Promises that each of its requests is held against as it ends."""
+        self.gap_bounds = gap_bounds
+        """Times between tokens that some of them are about."""
 
 
-class Tenant(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    path: tuple[str, ...]
-    """Names of the ancestors that exist, outermost first, ending with its own."""
-    tiers: frozenset[str]
-    default_tier: str
-    zone: str
-    inner: bool
-    """Has children, so its own traffic is an implicit leaf beside them."""
+class Route:
+    __slots__ = (
+        "bounds",
+        "index",
+        "least",
+        "mirrors",
+        "most",
+        "name",
+        "reaches",
+        "record",
+        "selective",
+        "steered",
+        "trials",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        record: RouteRecord,
+        bounds: tuple[int, ...],
+        selective: bool,
+        steered: bool,
+        trials: Mapping[str, GuardRecord],
+        mirrors: tuple[tuple[str, int], ...],
+        least: int,
+        most: int,
+        reaches: tuple[tuple[str, ...], ...],
+    ) -> None:
+        self.index = index
+        self.name = name
+        self.record = record
+        self.bounds = bounds
+        """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
+        self.selective = selective
+        """It asks for a region, a session or headers, beside what a scope and a length say."""
+        self.steered = steered
+        """It does more with a request than send it to a replica: a second attempt beside a slow one, copies,
+        a verdict on a canary."""
+        self.trials = trials
+        """Canaries that are watched: those with a guard, if there are other pools to fall back on."""
+        self.mirrors = mirrors
+        """Pools that get copies, each with the point on [0, 2**64) below which a request is copied."""
+        self.least = least
+        """Prompts of so many tokens are served, up to ..."""
+        self.most = most
+        """... less than so many."""
+        self.reaches = reaches
+        """Of each target, its pool and after it the fallbacks."""
 
 
-class Quota(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    tenant: str
-    tiers: frozenset[str]
-    models: frozenset[str]
-    weight_ppm: Ppm
-    limits: tuple[LimitRecord, ...]
-    concurrency: int | None
-    session: GuardsRecord | None
-    run: GuardsRecord | None
-    caps: CapsRecord | None
-    zone: str
-    delegation: DelegationRecord | None = None
-
-    @property
-    def made(self) -> bool:
-        """Not of the policy, but for a team whose limits were set and that the policy has no quota for."""
-        return self.index < 0
-
-    def covers(self, tier: str, model: str) -> bool:
-        return (not self.tiers or tier in self.tiers) and (not self.models or model in self.models)
-
-    @property
-    def narrowness(self) -> tuple[bool, bool, int]:
-        """Orders the quotas of one tenant from the widest scope to the most specific."""
-        return (bool(self.models), bool(self.tiers), -self.index)
-
-
-class Reservation(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A reservation on one pool. One that is divided over pools has one of these on each."""
-
-    index: int
-    key: str
-    """Tells it from every other: its name, with the pool where there are several."""
-    name: str
-    """The document's."""
-    tenant: str
-    pool: str
-    tier: str
-    input_per_minute: int
-    """Promised by this pool, as the next."""
-    output_per_minute: int
-    share_ppm: Ppm
-    """x_r of R8: what part of the pool it takes."""
-    ttft: tuple[ObjectiveRecord, ...]
-    """What its tier promises, and it therefore to what conforms (R8)."""
-    record: ReservationRecord
-
-
-class Route(msgspec.Struct, frozen=True, eq=False, gc=False):
-    index: int
-    name: str
-    record: RouteRecord
-    bounds: tuple[int, ...]
-    """Upper ends of the arms, scaled to 2**64 (R4); weight 0 is an empty arm."""
-    selective: bool
-    """It asks for a region, a session or headers, beside what a scope and a length say."""
-    steered: bool
-    """It does more with a request than send it to a replica: a second attempt beside a slow one, copies, a
-    verdict on a canary."""
-    trials: Mapping[str, GuardRecord]
-    """Canaries that are watched: those with a guard, if there are other pools to fall back on."""
-    mirrors: tuple[tuple[str, int], ...]
-    """Pools that get copies, each with the point on [0, 2**64) below which a request is copied."""
-
-    least: int
-    """Prompts of so many tokens are served, up to ..."""
-    most: int
-    """... less than so many."""
-    reaches: tuple[tuple[str, ...], ...]
-    """Of each target, its pool and after it the fallbacks."""
-
-
-class Scope(msgspec.Struct, frozen=True, eq=False):
+class Scope:
     """Everything the policy says of one (tenant, tier, model), whatever the hour."""
 
-    tenant: Tenant
-    tier: Tier
-    model: Model
-    quotas: tuple[Quota, ...]
-    """In scope along the tenant's path, outermost tenant first (R9)."""
-    leaf_path: tuple[str, ...]
-    """Nodes of the fairness tree below the root; an inner tenant ends with its own leaf."""
-    weights: tuple[Ppm, ...]
-    """phi of each node of ``leaf_path``."""
-    routes: tuple[Route, ...]
-    """That match but for the prompt's length, by rank."""
+    __slots__ = ("leaf_path", "model", "quotas", "routes", "tenant", "tier", "weights")
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        tier: Tier,
+        model: Model,
+        quotas: tuple[Quota, ...],
+        leaf_path: tuple[str, ...],
+        weights: tuple[Ppm, ...],
+        routes: tuple[Route, ...],
+    ) -> None:
+        self.tenant = tenant
+        self.tier = tier
+        self.model = model
+        self.quotas = quotas
+        """In scope along the tenant's path, outermost tenant first (R9)."""
+        self.leaf_path = leaf_path
+        """Nodes of the fairness tree below the root; an inner tenant ends with its own leaf."""
+        self.weights = weights
+        """phi of each node of ``leaf_path``."""
+        self.routes = routes
+        """That match but for the prompt's length, by rank."""
 
 
-class TokenClasses(Protocol):
-    """Counts of the five classes, disjoint."""
-
-    uncached_input: int
-    cached_input: int
-    cache_write: int
-    output: int
-    reasoning: int
-
-
-class Price(msgspec.Struct, frozen=True, eq=False):
+class Price:
     """Nano-units of money per token, before the tier's multiplier."""
 
-    book: str
-    uncached: int
-    cached: int
-    output: int
-    cache_write: int
-    reasoning: int
-    multipliers: dict[str, Ppm]
+    __slots__ = ("book", "cache_write", "cached", "multipliers", "output", "reasoning", "uncached")
+
+    def __init__(
+        self,
+        book: str,
+        uncached: int,
+        cached: int,
+        output: int,
+        cache_write: int,
+        reasoning: int,
+        multipliers: dict[str, Ppm],
+    ) -> None:
+        self.book = book
+        self.uncached = uncached
+        self.cached = cached
+        self.output = output
+        self.cache_write = cache_write
+        self.reasoning = reasoning
+        self.multipliers = multipliers
 
     def under(self, tier: str) -> Tariff:
         return Tariff(
@@ -232,39 +300,48 @@ class Price(msgspec.Struct, frozen=True, eq=False):
         )
 
 
-class Tariff(msgspec.Struct, frozen=True, eq=False):
+class Tariff:
     """Nano-units of money per token, as one tier is billed."""
 
-    uncached: int
-    cached: int
-    output: int
-    cache_write: int
-    reasoning: int
-    multiplier: Ppm
+    __slots__ = ("cache_write", "cached", "multiplier", "output", "reasoning", "uncached")
+
+    def __init__(
+        self, uncached: int, cached: int, output: int, cache_write: int, reasoning: int, multiplier: Ppm
+    ) -> None:
+        self.uncached = uncached
+        self.cached = cached
+        self.output = output
+        self.cache_write = cache_write
+        self.reasoning = reasoning
+        self.multiplier = multiplier
 
     def expected(self, uncached: int, cached: int, output: int) -> int:
         """Before anything is known of the two rarer classes."""
         nano = uncached * self.uncached + cached * self.cached + output * self.output
         return nano if self.multiplier == MILLION else nano * self.multiplier // MILLION
 
-    def spend(self, usage: TokenClasses) -> int:
+    def spend(self, uncached: int, cached: int, output: int, cache_write: int, reasoning: int) -> int:
+        """Of so many tokens of each class."""
         nano = (
-            usage.uncached_input * self.uncached
-            + usage.cached_input * self.cached
-            + usage.cache_write * self.cache_write
-            + usage.output * self.output
-            + usage.reasoning * self.reasoning
+            uncached * self.uncached
+            + cached * self.cached
+            + cache_write * self.cache_write
+            + output * self.output
+            + reasoning * self.reasoning
         )
         return nano if self.multiplier == MILLION else nano * self.multiplier // MILLION
 
 
-class Reserve(msgspec.Struct, frozen=True, eq=False):
+class Reserve:
     """What of a pool's stocks reservations in force keep, and what of it they lend (R19)."""
 
-    kept_ppm: Ppm
-    """Sum of x_r."""
-    lent: tuple[tuple[Micros, Ppm], ...]
-    """(reclaim_within, x_r) of the reservations that lend."""
+    __slots__ = ("kept_ppm", "lent")
+
+    def __init__(self, kept_ppm: Ppm, lent: tuple[tuple[Micros, Ppm], ...]) -> None:
+        self.kept_ppm = kept_ppm
+        """Sum of x_r."""
+        self.lent = lent
+        """(reclaim_within, x_r) of the reservations that lend."""
 
     def without(self, residual: Micros) -> Ppm:
         """What is kept from a request that will be over in ``residual``: all but what is lent to it."""
@@ -275,13 +352,18 @@ class Reserve(msgspec.Struct, frozen=True, eq=False):
         return kept
 
 
-class PoolInForce(msgspec.Struct, frozen=True, eq=False):
+class PoolInForce:
     """What is reserved of one pool in a segment."""
 
-    lanes: Mapping[tuple[str, str], tuple[Reservation, ...]]
-    """(tier, tenant) -> reservations in force."""
-    reserve: Reserve | None
-    """None without any."""
+    __slots__ = ("lanes", "reserve")
+
+    def __init__(
+        self, lanes: Mapping[tuple[str, str], tuple[Reservation, ...]], reserve: Reserve | None
+    ) -> None:
+        self.lanes = lanes
+        """(tier, tenant) -> reservations in force."""
+        self.reserve = reserve
+        """None without any."""
 
     @classmethod
     def of(cls, reservations: Iterable[Reservation]) -> PoolInForce:
@@ -297,23 +379,42 @@ class PoolInForce(msgspec.Struct, frozen=True, eq=False):
         return cls(dict(lanes), Reserve(kept, tuple(lent)) if lanes else None)
 
 
-class Segment(msgspec.Struct, frozen=True, eq=False):
+class Segment:
     """What is in force in [start, end): nothing in it changes before its end.
 
     What is reserved is looked at pool by pool, as each is asked for: of thousands of reservations a moment
     needs those of a few pools, and nobody waits for the others as a segment begins.
     """
 
-    start: Micros
-    end: Micros | None
-    reservations: Mapping[str, tuple[Reservation, ...]]
-    """Pool -> all its reservations, in force or not."""
-    prices: dict[str, Price]
-    limits: Mapping[str, tuple[LimitRecord, ...]]
-    """Quota -> its limits as they are now, for quotas of which one is ever changed."""
-    pledges: Mapping[LimitKey, Pledge]
-    """Of limits that tenants share, each one's part (R9)."""
-    _pools: dict[str, PoolInForce] = {}
+    __slots__ = ("_pools", "end", "limits", "pledges", "prices", "reservations", "start")
+
+    def __init__(
+        self,
+        start: Micros,
+        end: Micros | None,
+        reservations: Mapping[str, tuple[Reservation, ...]],
+        prices: dict[str, Price],
+        limits: Mapping[str, tuple[LimitRecord, ...]],
+        pledges: Mapping[LimitKey, Pledge],
+    ) -> None:
+        self.start = start
+        self.end = end
+        self.reservations = reservations
+        """Pool -> all its reservations, in force or not."""
+        self.prices = prices
+        self.limits = limits
+        """Quota -> its limits as they are now, for quotas of which one is ever changed."""
+        self.pledges = pledges
+        """Of limits that tenants share, each one's part (R9)."""
+        self._pools: dict[str, PoolInForce] = {}
+
+    def under(
+        self, limits: Mapping[str, tuple[LimitRecord, ...]], pledges: Mapping[LimitKey, Pledge]
+    ) -> Segment:
+        """The same with other limits."""
+        made = Segment(self.start, self.end, self.reservations, self.prices, limits, pledges)
+        made._pools = self._pools
+        return made
 
     def limits_of(self, quota: Quota) -> tuple[LimitRecord, ...]:
         """The limits of a quota that hold now."""

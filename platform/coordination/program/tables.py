@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from coordination.program.named import Quota, Reservation, Tenant
 from coordination.program.records import (
     MILLION,
     Micros,
@@ -22,7 +23,7 @@ from coordination.program.records import (
     TenantRecord,
     TierRecord,
 )
-from coordination.program.resolved import Model, Pool, Quota, Reservation, Route, Tenant, Tier
+from coordination.program.resolved import Model, Pool, Route, Tier
 
 MINUTE: Micros = 60 * MILLION
 ANY_LENGTH = 1 << 62

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from coordination.program.named import Quota, Tenant
 from coordination.program.records import MILLION, LimitOf, LimitPer, LimitRecord, Ppm
-from coordination.program.resolved import Quota, Tenant
 
 LEAST_WEIGHT: Ppm = 1
 MOST_WEIGHT: Ppm = 1_000_000 * MILLION

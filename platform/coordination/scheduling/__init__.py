@@ -32,6 +32,7 @@ from coordination.scheduling.settlement import (
 )
 from coordination.scheduling.state import State, new_state
 from coordination.scheduling.switching import Switch, activate
+from coordination.scheduling.traits import Run, Task
 from coordination.scheduling.trials import Trial, Trials, Verdict, fared
 from coordination.scheduling.values import (
     Charge,
@@ -44,9 +45,7 @@ from coordination.scheduling.values import (
     Refusal,
     ReplicaReport,
     Request,
-    Run,
     Step,
-    Task,
     Usage,
 )
 from coordination.scheduling.vectors import answer, decide, evaluate, run_vectors

@@ -317,7 +317,8 @@ def _reserve(state: State, place: Place, ticket: Ticket, now: Micros) -> str | N
         decision.reservation = "none"
     if not place.lanes:
         return None
-    trace, usage = decision.trace, Usage(*decision.held)
+    trace, (uncached, cached, output) = decision.trace, decision.held
+    usage = Usage(uncached, cached, output)
     left_ppm = pool.left_of(place.reserve.kept_ppm) if place.reserve is not None else MILLION
     short: Reservation | None = None
     for reservation in place.lanes:
@@ -493,7 +494,8 @@ def _into_lane(ticket: Ticket, pool: PoolState) -> tuple[Queue, Leaf]:
     """Where a request of a reservation waits, and what it burns of it."""
     reservation = ticket.reservation
     assert reservation is not None  # noqa: S101  set with the lane
-    ticket.burn = burn(reservation, Usage(*ticket.decision.held))
+    uncached, cached, output = ticket.decision.held
+    ticket.burn = burn(reservation, Usage(uncached, cached, output))
     ticket.weights = (max(1, reservation.share_ppm),)
     return pool.lane, pool.lane.leaf((reservation.name,))
 

@@ -93,7 +93,7 @@ def recount(state: State, attempts: Iterable[Used], now: Micros) -> int:
         spend = one.spend_nano
         if spend is None:
             price = state.program.segment_at(one.started_at).prices.get(one.model)
-            spend = 0 if price is None else price.under(one.tier).spend(one.usage)
+            spend = 0 if price is None else price.under(one.tier).spend(*one.usage.counts())
         read, made = one.usage.computed + one.usage.cached_input, one.usage.generated
         amounts: Amounts = (1, read, made, read + made, spend)
         for dimension, meter in chain.lasting:

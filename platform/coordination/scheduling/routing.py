@@ -11,7 +11,8 @@ from coordination.program.index import Route, Scope, Segment
 from coordination.program.records import RouteMatch
 from coordination.scheduling import reasons
 from coordination.scheduling.state import State
-from coordination.scheduling.values import Request, Traits
+from coordination.scheduling.traits import Traits
+from coordination.scheduling.values import Request
 
 
 def first_match(scope: Scope, request: Request) -> Route | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from coordination.program.records import MILLION, GuardsRecord, LoopGuardRecord, Micros
-from coordination.scheduling.values import Run, Task
+from coordination.scheduling.traits import Run, Task
 
 Kind = Literal["run", "session"]
 FORGOTTEN_AFTER: Final[Micros] = 86_400 * MILLION

@@ -261,7 +261,11 @@ def _account(ticket: Ticket, usage: Usage, computed: int, cached: int, output: i
     model, tariff = ticket.scope.model, ticket.plan.tariff
     cost = computed * model.uncached_ppm + cached * model.cached_ppm + output * model.output_ppm
     _, prompt_before, output_before, total_before, spend_before = ticket.amounts
-    spend = 0 if tariff is None else tariff.spend(usage)
+    spend = 0
+    if tariff is not None:
+        spend = tariff.spend(
+            usage.uncached_input, usage.cached_input, usage.output, usage.cache_write, usage.reasoning
+        )
     prompt = computed + cached
     total = prompt + output
     delta = (0, prompt - prompt_before, output - output_before, total - total_before, spend - spend_before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Problem
@@ -30,19 +30,37 @@ class Limits:
     """Unsent response bytes at which the upstream is paused."""
 
 
-@dataclass(slots=True, eq=False)
 class HttpRequest:
     """One request. ``headers`` has lower-case names; a repeated field keeps its last value."""
 
-    method: str = ""
-    path: bytes = b""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytes = b""
-    keep_alive: bool = False
-    http_1_0: bool = False
-    problem: Problem | None = None
-    """Why it cannot be served: found while reading it, answered in its turn."""
-    sender: Any = None
-    """Whom the service took the sender to be when it vetted the head; its own business."""
-    head: RequestHead | None = None
-    """That it was not parsed from, because it had come before."""
+    __slots__ = (
+        "body",
+        "head",
+        "headers",
+        "http_1_0",
+        "keep_alive",
+        "method",
+        "path",
+        "problem",
+        "sender",
+    )
+
+    def __init__(
+        self,
+        method: str = "",
+        path: bytes = b"",
+        headers: dict[bytes, bytes] | None = None,
+        body: bytes = b"",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers: dict[bytes, bytes] = {} if headers is None else headers
+        self.body = body
+        self.keep_alive = False
+        self.http_1_0 = False
+        self.problem: Problem | None = None
+        """Why it cannot be served: found while reading it, answered in its turn."""
+        self.sender: Any = None
+        """Whom the service took the sender to be when it vetted the head; its own business."""
+        self.head: RequestHead | None = None
+        """That it was not parsed from, because it had come before."""

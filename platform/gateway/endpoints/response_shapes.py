@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.usage import InputDetails, OutputDetails, Tokens
+from gateway.usage_shapes import InputDetails, OutputDetails, Tokens
 
 
 class TokensUsed(msgspec.Struct):

@@ -177,9 +177,10 @@ class Meter:
             if one.stream:
                 cell.ttft.extend(group.to_first_byte)
         if group.used:
-            cell.uncached_input += group.total("computed")
-            cell.cached_input += group.total("cached_input")
-            cell.output += group.total("generated")
+            tokens = group.tokens()
+            cell.uncached_input += tokens.computed
+            cell.cached_input += tokens.cached_input
+            cell.output += tokens.generated
 
     def passed(self, streams: Iterable[Series]) -> None:
         """What a worker process saw pass in streams since it last said so."""

@@ -1,12 +1,13 @@
 """Which attempts are open, and what did the ended ones use? On disk before it matters, through any kill.
 
-``records`` frames, ``segments`` are files, ``recovery`` reads what a kill left, ``journal`` is the log.
+``facts`` are what is written, ``records`` frames them, ``segments`` are files, ``recovery`` reads what a kill
+left, ``journal`` is the log.
 """
 
 from __future__ import annotations
 
+from gateway.wal.facts import Begun
 from gateway.wal.journal import Journal, Unsent
-from gateway.wal.records import Begun
 from gateway.wal.segments import JournalInUse
 
 __all__ = ["Begun", "Journal", "JournalInUse", "Unsent"]

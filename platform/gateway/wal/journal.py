@@ -23,19 +23,8 @@ from typing import Final, NamedTuple
 from coordination.wire.usage import Event, encode_event
 from gateway.log import log
 from gateway.wal import recovery, segments
-from gateway.wal.records import (
-    BEGAN,
-    ENDED,
-    HEADER_BYTES,
-    PASSED,
-    RECORD_LIMIT,
-    Begun,
-    Passed,
-    encode,
-    framed,
-    interrupted,
-    scan,
-)
+from gateway.wal.facts import Begun, Passed, encode, interrupted
+from gateway.wal.records import BEGAN, ENDED, HEADER_BYTES, PASSED, RECORD_LIMIT, framed, scan
 from gateway.wal.recovery import Attempt
 from gateway.wal.segments import Position, Segment
 
@@ -314,8 +303,7 @@ class Journal:
         active = self._write(framed(ENDED, payload))
         if active is None:
             return False
-        begun_in.closed_at = Position(active.number, active.used)
-        begun_in.open -= 1  # last: with none open the segment may go
+        begun_in.ended(active.number, active.used)
         self._recorded += 1
         return True
 

@@ -6,16 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.wal.records import (
-    BEGAN,
-    ENDED,
-    Begun,
-    Passed,
-    decode_begun,
-    decode_key,
-    decode_passed,
-    scan,
-)
+from gateway.wal.facts import Begun, Passed, decode_begun, decode_key, decode_passed
+from gateway.wal.records import BEGAN, ENDED, scan
 from gateway.wal.segments import Position, Segment, numbers, place
 
 Attempt = tuple[str, int]
@@ -81,7 +73,6 @@ def _end(left: Left, at: Position, payload: bytes, sent: Position) -> None:
     key = decode_key(payload)
     known = left.open.pop((key.request_id, key.attempt), None)
     if known is not None:
-        known[0].open -= 1
-        known[0].closed_at = at
+        known[0].ended(at.segment, at.offset)
     if at > sent:
         left.unsent += 1

@@ -37,7 +37,18 @@ class Position(NamedTuple):
 class Segment:
     """One file. Written by the event loop alone; synced and read by others up to ``durable``."""
 
-    __slots__ = ("_fd", "_room", "closed_at", "durable", "number", "open", "path", "size", "used")
+    __slots__ = (
+        "_closed_in",
+        "_closed_upto",
+        "_fd",
+        "_room",
+        "durable",
+        "number",
+        "open",
+        "path",
+        "size",
+        "used",
+    )
 
     def __init__(self, path: Path, number: int, size: int, *, fd: int = -1, used: int = 0) -> None:
         """``fd``: to write to it. Raises ``OSError`` where files cannot be mapped."""
@@ -52,12 +63,22 @@ class Segment:
         """Bytes that a loss of power would leave."""
         self.open = 0
         """Attempts begun here that have not ended."""
-        self.closed_at = Position(0, 0)
-        """Where the last end of an attempt begun here was written."""
+        self._closed_in = self._closed_upto = 0
 
     @property
     def free(self) -> int:
         return self.size - self.used
+
+    @property
+    def closed_at(self) -> Position:
+        """Where the last end of an attempt begun here was written."""
+        return Position(self._closed_in, self._closed_upto)
+
+    def ended(self, segment: int, offset: int) -> None:
+        """An attempt that was begun here has its end before that place."""
+        self._closed_in = segment
+        self._closed_upto = offset
+        self.open -= 1  # last: with none open the segment may go
 
     def append(self, record: bytes) -> None:
         """Into room that is there: the caller has seen that it fits. A kill right after it loses nothing."""

@@ -42,6 +42,7 @@ from gateway.workers.messages import (
     Sent,
     Turned,
     Watched,
+    told,
 )
 
 UnderWay = FirstByte | Progress | Failed | Watched | Hedge | Lose
@@ -152,7 +153,7 @@ class Errand:
             decision.reservation,
             decision.held,
             recorded,
-            desk.coordinator.headroom(decision, now),
+            told(desk.coordinator.headroom(decision, now)),
             desk.run_left(decision, now),
             copies,
         )
@@ -171,7 +172,7 @@ class Errand:
                 decision.retry_after_us,
                 decision.tier,
                 decision.reservation,
-                desk.coordinator.headroom(decision, now),
+                told(desk.coordinator.headroom(decision, now)),
                 desk.run_left(decision, now),
             )
         )
@@ -265,7 +266,7 @@ class Desk:
     # -- inside --------------------------------------------------------------------------------
 
     def _ask(self, client: Client, ask: Ask) -> None:
-        request = ask.request
+        request = ask.wanted.request()
         explanation = _explained(request.request_id, request.arrived, ask.asker)
         errand = Errand(self, client, request, explanation)
         client.errands[request.request_id] = errand

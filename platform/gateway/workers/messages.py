@@ -15,7 +15,8 @@ import msgspec
 
 from coordination.scheduling import Ended as CopyEnded
 from coordination.scheduling import Lost
-from coordination.scheduling.values import Headroom, Lane, Request
+from coordination.scheduling.traits import Task, Traits
+from coordination.scheduling.values import Headroom, Lane, LimitView, Request
 from coordination.wire.telemetry import Series
 from coordination.wire.usage import CountedBy
 from gateway.accounts import Ended
@@ -24,6 +25,8 @@ from gateway.rules import FailReason, Outcome
 LENGTH = Layout("<I")
 LARGEST = 64 * 1024 * 1024
 """Bytes of one frame; more means that the two do not understand each other."""
+LARGEST_NUMBER = 2**63 - 1
+"""What a message can say; of tokens it is as good as no bound."""
 
 
 class Message(msgspec.Struct, array_like=True, gc=False):
@@ -47,11 +50,77 @@ class Asker(Message):
     bundle: str
 
 
+class Wanted(Message):
+    """A ``Request``, as it is said."""
+
+    request_id: str
+    tenant: str
+    model: str
+    tier: str
+    scale: bool
+    prompt_tokens: int
+    max_tokens: int | None
+    blocks: list[int]
+    arrived: int
+    stickiness: str
+    deadline: int | None
+    size: int
+    task: Task | None
+    adapter: str
+    longest_prompt: int
+    traits: Traits
+    streamed: bool
+
+    @classmethod
+    def of(cls, request: Request) -> Wanted:
+        return cls(
+            request.request_id,
+            request.tenant,
+            request.model,
+            request.tier,
+            request.scale,
+            request.prompt_tokens,
+            None if request.max_tokens is None else min(request.max_tokens, LARGEST_NUMBER),
+            list(request.blocks),
+            request.arrived,
+            request.stickiness,
+            request.deadline,
+            request.size,
+            request.task,
+            request.adapter,
+            request.longest_prompt,
+            request.traits,
+            request.streamed,
+        )
+
+    def request(self) -> Request:
+        return Request(
+            self.request_id,
+            self.tenant,
+            self.model,
+            self.tier,
+            self.scale,
+            self.prompt_tokens,
+            self.max_tokens,
+            self.blocks,
+            self.arrived,
+            self.stickiness,
+            self.deadline,
+            self.size,
+            None,
+            self.task,
+            self.adapter,
+            self.longest_prompt,
+            self.traits,
+            self.streamed,
+        )
+
+
 class Ask(Message, tag=1):
     """May this request go, and where?"""
 
     asker: Asker
-    request: Request
+    wanted: Wanted
 
 
 class FirstByte(Message, tag=2):
@@ -193,6 +262,36 @@ class Sent(Message):
     replica: str
 
 
+class Left(Message):
+    """A ``LimitView``, as it is said."""
+
+    limit: int
+    remaining: int
+    reset_us: int
+    window_us: int
+
+
+Room = tuple[Left | None, Left | None]
+"""A ``Headroom``, as it is said: of requests and of tokens."""
+
+
+def told(room: Headroom) -> Room:
+    return _left(room.requests), _left(room.tokens)
+
+
+def heard(room: Room) -> Headroom:
+    requests, tokens = room
+    return Headroom(_view(requests), _view(tokens))
+
+
+def _left(view: LimitView | None) -> Left | None:
+    return None if view is None else Left(view.limit, view.remaining, view.reset_us, view.window_us)
+
+
+def _view(left: Left | None) -> LimitView | None:
+    return None if left is None else LimitView(left.limit, left.remaining, left.reset_us, left.window_us)
+
+
 class Placed(Message, tag=20):
     """Send it there. The attempt is on record."""
 
@@ -208,7 +307,7 @@ class Placed(Message, tag=20):
     held: tuple[int, int, int]
     recorded: bool
     """``False``: it could not be put on record, and must not be sent."""
-    room: Headroom
+    room: Room
     run_left: tuple[int | None, int | None]
     copies: list[Sent]
 
@@ -228,7 +327,7 @@ class Turned(Message, tag=21):
     retry_after_us: int | None
     tier: str
     reservation: Lane
-    room: Headroom | None
+    room: Room | None
     """``None``: the rules were not asked."""
     run_left: tuple[int | None, int | None]
 

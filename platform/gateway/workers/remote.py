@@ -40,7 +40,9 @@ from gateway.workers.messages import (
     Sent,
     Spent,
     Turned,
+    Wanted,
     Watched,
+    heard,
 )
 
 
@@ -57,10 +59,6 @@ class _RemoteCopy(Copy):
 
 
 NO_ROOM: Final = Headroom(None, None)
-
-
-LARGEST: Final = 2**63 - 1
-"""What a message can say; of tokens it is as good as no bound."""
 
 
 class Speaker(Protocol):
@@ -146,7 +144,7 @@ class Remote:
             return
         asked.run_left = message.run_left
         if isinstance(message, Placed):
-            asked.room, asked.at = message.room, message.sent_at
+            asked.room, asked.at = heard(message.room), message.sent_at
             if not message.recorded:
                 asked.barred += (message.attempt,)
             self.used.add(message.replica)
@@ -159,7 +157,7 @@ class Remote:
             asked.copies = message.copies
             asked.waiter.placed(dispatch)
         else:
-            asked.room = message.room or NO_ROOM
+            asked.room = NO_ROOM if message.room is None else heard(message.room)
             asked.waiter.refused(_turned(asked.request, message))
 
     # -- Rules ---------------------------------------------------------------------------------
@@ -179,9 +177,7 @@ class Remote:
     def admit(self, waiter: Waiter, request: Request, now: int) -> Decision:  # noqa: ARG002 - Rules
         """Ask. The answer is always ``queue``: the waiter is called when the parent has decided."""
         self._asked[request.request_id] = Asked(waiter, request)
-        if request.max_tokens is not None and request.max_tokens > LARGEST:
-            request.max_tokens = LARGEST
-        self._speaker.send(Ask(_asker(waiter.explanation), request))
+        self._speaker.send(Ask(_asker(waiter.explanation), Wanted.of(request)))
         return _decision(request, "", request.tier)
 
     def pump(self, pool: str, now: int = 0) -> None: ...

@@ -19,6 +19,7 @@ from coordination.compiler.rules import MODULES
 from coordination.spec import Document, PolicySet, SourceFile, read
 from tests.fuzz.subjects import EVERYTHING
 from tests.support.policies import NEW_YEAR_2026, load_table, world_with
+from tests.support.spelled import spelled
 
 TABLES = Path(__file__).parent / "rules"
 DAY = 86_400_000_000
@@ -97,7 +98,9 @@ def assert_alike(now: Checked, wanted: Checked) -> None:
     assert now.catalogue.dangling == wanted.catalogue.dangling
     if program_of in {key[0] for key in theirs}:  # sound, so that the expectations were asked
         assert now.catalogue.ask(records_of) == wanted.catalogue.ask(records_of)
-        assert repr(tables_of(now)) == repr(tables_of(wanted)), "what stands for the records"
+        assert repr(spelled(tables_of(now))) == repr(spelled(tables_of(wanted))), (
+            "what stands for the records"
+        )
 
 
 def tables_of(one: Checked) -> list[object]:

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from coordination.program.records import MILLION
-from coordination.scheduling.values import Usage
 from tests.support.programs import MINUTE, START, a_policy, limit, one_pool
 
 
@@ -146,20 +145,20 @@ def test_the_newest_price_not_after_the_instant_is_in_force():
 def test_a_tiers_multiplier_applies_to_spend():
     policy = one_pool().prices(("m", START, 100, 10, 400), multipliers={"standard": 500_000})
     price = policy.load().segment_at(START).prices["m"]
-    assert price.under("standard").spend(Usage(10, 10, 1)) == 750
-    assert price.under("else").spend(Usage(10, 10, 1)) == 1500
+    assert price.under("standard").spend(10, 10, 1, 0, 0) == 750
+    assert price.under("else").spend(10, 10, 1, 0, 0) == 1500
 
 
 def test_tokens_written_to_a_cache_and_reasoning_have_prices_of_their_own_or_those_of_what_they_are():
     policy = one_pool().prices(("m", START, 100, 10, 400))
     plain = policy.load().segment_at(START).prices["m"]
-    used = Usage(10, 20, 3, cache_write=5, reasoning=7)
-    assert plain.under("standard").spend(used) == (10 + 5) * 100 + 20 * 10 + (3 + 7) * 400
+    used = (10, 20, 3, 5, 7)
+    assert plain.under("standard").spend(*used) == (10 + 5) * 100 + 20 * 10 + (3 + 7) * 400
     (book,) = policy.price_books
     entry = msgspec.structs.replace(book.entries[0], cache_write_nano=125, reasoning_nano=0)
     policy.price_books = [msgspec.structs.replace(book, entries=(entry,))]
     own = policy.load().segment_at(START).prices["m"]
-    assert own.under("standard").spend(used) == 10 * 100 + 5 * 125 + 20 * 10 + 3 * 400
+    assert own.under("standard").spend(*used) == 10 * 100 + 5 * 125 + 20 * 10 + 3 * 400
 
 
 def test_several_tiers_may_answer_to_one_name():

@@ -6,7 +6,8 @@ import pytest
 
 from coordination.program.index import Program
 from coordination.scheduling.routing import first_match
-from coordination.scheduling.values import NO_TRAITS, Request, Traits
+from coordination.scheduling.traits import NO_TRAITS, Traits
+from coordination.scheduling.values import Request
 from tests.support.programs import a_policy
 
 

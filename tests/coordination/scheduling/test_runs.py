@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coordination.program.records import GuardsRecord, LoopGuardRecord
 from coordination.scheduling import activate, run_left
 from coordination.scheduling.runs import FORGOTTEN_AFTER, Runs, slowed
-from coordination.scheduling.values import Task
+from coordination.scheduling.traits import Task
 from tests.support.programs import MINUTE, SECOND, START, PolicyBuilder, a_policy, one_pool
 from tests.support.virtual_fleet import VirtualFleet
 

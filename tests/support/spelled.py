@@ -1,0 +1,17 @@
+"""What does an object hold, so that two can be compared that are equal to none but themselves?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def spelled(value: Any) -> Any:
+    """Plain objects as their class and members, in lists and mappings too; the rest as it is."""
+    if isinstance(value, dict):
+        return {key: spelled(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [spelled(one) for one in value]
+    members = type(value).__dict__.get("__slots__")
+    if isinstance(members, tuple) and members:
+        return type(value).__name__, {name: spelled(getattr(value, name)) for name in members}
+    return value
