@@ -13,7 +13,6 @@ seed. A second table holds the bars of the scheduling design against ``balanced`
 from __future__ import annotations
 
 import argparse
-import gc
 import itertools
 import os
 import random
@@ -34,6 +33,7 @@ from coordination.simulator import (
     Simulation,
     Traffic,
     Workload,
+    calm_collector,
     even_mix,
     from_trace,
     generate,
@@ -166,25 +166,8 @@ def spread(arrivals: list[Arrival], seed: int) -> list[Arrival]:
     return found
 
 
-def main() -> None:
-    """Exit code 1 if a bar that was measured is missed."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks placement")
-    options.add_argument("--replicas", type=int, nargs="+", default=[8, 16])
-    options.add_argument("--blocks", type=int, nargs="+", default=[4000, 16000])
-    options.add_argument(
-        "--seeds", type=int, default=1, help="of what is drawn, besides the traces as they are"
-    )
-    options.add_argument("--limit", type=int)
-    options.add_argument(
-        "--workloads", default="", help=f"conversation, {', '.join([*AZURE, *DRAWN])}: a,b (default: all)"
-    )
-    options.add_argument("--only", default="", help="strategies beside ours, a,b (default: all)")
-    chosen = options.parse_args()
-    names = [name for name in chosen.only.split(",") if name] or list(STRATEGIES)
-    trace = Path(os.environ.get(TRACES_VARIABLE, "")) / TRACE
-    print(banner())
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+def measured(chosen: argparse.Namespace, names: list[str], trace: Path) -> int:
+    """Print a table for each workload and fleet; how many bars were missed."""
     if trace.exists():
         figure_5(trace, chosen.limit)
     missed = 0
@@ -211,6 +194,28 @@ def main() -> None:
                 show(table)
                 even = workload.startswith("conversation") and replicas == 8
                 missed += bars(table, shared[workload], even=even)
+    return missed
+
+
+def main() -> None:
+    """Exit code 1 if a bar that was measured is missed."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks placement")
+    options.add_argument("--replicas", type=int, nargs="+", default=[8, 16])
+    options.add_argument("--blocks", type=int, nargs="+", default=[4000, 16000])
+    options.add_argument(
+        "--seeds", type=int, default=1, help="of what is drawn, besides the traces as they are"
+    )
+    options.add_argument("--limit", type=int)
+    options.add_argument(
+        "--workloads", default="", help=f"conversation, {', '.join([*AZURE, *DRAWN])}: a,b (default: all)"
+    )
+    options.add_argument("--only", default="", help="strategies beside ours, a,b (default: all)")
+    chosen = options.parse_args()
+    names = [name for name in chosen.only.split(",") if name] or list(STRATEGIES)
+    trace = Path(os.environ.get(TRACES_VARIABLE, "")) / TRACE
+    print(banner())
+    with calm_collector():
+        missed = measured(chosen, names, trace)
     if missed:
         raise SystemExit(1)
 

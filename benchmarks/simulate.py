@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import gc
 import os
 import pstats
 import resource
@@ -35,7 +34,16 @@ from coordination.program.index import Program, load
 from coordination.program.records import ProgramRecords
 from coordination.program.source_map import SourceMap
 from coordination.scheduling import new_state
-from coordination.simulator import Settings, Simulation, Traffic, Workload, even_mix, from_trace, generate
+from coordination.simulator import (
+    Settings,
+    Simulation,
+    Traffic,
+    Workload,
+    calm_collector,
+    even_mix,
+    from_trace,
+    generate,
+)
 from coordination.traces import read_trace
 from tests.support.programs import MINUTE, SECOND, START, a_policy, limit
 
@@ -161,21 +169,20 @@ def main() -> None:
         print(f"skipped: no {TRACE}; set {TRACES_VARIABLE} to the folder that holds it")
         return
     program = load(policy())
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
-    if chosen.profile:
-        profiler = cProfile.Profile()
-        profiler.runcall(simulated, program, trace)
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
-        return
-    rates, ratios = [], []
-    for _ in range(chosen.rounds):
-        began = time.process_time()
-        found = simulated(program, trace)
-        took = time.process_time() - began
-        bare = bare_decisions(found.arrived)
-        rates.append(found.arrived / took)
-        ratios.append(took / bare)
+    with calm_collector():
+        if chosen.profile:
+            profiler = cProfile.Profile()
+            profiler.runcall(simulated, program, trace)
+            pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
+            return
+        rates, ratios = [], []
+        for _ in range(chosen.rounds):
+            began = time.process_time()
+            found = simulated(program, trace)
+            took = time.process_time() - began
+            bare = bare_decisions(found.arrived)
+            rates.append(found.arrived / took)
+            ratios.append(took / bare)
     steps = sum(replica.steps for replica in found.replicas.values())
     total = found.tally.total()
     print(

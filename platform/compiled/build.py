@@ -36,6 +36,8 @@ PACKAGES: Final = {
     "gateway/workers": "desk remote",
 }
 """Folder -> modules: what every request passes through, and nothing that only starts, reads or reports."""
+FLAGS: Final = ("-fvisibility=hidden",)
+"""Calls between modules go straight to what they call: nobody outside has a name for it."""
 STRUCTS: Final = ("coordination/scheduling/traits.py",)
 """msgspec makes the classes of these, in C already, and cannot make them of compiled ones."""
 
@@ -89,6 +91,8 @@ def build(paths: list[str]) -> None:
         extensions = mypycify(
             [*options, *paths], opt_level="2", multi_file=True, verbose=False, target_dir=f"{folder}/c"
         )
+        for one in extensions:
+            one.extra_compile_args = [*one.extra_compile_args, *FLAGS]
         command = Distribution({"name": "headway-compiled", "ext_modules": extensions}).get_command_obj(
             "build_ext"
         )

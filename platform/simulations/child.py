@@ -21,7 +21,7 @@ import compiled
 
 compiled.stand_in()  # before any module that was compiled is imported
 
-from coordination.simulator import WorkloadError
+from coordination.simulator import WorkloadError, calm_collector
 from coordination.simulator.searching import SearchError
 from coordination.traces import TraceError
 from simulations.job import Failed, Job, Progress, Report, Told, work
@@ -56,11 +56,10 @@ def main() -> int:
     os.nice(NICER)
     if job.memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (job.memory_bytes, job.memory_bytes))
-    # What is made is freed by counting references; looking for cycles among what is live takes half the time.
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
     try:
-        voice.say(Report(work(job, voice.progress)))
+        with calm_collector():
+            report = work(job, voice.progress)
+        voice.say(Report(report))
     except (TraceError, WorkloadError) as error:
         voice.say(Failed("unreadable_trace", _without_path(str(error), job.trace)))
     except SearchError as error:

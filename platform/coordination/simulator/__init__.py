@@ -1,5 +1,6 @@
 """What would this policy have done with that traffic? The rules that serve, under a virtual clock."""
 
+from coordination.simulator.collecting import calm_collector
 from coordination.simulator.comparing import compare, interval
 from coordination.simulator.generator import Traffic, Workload, WorkloadError, generate
 from coordination.simulator.loop import Simulation
@@ -22,6 +23,7 @@ __all__ = [
     "Traffic",
     "Workload",
     "WorkloadError",
+    "calm_collector",
     "carried_by",
     "compare",
     "even_mix",

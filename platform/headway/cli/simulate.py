@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import gc
 import json
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +28,7 @@ from coordination.simulator import (
     Settings,
     Study,
     WorkloadError,
+    calm_collector,
     carried_by,
     compare,
     even_mix,
@@ -123,7 +122,7 @@ def command(
                 print(json.dumps(told, indent=2) if output is OutputFormat.json else render_study(told))
                 raise SystemExit(1 if told.get("found", 0) is None else 0)
             jobs = [study.with_seed(seed + n) for study in studies for n in range(seeds)]
-            with _calm_collector():
+            with calm_collector():
                 reports = _simulated(jobs)
         except (TraceError, WorkloadError, SearchError) as problem:
             raise CouldNotRun(_where(trace, problem)) from None
@@ -174,7 +173,7 @@ def _swept(study: Study, text: str) -> dict[str, Any]:
         values = [float(value) for value in listed.split(",")]
     except ValueError:
         raise CouldNotRun(f"--sweep {text}: not KNOB=A,B,C") from None
-    with _calm_collector():
+    with calm_collector():
         reports = _simulated(list(sweep(study, knob, values)))
     return {"sweep": knob, "tried": [_line(*one) for one in zip(values, reports, strict=True)]}
 
@@ -184,7 +183,7 @@ def _found(study: Study, knob: str, text: str) -> dict[str, Any]:
     objective = read_objective(text)
     if knob.partition(":")[0] != "replicas":
         raise CouldNotRun(f"--find {knob}: only replicas or replicas:POOL can be found")
-    with _calm_collector():
+    with calm_collector():
         least, tried = find(study, knob, objective, lambda one: _simulated([one])[0])
     lines = [
         {**_line(number, one), "objective": objective.value(one), "holds": objective.holds(one)}
@@ -321,21 +320,6 @@ def _simulated(jobs: list[Study]) -> list[dict[str, Any]]:
                 print(f"\r{len(found)} of {len(jobs)} simulations\033[K", end="", file=sys.stderr, flush=True)
     _clear(shown)
     return [found[position] for position in range(len(jobs))]
-
-
-@contextlib.contextmanager
-def _calm_collector() -> Iterator[None]:
-    """A simulation frees what it made by counting references; looking for cycles among what is live took
-    half of its time."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _progress(arrived: int, simulated_us: int) -> None:
