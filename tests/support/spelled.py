@@ -11,7 +11,8 @@ def spelled(value: Any) -> Any:
         return {key: spelled(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [spelled(one) for one in value]
-    members = type(value).__dict__.get("__slots__")
-    if isinstance(members, tuple) and members:
-        return type(value).__name__, {name: spelled(getattr(value, name)) for name in members}
+    own = vars(type(value))
+    members = own.get("__slots__") or own.get("__mypyc_attrs__")  # what was compiled keeps no slots
+    if isinstance(members, tuple):
+        return type(value).__name__, {name: spelled(getattr(value, name)) for name in sorted(members)}
     return value
