@@ -459,7 +459,7 @@ class Exchange:
             self._settle(
                 "completed", usage or self._counted(), "completed", by_engine=usage is not None, now=now
             )
-            if body[:1] == b"{" and body[-1:] in b"}\n":
+            if body.startswith(b"{") and body.endswith((b"}", b"\n")):
                 tier = plane.tier_name(dispatch.decision.tier)
                 body = set_member(body, body.rfind(b"}"), b'"service_tier"', b'"%b"' % tier.encode())
         else:  # the engine refused it: it is well, and no work was done

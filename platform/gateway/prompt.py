@@ -194,7 +194,9 @@ def chat_prompt(body: dict[str, Any]) -> Prompt:
 def prompt_of(text: str, messages: int) -> Prompt:
     """Of a normalised text that stands for so many messages."""
     encoded = text.encode()
-    tokens = estimate_tokens(text, encoded, messages) + TOKENS_PER_MEDIUM * text.count(_MEDIUM)
+    tokens = estimate_tokens(text, encoded, messages)
+    if "\0" in text:  # as hardly ever; one character is found much quicker than a word
+        tokens += TOKENS_PER_MEDIUM * text.count(_MEDIUM)
     return Prompt(encoded, tokens, tokens)
 
 

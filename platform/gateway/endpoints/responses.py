@@ -119,8 +119,8 @@ class ResponseEvents(EventStream):
         close = event.rfind(b"}")
         if close < 0 or event.find(b"\n", start, close) >= 0 or event[close + 1 :].strip():
             return event
-        if _RESPONSE not in event:
-            self.tokens += b'.delta"' in event
+        if event.find(_RESPONSE) < 0:
+            self.tokens += event.find(b'.delta"') >= 0
             return event
         payload = event[start + 5 : close + 1]
         try:
