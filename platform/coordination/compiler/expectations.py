@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from coordination.compiler.catalogue import Catalogue, Entry
-from coordination.compiler.compiled import program_of
+from coordination.compiler.outcome import program_of
 from coordination.program.index import Program
 from coordination.program.records import (
     PoolLoad,

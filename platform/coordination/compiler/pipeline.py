@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.compiled import program_of, records_of
 from coordination.compiler.expectations import outcomes
 from coordination.compiler.origins import origins
+from coordination.compiler.outcome import program_of, records_of
 from coordination.compiler.selftest import self_test
 from coordination.compiler.windows import HORIZON
 from coordination.diagnostics import Diagnostic, Location, has_errors, in_reading_order

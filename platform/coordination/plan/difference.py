@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.compiled import program_of
+from coordination.compiler.outcome import program_of
 from coordination.compiler.windows import HORIZON
 from coordination.plan import categories, sentences
 from coordination.plan.categories import Category

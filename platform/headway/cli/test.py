@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from coordination.compiler import expectations
 from coordination.compiler.catalogue import Catalogue
 from coordination.compiler.checking import check_catalogue
-from coordination.compiler.compiled import program_of
+from coordination.compiler.outcome import program_of
 from coordination.diagnostics import Diagnostic, has_errors, in_reading_order, render_text
 from coordination.program.records import VectorExpect
 from coordination.scheduling import Placed

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from coordination.compiler import Checked, checked
 from coordination.compiler.answers import Answers
 from coordination.compiler.checking import _findings
-from coordination.compiler.compiled import program_of, records_of
 from coordination.compiler.emitting import emit
 from coordination.compiler.expectations import _outcome
+from coordination.compiler.outcome import program_of, records_of
 from coordination.compiler.rules import MODULES
 from coordination.spec import Document, PolicySet, SourceFile, read
 from tests.fuzz.subjects import EVERYTHING

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coordination.compiler.catalogue import Catalogue
-from coordination.compiler.compiled import program_of
 from coordination.compiler.expectations import outcomes, reasoning
+from coordination.compiler.outcome import program_of
 from coordination.compiler.reporting import report
 from coordination.diagnostics import Diagnostic, Rule
 
